@@ -1,0 +1,151 @@
+"""Recipes: everything that decides the bytes of one column, and nothing that does not.
+
+A column is written `encoder/layer/pooling@codec`, for example `minilm/4/mean@int8`. Steps after pooling follow it with
+a plus sign: `minilm/6/mean+unit@float16` is scaled to length one. The encoder's name is a label that the bank gives to
+a `Reading`; it has no part in the fingerprint, which is made from digests.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+
+from embank.errors import UsageError
+
+POOLINGS = ("mean", "max", "first", "last", "own")
+"""How states become one vector. `own` is what the encoder's folder itself prescribes, projections included."""
+
+STEPS = ("unit",)
+"""What may follow pooling. `unit` scales a vector to length one."""
+
+CODECS = ("float32", "float16", "int8", "binary")
+"""The precisions in which rows are stored."""
+
+DEFAULT_CODEC = "float16"
+"""The precision of columns that do not name one."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_RECIPE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How an encoder reads texts: all that decides its states.
+
+    Attributes:
+        weights: digest of the weights and of the configuration that shapes them, never a branch name.
+        tokenizer: digest of the tokenizer.
+        prompt: put before every text.
+        max_tokens: the longest input, special tokens included.
+        truncation: the side on which a longer text is cut, "right" or "left".
+        long: "cut", or "windows": overlapping windows whose vectors are averaged by tokens.
+        prefix: digest of a trained prefix, or None.
+        compute: None while numbers stay within the stated tolerance of float32; otherwise the name of what moved them.
+    """
+
+    weights: str
+    tokenizer: str
+    prompt: str = ""
+    max_tokens: int = 512
+    truncation: str = "right"
+    long: str = "cut"
+    prefix: str | None = None
+    compute: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class ColumnName:
+    """The written name of a column, taken apart.
+
+    >>> str(ColumnName.parse("minilm/6/mean+unit@int8"))
+    'minilm/6/mean+unit@int8'
+    >>> ColumnName.parse("minilm/4/mean").codec
+    'float16'
+    """
+
+    encoder: str
+    layer: int
+    pooling: str
+    steps: tuple[str, ...] = ()
+    codec: str = DEFAULT_CODEC
+
+    def __str__(self) -> str:
+        return f"{self.encoder}/{self.layer}/{'+'.join((self.pooling, *self.steps))}@{self.codec}"
+
+    @classmethod
+    def parse(cls, spec: str, codec: str = DEFAULT_CODEC) -> "ColumnName":
+        """Read a written name; `codec` stands in where the name has none.
+
+        Raises:
+            UsageError: the name does not follow the grammar; the message says which part.
+        """
+        path, _, precision = spec.strip().partition("@")
+        parts = path.split("/")
+        grammar = "a column is written encoder/layer/pooling@codec, for example minilm/4/mean@int8"
+        if len(parts) != len(("encoder", "layer", "pooling")):
+            raise UsageError(f"{spec!r} is not a column: {grammar}")
+        encoder, layer, pooled = parts
+        pooling, *steps = pooled.split("+")
+        if not _NAME.fullmatch(encoder):
+            raise UsageError(f"{encoder!r} in {spec!r} is no encoder name: letters, digits, dot, dash and underscore")
+        if not layer.isdecimal():
+            raise UsageError(f"{layer!r} in {spec!r} is no layer number: {grammar}")
+        if pooling == "states":
+            raise UsageError(f"{spec!r} asks for states; this version banks vectors (poolings: {', '.join(POOLINGS)})")
+        _known(pooling, POOLINGS, "pooling", spec)
+        for step in steps:
+            _known(step, STEPS, "step", spec)
+        return cls(encoder, int(layer), pooling, tuple(steps), _known(precision or codec, CODECS, "codec", spec))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the bytes of one column.
+
+    Attributes:
+        reading: how the encoder reads texts.
+        layer: 0 is the embedding layer; the last one is the encoder's output, after its final norm if it has one.
+        pooling: how states become one vector.
+        steps: what follows pooling, in order.
+        codec: the precision of the stored rows.
+        calibration: digest of what the codec learned from its sample, "" for codecs that learn nothing.
+    """
+
+    reading: Reading
+    layer: int
+    pooling: str
+    steps: tuple[str, ...]
+    codec: str
+    calibration: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """The recipe's identity: 32 hexadecimal digits, the same on every machine."""
+        return self._digest({"kind": "rows", **asdict(self)})
+
+    @property
+    def source(self) -> str:
+        """The identity of the float32 vectors behind the rows: the recipe without its codec."""
+        return self._digest({"kind": "vectors", **asdict(replace(self, codec="", calibration=""))})
+
+    @staticmethod
+    def _digest(fields: dict[str, object]) -> str:
+        canonical = json.dumps({"version": _RECIPE_VERSION, **fields}, sort_keys=True, separators=(",", ":"))
+        return blake2b(canonical.encode(), digest_size=16).hexdigest()
+
+
+def valid_name(name: str, what: str) -> str:
+    """Return a name that is fit for folders and columns.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for {what}: use letters, digits, dot, dash and underscore")
+    return name
+
+
+def _known(word: str, words: tuple[str, ...], what: str, spec: str) -> str:
+    if word not in words:
+        raise UsageError(f"{word!r} in {spec!r} is no {what}; there are: {', '.join(words)}")
+    return word

@@ -1,0 +1,333 @@
+"""The catalogue: one SQLite file that says which text is in which row."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embank.arrays import TextIds
+from embank.errors import DamageError, NotABankError, StorageFullError
+from embank.recipe import Reading, Recipe
+from embank.store import Part, Segment, StoredColumn, StoredTask
+from embank.store.schema import migrate, refuse_newer, version_of
+
+_LOOKUP = 8192
+"""Keys in one query: below SQLite's limit on bound values, and large enough that its cost is the B-tree's."""
+
+UNKNOWN = -1
+"""The text number of a key that is not in the bank."""
+
+
+class Catalogue:
+    """Reads and writes of the catalogue; a write happens inside `transaction` and is whole or absent."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the catalogue at `path`.
+
+        Raises:
+            NotABankError: there is no readable catalogue there.
+            FormatError: it is newer than this code.
+        """
+        self._path = path
+        try:
+            self._connection = _connect(path)
+            refuse_newer(version_of(self._connection))
+        except sqlite3.DatabaseError as fault:
+            raise NotABankError(f"{path} is no readable catalogue ({fault}); is the folder a bank?") from fault
+
+    @classmethod
+    def create(cls, path: Path) -> "Catalogue":
+        """Make an empty catalogue."""
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection)
+        return cls(path)
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file, and close."""
+        self._connection.close()
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file and give its space back, as far as readers allow."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def vacuum(self) -> None:
+        """Give the space of deleted entries back to the file system."""
+        with _translated(self._path):
+            self._connection.execute("VACUUM")
+            self.checkpoint()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit everything inside, or nothing.
+
+        Raises:
+            StorageFullError: no space is left for the commit.
+        """
+        with _translated(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    # texts
+
+    def lookup(self, keys: Sequence[bytes]) -> TextIds:
+        """Find the numbers of texts by key; UNKNOWN where the bank does not have them."""
+        numbers = np.full(len(keys), UNKNOWN, np.int64)
+        for start in range(0, len(keys), _LOOKUP):
+            asked = keys[start : start + _LOOKUP]
+            query = f"SELECT key, text FROM texts WHERE key IN ({','.join('?' * len(asked))})"
+            known = dict(self._ask(query, asked))
+            if known:
+                numbers[start : start + len(asked)] = [known.get(key, UNKNOWN) for key in asked]
+        return numbers
+
+    def n_texts(self) -> int:
+        """Count the texts."""
+        return int(self._one("SELECT count(*) FROM texts"))
+
+    def next_text(self) -> int:
+        """The number that the next new text will have."""
+        return int(self._one("SELECT value FROM settings WHERE name = 'next_text'"))
+
+    def add_texts(self, keys: Sequence[bytes]) -> int:
+        """Number new texts consecutively; returns the first number."""
+        first = self.next_text()
+        # in the order of the B-tree: neighbours share pages
+        entries = sorted((key, first + offset) for offset, key in enumerate(keys))
+        self._connection.executemany("INSERT INTO texts VALUES (?, ?)", entries)
+        self._connection.execute("UPDATE settings SET value = ? WHERE name = 'next_text'", (first + len(keys),))
+        return first
+
+    def drop_texts(self, texts: Iterable[int]) -> None:
+        """Remove texts with their ids and bodies."""
+        self._connection.execute("CREATE TEMP TABLE gone (text INTEGER PRIMARY KEY)")
+        self._connection.executemany("INSERT OR IGNORE INTO gone VALUES (?)", ((int(text),) for text in texts))
+        for table in ("texts", "ids", "bodies"):
+            self._connection.execute(f"DELETE FROM {table} WHERE text IN (SELECT text FROM gone)")
+        self._connection.execute("DROP TABLE gone")
+
+    def keys_of(self, texts: TextIds) -> dict[int, bytes]:
+        """The keys of many texts, by one pass over the table."""
+        wanted = {int(text) for text in texts}
+        return {text: key for key, text in self._ask("SELECT key, text FROM texts") if text in wanted}
+
+    def text_numbers(self) -> TextIds:
+        """Every text's number, ascending."""
+        return np.sort(np.array(self._ask("SELECT text FROM texts"), np.int64).reshape(-1))
+
+    # what users call their texts
+
+    def set_ids(self, pairs: Iterable[tuple[Any, int]]) -> None:
+        """Let ids point to texts; an id that pointed elsewhere moves."""
+        self._connection.executemany("INSERT OR REPLACE INTO ids VALUES (?, ?)", pairs)
+
+    def texts_of_ids(self, ids: Sequence[Any]) -> dict[Any, int]:
+        """Find texts by id; ids that are not there are absent from the answer."""
+        found: dict[Any, int] = {}
+        for start in range(0, len(ids), _LOOKUP):
+            asked = ids[start : start + _LOOKUP]
+            query = f"SELECT id, text FROM ids WHERE id IN ({','.join('?' * len(asked))})"
+            found.update(self._ask(query, asked))
+        return found
+
+    def ids_between(self, first: int, last: int) -> list[tuple[int, Any]]:
+        """The ids of texts first to last, as (text, id), in order of text, then id."""
+        query = "SELECT text, id FROM ids WHERE text BETWEEN ? AND ? ORDER BY text, id"
+        return self._ask(query, (first, last))
+
+    def n_ids(self) -> int:
+        """Count the ids."""
+        return int(self._one("SELECT count(*) FROM ids"))
+
+    # texts themselves, where kept
+
+    def keep_bodies(self, bodies: Iterable[tuple[int, bytes]]) -> None:
+        """Keep the packed content of texts."""
+        self._connection.executemany("INSERT OR REPLACE INTO bodies VALUES (?, ?)", bodies)
+
+    def bodies(self, first: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Kept texts from number `first` on, in order of their numbers."""
+        query = "SELECT text, body FROM bodies WHERE text >= ? ORDER BY text LIMIT ?"
+        while page := self._ask(query, (first, _LOOKUP)):
+            yield from page
+            first = page[-1][0] + 1
+
+    def body_counts(self) -> tuple[int, int]:
+        """How many texts are kept, and their packed bytes."""
+        query = "SELECT count(*), coalesce(sum(length(body)), 0) FROM bodies"
+        count, size = self._ask(query)[0]
+        return int(count), int(size)
+
+    # encoders, columns, segments
+
+    def encoders(self) -> dict[str, tuple[Reading, dict[str, Any]]]:
+        """Each encoder's reading, and facts about it (where it came from, width, layers, compute)."""
+        entries = self._ask("SELECT name, reading, facts FROM encoders")
+        return {name: (Reading(**json.loads(reading)), json.loads(facts)) for name, reading, facts in entries}
+
+    def set_encoder(self, name: str, reading: Reading, facts: dict[str, Any]) -> None:
+        """Enter an encoder, or renew the facts about it."""
+        entry = (name, json.dumps(asdict(reading)), json.dumps(facts))
+        self._connection.execute("INSERT OR REPLACE INTO encoders VALUES (?, ?, ?)", entry)
+
+    def drop_encoder(self, name: str) -> None:
+        """Remove an encoder that no column needs any more."""
+        self._connection.execute("DELETE FROM encoders WHERE name = ?", (name,))
+
+    def columns(self) -> dict[str, StoredColumn]:
+        """All columns by name, in the order in which they came."""
+        query = "SELECT number, name, recipe, width, dtype, cells, folder, calibration FROM columns ORDER BY number"
+        found: dict[str, StoredColumn] = {}
+        for number, name, recipe, width, dtype, cells, folder, calibration in self._ask(query):
+            part = Part(**json.loads(calibration)) if calibration else None
+            found[name] = StoredColumn(number, name, _recipe(recipe), width, dtype, cells, folder, part)
+        return found
+
+    def add_column(self, column: StoredColumn) -> None:
+        """Enter a column; its number is given by the catalogue."""
+        self._connection.execute(
+            "INSERT INTO columns (name, fingerprint, recipe, width, dtype, cells, folder, calibration) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                column.name,
+                column.recipe.fingerprint,
+                json.dumps(asdict(column.recipe)),
+                column.width,
+                column.dtype,
+                column.cells,
+                column.folder,
+                json.dumps(asdict(column.calibration)) if column.calibration else None,
+            ),
+        )
+
+    def drop_column(self, number: int) -> None:
+        """Remove a column and its segments."""
+        self._connection.execute("DELETE FROM segments WHERE column = ?", (number,))
+        self._connection.execute("DELETE FROM columns WHERE number = ?", (number,))
+
+    def segments(self, column: int | None = None) -> list[Segment]:
+        """The segments of a column, or of all, in order of their first text."""
+        fields = "SELECT number, column, first, last, rows, parts FROM segments"
+        if column is None:
+            entries = self._ask(f"{fields} ORDER BY column, first")
+        else:
+            entries = self._ask(f"{fields} WHERE column = ? ORDER BY first", (column,))
+        return [Segment(*numbers, _parts(parts)) for *numbers, parts in entries]
+
+    def add_segment(self, segment: Segment) -> None:
+        """Enter a segment whose files are already safe on disk."""
+        self._connection.execute(
+            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                segment.number,
+                segment.column,
+                segment.first,
+                segment.last,
+                segment.rows,
+                json.dumps([asdict(part) for part in segment.parts]),
+            ),
+        )
+
+    def drop_segments(self, numbers: Iterable[int]) -> None:
+        """Remove segments."""
+        self._connection.executemany("DELETE FROM segments WHERE number = ?", ((number,) for number in numbers))
+
+    def next_segment(self) -> int:
+        """The number that the next segment may have: higher than any that ever was."""
+        found = self._ask("SELECT seq FROM sqlite_sequence WHERE name = 'segments'")
+        return int(found[0][0]) + 1 if found else 1
+
+    def next_folder(self) -> int:
+        """A number for a new folder, never given twice; call it inside a transaction."""
+        number = int(self._one("SELECT value FROM settings WHERE name = 'next_folder'"))
+        self._connection.execute("UPDATE settings SET value = ? WHERE name = 'next_folder'", (number + 1,))
+        return number
+
+    # tasks and faults
+
+    def tasks(self) -> dict[str, StoredTask]:
+        """All tasks by name."""
+        entries = self._ask("SELECT name, folder, record, parts FROM tasks ORDER BY name")
+        return {
+            name: StoredTask(name, folder, json.loads(record), _parts(parts)) for name, folder, record, parts in entries
+        }
+
+    def set_task(self, task: StoredTask) -> None:
+        """Enter a task, or replace the one of that name."""
+        parts = json.dumps([asdict(part) for part in task.parts])
+        entry = (task.name, task.folder, json.dumps(task.record), parts)
+        self._connection.execute("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", entry)
+
+    def drop_task(self, name: str) -> None:
+        """Remove a task."""
+        self._connection.execute("DELETE FROM tasks WHERE name = ?", (name,))
+
+    def faults(self) -> list[tuple[str, int, Any, str]]:
+        """Rows that could not be encoded: source, position, id, reason."""
+        return self._ask("SELECT source, position, id, reason FROM faults ORDER BY source, position")
+
+    def clear_faults(self, sources: Iterable[str]) -> None:
+        """Forget the faults of sources that are about to be read again."""
+        self._connection.executemany("DELETE FROM faults WHERE source = ?", ((source,) for source in sources))
+
+    def add_faults(self, faults: Iterable[tuple[str, int, Any, str]]) -> None:
+        """Record rows that could not be encoded."""
+        self._connection.executemany("INSERT OR REPLACE INTO faults VALUES (?, ?, ?, ?)", faults)
+
+    def damage(self) -> list[str]:
+        """What SQLite itself finds wrong with the file; empty where all is well."""
+        try:
+            found = [row[0] for row in self._connection.execute("PRAGMA integrity_check")]
+        except sqlite3.DatabaseError as fault:
+            return [str(fault)]
+        return [] if found == ["ok"] else found
+
+    def _one(self, query: str) -> Any:
+        return self._ask(query)[0][0]
+
+    def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as fault:
+            raise DamageError(f"{self._path} is damaged ({fault}); run 'embank verify'") from fault
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise NotABankError(f"{path.parent} is not a bank: it has no {path.name}")
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")  # a commit that was reported survives a power cut
+    return connection
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as fault:
+        if "full" in str(fault) or "disk I/O" in str(fault):
+            message = f"no space left for {path}; what was committed before is kept: free some space, run again"
+            raise StorageFullError(message) from fault
+        raise
+    except sqlite3.DatabaseError as fault:
+        raise DamageError(f"{path} is damaged ({fault}); run 'embank verify'") from fault
+
+
+def _recipe(text: str) -> Recipe:
+    fields = json.loads(text)
+    return Recipe(**{**fields, "reading": Reading(**fields["reading"]), "steps": tuple(fields["steps"])})
+
+
+def _parts(text: str) -> tuple[Part, ...]:
+    return tuple(Part(**part) for part in json.loads(text))

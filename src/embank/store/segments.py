@@ -1,0 +1,148 @@
+"""Reading rows: which texts a column covers, rows by text number, and a scan in blocks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from embank.arrays import Mask, Rows, TextIds
+from embank.errors import DamageError
+from embank.store import Segment, StoredColumn
+from embank.store.files import map_array
+
+
+class ColumnReader:
+    """The rows of one column as its segments were when the reader was made; it blocks no writer, and none blocks it."""
+
+    def __init__(self, root: Path, column: StoredColumn, listing: Callable[[], Sequence[Segment]]) -> None:
+        """Read `column` of the bank at `root`; `listing` asks the catalogue for its segments."""
+        self.column = column
+        self._root = root
+        self._listing = listing
+        self._load()
+
+    def _load(self) -> None:
+        # In order of their first text. Ranges may interleave: a column added late may meet texts in any order.
+        self._segments = sorted(self._listing(), key=lambda segment: segment.first)
+        self._rows: dict[int, np.ndarray] = {}
+        self._texts: dict[int, TextIds] = {}
+
+    @property
+    def n_rows(self) -> int:
+        """How many texts have a row here."""
+        return sum(segment.rows for segment in self._segments)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all files of the column, calibration included."""
+        own = self.column.calibration.size if self.column.calibration else 0
+        return own + sum(part.size for segment in self._segments for part in segment.parts)
+
+    def covered(self) -> TextIds:
+        """The numbers of all texts that have a row, ascending."""
+        if not self._segments:
+            return np.empty(0, np.int64)
+        return np.sort(np.concatenate([self.texts_of(segment) for segment in self._segments]))
+
+    def has(self, texts: TextIds) -> Mask:
+        """Which of these texts have a row."""
+        found = np.zeros(len(texts), np.bool_)
+        for _, inside, _ in self._places(texts):
+            found[inside] = True
+        return found
+
+    def gather(self, texts: TextIds) -> Rows:
+        """The stored rows of these texts, in their order.
+
+        Raises:
+            DamageError: a text has no row here, or a file cannot be read.
+        """
+        try:
+            return self._gather(texts)
+        except FileNotFoundError:  # a writer has rewritten segments since: the catalogue knows the new ones
+            self._load()
+        try:
+            return self._gather(texts)
+        except FileNotFoundError as gone:
+            message = f"a file of column {self.column.name} is gone ({gone.filename}): run 'embank verify'"
+            raise DamageError(message) from gone
+
+    def _gather(self, texts: TextIds) -> Rows:
+        column = self.column
+        out = np.empty((len(texts), column.cells), column.dtype)
+        filled = 0
+        for segment, inside, places in self._places(texts):
+            rows = self.rows_of(segment)
+            first = int(places[0])
+            if len(inside) == len(texts) and int(places[-1]) - first + 1 == len(places) and _is_run(places):
+                return rows[first : first + len(places)]  # one stretch of one file: no copy
+            out[inside] = rows[places]
+            filled += len(inside)
+        if filled != len(texts):
+            lost = int(texts[~self.has(texts)][0])
+            raise DamageError(f"column {column.name} has no row for text {lost}; run 'embank verify', then encode again")
+        return out
+
+    def blocks(self, size: int) -> Iterator[TextIds]:
+        """Stretches of at most `size` covered texts, ascending, kept inside one segment where segments do not interleave."""
+        highest = -1
+        ordered = True
+        for segment in self._segments:
+            ordered &= segment.first > highest
+            highest = max(highest, segment.last)
+        for texts in map(self.texts_of, self._segments) if ordered else (self.covered(),):
+            for start in range(0, len(texts), size):
+                yield texts[start : start + size]
+
+    def rows_of(self, segment: Segment) -> Rows:
+        """The mapped rows of a segment.
+
+        Raises:
+            DamageError: the file is gone, cut short, or of another shape than the catalogue says.
+        """
+        if segment.number not in self._rows:
+            part = segment.part("rows")
+            rows = map_array(self._root / part.file)
+            expected = (segment.rows, self.column.cells)
+            if rows.shape != expected or rows.dtype != self.column.dtype:
+                found = f"{rows.dtype} {rows.shape}"
+                message = f"{part.file} holds {found}, the catalogue says {self.column.dtype} {expected}: run 'embank verify'"
+                raise DamageError(message)
+            self._rows[segment.number] = rows
+        return self._rows[segment.number]
+
+    def texts_of(self, segment: Segment) -> TextIds:
+        """The text numbers of a segment's rows, ascending."""
+        if segment.consecutive:
+            return np.arange(segment.first, segment.last + 1, dtype=np.int64)
+        if segment.number not in self._texts:
+            offsets = map_array(self._root / segment.part("texts").file)
+            if offsets.shape != (segment.rows,):
+                raise DamageError(f"{segment.part('texts').file} lists {offsets.shape} texts, not {segment.rows}")
+            self._texts[segment.number] = offsets.astype(np.int64) + segment.first
+        return self._texts[segment.number]
+
+    def _places(self, texts: TextIds) -> Iterator[tuple[Segment, TextIds, TextIds]]:
+        """Where the texts are: segment, offsets into `texts`, rows in the segment."""
+        if not len(texts):
+            return
+        lowest, highest = int(texts.min()), int(texts.max())
+        for segment in self._segments:
+            if segment.last < lowest or segment.first > highest:
+                continue
+            inside = np.flatnonzero((texts >= segment.first) & (texts <= segment.last))
+            if not len(inside):
+                continue
+            if segment.consecutive:
+                yield segment, inside, texts[inside] - segment.first
+                continue
+            own = self.texts_of(segment)
+            places = np.minimum(np.searchsorted(own, texts[inside]), len(own) - 1)
+            there = own[places] == texts[inside]
+            if there.any():
+                yield segment, inside[there], places[there]
+
+
+def _is_run(places: TextIds) -> bool:
+    return bool((np.diff(places) == 1).all())
+

@@ -1,0 +1,201 @@
+"""The one writer of a bank: it holds the lock, writes files first and commits them in the catalogue after."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from embank.arrays import Rows, TextIds
+from embank.errors import BankLockedError
+from embank.store import Part, Segment, StoredColumn, StoredTask
+from embank.store.catalogue import Catalogue
+from embank.store.files import storage_errors, sync_folder, write_array, write_durably
+
+_LOCK = "lock"
+
+
+@dataclass
+class Addition:
+    """What one commit brings: rows for new texts, or for texts that the bank knows, never both.
+
+    Attributes:
+        keys: keys of new texts, in the order of the rows; empty where `known` is given.
+        known: ascending numbers of texts that the bank has.
+        rows: stored rows by column name, one a text.
+        ids: (offset of the text, what the user calls it).
+        bodies: packed content by offset, where the user asked to keep it.
+    """
+
+    keys: Sequence[bytes] = ()
+    known: TextIds | None = None
+    rows: Mapping[str, Rows] = field(default_factory=dict)
+    ids: Iterable[tuple[int, Any]] = ()
+    bodies: Iterable[tuple[int, bytes]] = ()
+
+
+@contextmanager
+def writer_lock(root: Path) -> Iterator[None]:
+    """Hold the bank for writing.
+
+    The lock is the operating system's: a writer that is killed leaves none behind.
+
+    Raises:
+        BankLockedError: another writer holds it; the message says which process.
+    """
+    lock = FileLock(root / _LOCK)
+    holder = root / "lock.holder"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as held:
+        who = holder.read_text().strip() if holder.is_file() else "another process"
+        message = f"{root} is being written by {who}: wait until it is done, or stop it (readers are never blocked)"
+        raise BankLockedError(message) from held
+    try:
+        with storage_errors(holder.name):
+            holder.write_text(f"process {os.getpid()}\n")
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            holder.unlink(missing_ok=True)
+        lock.release()
+
+
+class Writer:
+    """Additions and removals; made by `Store.writer`, which holds the lock."""
+
+    def __init__(self, root: Path, catalogue: Catalogue) -> None:
+        """Write to the bank at `root`, and clear away what an interrupted writer left."""
+        self._root = root
+        self.catalogue = catalogue
+        self._sweep()
+
+    def add_column(self, column: StoredColumn, calibration: bytes) -> StoredColumn:
+        """Enter a column, its codec's calibration first (empty where the codec learns nothing)."""
+        folder = self._root / "columns" / column.recipe.fingerprint
+        with storage_errors(str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
+        part = None
+        if calibration:
+            file = folder / "calibration.safetensors"
+            part = Part("calibration", str(file.relative_to(self._root)), *write_durably(file, calibration))
+        entered = StoredColumn(
+            0,
+            column.name,
+            column.recipe,
+            column.width,
+            column.dtype,
+            column.cells,
+            str(folder.relative_to(self._root)),
+            part,
+        )
+        with self.catalogue.transaction():
+            self.catalogue.add_column(entered)
+        return self.catalogue.columns()[column.name]
+
+    def append(self, addition: Addition) -> TextIds:
+        """Write the rows, then commit texts, rows, ids and bodies together; returns the text numbers."""
+        catalogue = self.catalogue
+        columns = catalogue.columns()
+        if addition.known is None:
+            # Only this writer numbers texts, so the next number is known before the commit that takes it.
+            first = catalogue.next_text()
+            texts = np.arange(first, first + len(addition.keys), dtype=np.int64)
+        else:
+            texts = addition.known
+        number = catalogue.next_segment()
+        segments = [
+            self.write_segment(number + offset, columns[name], texts, rows)
+            for offset, (name, rows) in enumerate(addition.rows.items())
+            if len(rows)
+        ]
+        with catalogue.transaction():
+            if addition.known is None:
+                catalogue.add_texts(addition.keys)
+            for segment in segments:
+                catalogue.add_segment(segment)
+            catalogue.set_ids((name, int(texts[offset])) for offset, name in addition.ids)
+            catalogue.keep_bodies((int(texts[offset]), body) for offset, body in addition.bodies)
+        return texts
+
+    def write_segment(self, number: int, column: StoredColumn, texts: TextIds, rows: Rows) -> Segment:
+        """Write the files of a segment; the caller commits it."""
+        first, last = int(texts[0]), int(texts[-1])
+        stem = f"{column.folder}/{number:09d}"
+        parts = [Part("rows", f"{stem}.npy", *write_array(self._root / f"{stem}.npy", rows))]
+        if last - first + 1 != len(texts):
+            offsets = texts - first
+            packed = offsets.astype(np.uint32 if last - first < 1 << 32 else np.int64)
+            parts.append(Part("texts", f"{stem}.texts.npy", *write_array(self._root / f"{stem}.texts.npy", packed)))
+        return Segment(number, column.number, first, last, len(texts), tuple(parts))
+
+    def set_task(self, name: str, record: dict[str, Any], files: Mapping[str, bytes]) -> StoredTask:
+        """Write a task's files into a folder of its own, then commit it; an older task of that name goes."""
+        with self.catalogue.transaction():
+            number = self.catalogue.next_folder()
+        folder = self._root / "tasks" / f"{name}-{number}"
+        with storage_errors(str(folder)):
+            folder.mkdir(parents=True)
+            sync_folder(folder.parent)
+        parts = tuple(
+            Part(file, str((folder / file).relative_to(self._root)), *write_durably(folder / file, content))
+            for file, content in files.items()
+        )
+        task = StoredTask(name, str(folder.relative_to(self._root)), record, parts)
+        old = self.catalogue.tasks().get(name)
+        with self.catalogue.transaction():
+            self.catalogue.set_task(task)
+        if old:
+            shutil.rmtree(self._root / old.folder, ignore_errors=True)
+        return task
+
+    def drop_task(self, name: str) -> None:
+        """Commit the removal of a task, then delete its files."""
+        task = self.catalogue.tasks()[name]
+        with self.catalogue.transaction():
+            self.catalogue.drop_task(name)
+        shutil.rmtree(self._root / task.folder, ignore_errors=True)
+
+    def drop_column(self, name: str) -> None:
+        """Commit the removal of a column, then delete its files."""
+        column = self.catalogue.columns()[name]
+        with self.catalogue.transaction():
+            self.catalogue.drop_column(column.number)
+        shutil.rmtree(self._root / column.folder, ignore_errors=True)
+
+    def replace_segments(self, old: Sequence[Segment], new: Sequence[Segment], gone: Sequence[int] = ()) -> None:
+        """Commit new segments in the place of old ones, and the removal of texts, then delete the old files."""
+        with self.catalogue.transaction():
+            self.catalogue.drop_segments(segment.number for segment in old)
+            for segment in new:
+                self.catalogue.add_segment(segment)
+            if gone:
+                self.catalogue.drop_texts(gone)
+        for segment in old:
+            for part in segment.parts:
+                (self._root / part.file).unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Delete files that the catalogue does not know: an interrupted writer left them."""
+        catalogue = self.catalogue
+        columns = catalogue.columns().values()
+        tasks = catalogue.tasks().values()
+        known = {part.file for segment in catalogue.segments() for part in segment.parts}
+        known |= {column.calibration.file for column in columns if column.calibration}
+        known |= {part.file for task in tasks for part in task.parts}
+        folders = {column.folder for column in columns} | {task.folder for task in tasks}
+        for place in ("columns", "tasks"):
+            for folder in sorted((self._root / place).iterdir()):
+                if str(folder.relative_to(self._root)) not in folders:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    continue
+                for file in folder.iterdir():
+                    if str(file.relative_to(self._root)) not in known:
+                        file.unlink(missing_ok=True)
