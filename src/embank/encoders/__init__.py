@@ -1,0 +1,128 @@
+"""The contract of encoders: texts to token rows, batches of token rows to vectors, several readouts from one pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from embank.arrays import Mask, Vectors
+from embank.recipe import Reading
+from embank.texts import Text
+
+
+@dataclass(frozen=True, order=True)
+class Readout:
+    """What is taken from one pass: a layer, how its states are pooled, and the steps that follow.
+
+    Layer 0 is the embedding layer's output, layer L the encoder's output after its final norm. `pooling` is "mean",
+    "max", "first", "last", or "own": what the encoder's folder prescribes.
+    """
+
+    layer: int
+    pooling: str
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Texts as token numbers, ready to be batched. A text that is read in windows has several rows.
+
+    Attributes:
+        ids: token numbers of each row, special tokens included.
+        types: token types of each row, or None where the encoder has none.
+        owner: for each row, the offset of its text; ascending.
+        skip: tokens at the head of a row that pooling leaves out (a prompt, where the encoder says so).
+        cut: for each text, whether it was longer than the encoder reads and lost its end.
+    """
+
+    ids: Sequence[Sequence[int]]
+    types: Sequence[Sequence[int]] | None
+    owner: Int64[np.ndarray, " rows"]
+    skip: int
+    cut: Mask
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token rows padded on the right to one length.
+
+    Attributes:
+        ids: token numbers, padded with the encoder's own padding token.
+        mask: 1 where there is a token.
+        pool: 1 where pooling looks.
+        types: token types, or None.
+        rows: how many rows are real; the others only round the shape.
+    """
+
+    ids: Int64[np.ndarray, "batch length"]
+    mask: Int64[np.ndarray, "batch length"]
+    pool: Int64[np.ndarray, "batch length"]
+    types: Int64[np.ndarray, "batch length"] | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What people want to know of an encoder, and nothing that decides bytes.
+
+    Attributes:
+        name: what the bank calls it.
+        origin: the folder, package or hub name it came from.
+        family: the `model_type` of its configuration.
+        width: dimensions of a state.
+        layers: how many; columns may name 0 to this number.
+        compute: backend, precision and what was measured, as a sentence.
+    """
+
+    name: str
+    origin: str
+    family: str
+    width: int
+    layers: int
+    compute: str
+
+
+class Encoder(Protocol):
+    """What encoding needs of an encoder."""
+
+    @property
+    def facts(self) -> EncoderFacts:
+        """What people want to know of it."""
+        ...
+
+    @property
+    def reading(self) -> Reading:
+        """All that decides its states."""
+        ...
+
+    def width_of(self, readout: Readout) -> int:
+        """Dimensions of the vectors of a readout.
+
+        Raises:
+            UsageError: this encoder has no such layer, or prescribes no pooling of its own.
+        """
+        ...
+
+    def tokens(self, texts: Sequence[Text]) -> Tokens:
+        """Turn texts into token rows, cut or in windows as the reading says."""
+        ...
+
+    @property
+    def padding(self) -> int:
+        """The token number that fills a row up."""
+        ...
+
+    @property
+    def budget(self) -> int:
+        """Tokens, padding included, that make a good batch on this machine."""
+        ...
+
+    def vectors(self, batch: Batch, readouts: Sequence[Readout]) -> list[Vectors]:
+        """One pass over a batch: for each readout, one vector for each of the batch's real rows."""
+        ...
+
+
+PooledBatch = Float[Any, "batch width"]
+"""Vectors of one readout while they are still the backend's own."""

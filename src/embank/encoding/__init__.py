@@ -1,0 +1,72 @@
+"""The contract of encoding: blocks of a user's rows go in, a report comes out, the bank holds the rest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TextBlock:
+    """Consecutive rows of one source.
+
+    Attributes:
+        source: where they come from, for messages.
+        start: position of the first, counted from 0.
+        texts: strings, pairs, or whatever else stood there.
+        ids: what the user calls them, or None.
+        faults: offsets of rows that could not even be read, and why.
+    """
+
+    source: str
+    start: int
+    texts: Sequence[Any]
+    ids: Sequence[Any] | None = None
+    faults: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A row that could not be encoded: where it stood, and why."""
+
+    source: str
+    position: int
+    id: Any
+    reason: str
+
+
+@dataclass
+class EncodeReport:
+    """What an encoding run did; also what it has done so far, while it runs.
+
+    Attributes:
+        rows: rows read.
+        new: texts that the bank did not have.
+        completed: texts that it had, and that were given columns they lacked.
+        known: rows whose text needed nothing.
+        cut: texts longer than the encoder reads, that lost their end.
+        faults: rows that could not be encoded: the first ones, all of them are in the bank.
+        n_faults: how many there were.
+        moved: ids that pointed to another text before.
+        seconds: since the run began.
+        encoding_seconds: of these, inside the encoder.
+        interrupted: whether the user stopped it; what was finished is kept.
+    """
+
+    rows: int = 0
+    new: int = 0
+    completed: int = 0
+    known: int = 0
+    cut: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    n_faults: int = 0
+    moved: int = 0
+    seconds: float = 0.0
+    encoding_seconds: float = 0.0
+    interrupted: bool = False
+
+
+Watch = Callable[[EncodeReport], None]
+"""Told of progress after every batch."""
+
+Stop = Callable[[], bool]
+"""Asked after every batch whether to stop; what was encoded by then is kept."""

@@ -1,0 +1,21 @@
+"""Texts as they are kept in a bank, where the user asked for it: compressed, single texts and pairs alike."""
+
+import json
+import zlib
+
+from embank.texts import Text
+
+
+def pack(text: Text) -> bytes:
+    """Compress a text; a pair stays a pair.
+
+    >>> unpack(pack(("a question", "a context")))
+    ('a question', 'a context')
+    """
+    return zlib.compress(json.dumps(text, ensure_ascii=False).encode(), 6)
+
+
+def unpack(body: bytes) -> Text:
+    """Restore a text from its packed form."""
+    found = json.loads(zlib.decompress(body))
+    return found if isinstance(found, str) else (found[0], found[1])

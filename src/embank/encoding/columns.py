@@ -1,0 +1,109 @@
+"""Columns of a bank that an encoder is to fill: which it lacks, and how a new one is entered with its calibration."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from embank.arrays import Vectors
+from embank.codecs import Codec, calibrate, restore
+from embank.encoders import Encoder, EncoderFacts, Readout
+from embank.encoding.passes import encode_texts
+from embank.errors import EncoderChangedError
+from embank.recipe import ColumnName, Reading, Recipe
+from embank.samples import messages
+from embank.store import StoredColumn
+from embank.store.folder import Store
+from embank.store.writing import Writer
+from embank.texts import Text
+
+_SAMPLE = 4096
+"""Texts of the user's that a calibration looks at, at the most."""
+
+_ENOUGH = 1024
+"""Below this many, the sample that ships with Embank is added, so that three texts do not calibrate a column."""
+
+
+def readout_of(name: ColumnName) -> Readout:
+    """What a column takes from a pass."""
+    return Readout(name.layer, name.pooling, name.steps)
+
+
+def codec_of(store: Store, column: StoredColumn) -> Codec:
+    """Restore a column's codec from what it stored."""
+    stored = (store.root / column.calibration.file).read_bytes() if column.calibration else b""
+    return restore(column.recipe.codec, column.width, load_arrays(stored) if stored else {})
+
+
+def check_reading(store: Store, name: str, reading: Reading) -> None:
+    """Refuse an encoder that reads texts differently from the one that the bank knows by that name.
+
+    Raises:
+        EncoderChangedError: the message says what differs, and how to keep both.
+    """
+    known = store.catalogue.encoders().get(name)
+    if known is None or known[0] == reading:
+        return
+    differing = [field for field in vars(reading) if getattr(reading, field) != getattr(known[0], field)]
+    details = ", ".join(f"{field} {getattr(known[0], field)!r} there, {getattr(reading, field)!r} here" for field in differing)
+    message = (
+        f"this bank knows an encoder {name!r} that reads differently ({details}); "
+        f"give this one a name of its own: --encoder {name}-2={name}"
+    )
+    raise EncoderChangedError(message)
+
+
+def add_missing_columns(
+    store: Store, writer: Writer, encoder: Encoder, names: Sequence[ColumnName], texts: Sequence[Text]
+) -> None:
+    """Enter the columns that the bank lacks, each with a codec calibrated on a sample.
+
+    Args:
+        store: the bank.
+        writer: its writer.
+        encoder: what will fill them.
+        names: the columns that are wanted.
+        texts: a first stretch of the user's texts, for calibration.
+    """
+    known = store.catalogue.columns()
+    new = [name for name in names if str(name) not in known]
+    if not new:
+        return
+    learning = [name for name in new if name.codec in ("int8", "binary")]
+    sample = dict(zip(learning, _sample(encoder, learning, texts), strict=True)) if learning else {}
+    for name in new:
+        width = encoder.width_of(readout_of(name))
+        codec = calibrate(name.codec, sample.get(name, np.empty((0, width), np.float32)))
+        enter_column(writer, name, encoder.reading, codec)
+    _enter_encoder(store, writer, encoder.facts, encoder.reading)
+
+
+def enter_column(writer: Writer, name: ColumnName, reading: Reading, codec: Codec) -> StoredColumn:
+    """Enter one column with its codec."""
+    recipe = Recipe(reading, name.layer, name.pooling, name.steps, name.codec, codec.calibration_digest)
+    column = StoredColumn(0, str(name), recipe, codec.width, codec.dtype.str, codec.cells, "", None)
+    calibration = codec.calibration()
+    return writer.add_column(column, save_arrays(calibration) if calibration else b"")
+
+
+def _enter_encoder(store: Store, writer: Writer, facts: EncoderFacts, reading: Reading) -> None:
+    record = {
+        "origin": facts.origin,
+        "family": facts.family,
+        "width": facts.width,
+        "layers": facts.layers,
+        "compute": facts.compute,
+    }
+    with store.catalogue.transaction():
+        writer.catalogue.set_encoder(facts.name, reading, record)
+
+
+def _sample(encoder: Encoder, names: Sequence[ColumnName], texts: Sequence[Text]) -> list[Vectors]:
+    """Vectors for calibration: the user's first texts, evenly spread, and the shipped ones where those are few."""
+    step = max(1, len(texts) // _SAMPLE)
+    chosen: list[Text] = list(texts[::step][:_SAMPLE])
+    if len(chosen) < _ENOUGH:
+        chosen += messages()
+    encoded = encode_texts(encoder, chosen, [readout_of(name) for name in names])
+    return [vectors[encoded.done] for vectors in encoded.vectors]

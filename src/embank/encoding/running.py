@@ -1,0 +1,280 @@
+"""A run of encoding: rows stream in, what is known passes by, what is missing is encoded and banked segment by segment."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from embank.arrays import Rows, TextIds
+from embank.encoders import Encoder
+from embank.encoding import EncodeReport, Fault, Stop, TextBlock, Watch
+from embank.encoding.bodies import pack
+from embank.encoding.columns import add_missing_columns, codec_of, readout_of
+from embank.encoding.passes import Encoded, encode_texts
+from embank.encoding.queue import Queue, Waiting
+from embank.recipe import ColumnName
+from embank.store.catalogue import UNKNOWN
+from embank.store.compaction import merge_small
+from embank.store.folder import Store
+from embank.store.segments import ColumnReader
+from embank.store.writing import Addition, Writer
+from embank.texts import keys_and_faults
+
+_SHOWN_FAULTS = 100
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """How a run goes; nothing here changes a byte of what is stored.
+
+    Attributes:
+        window: texts that are sorted by length and encoded together.
+        segment_bytes: rows are committed when they weigh this much,
+        segment_seconds: or when the last commit is this long ago.
+        keep_text: keep the texts themselves, compressed, so that columns can be added without the files.
+    """
+
+    window: int = 4096
+    segment_bytes: int = 32 << 20
+    segment_seconds: float = 60.0
+    keep_text: bool = False
+
+
+@dataclass
+class _Finished:
+    """Encoded rows that wait for their commit, in one group of columns."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    rows: dict[str, list[Rows]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return sum(part.nbytes for parts in self.rows.values() for part in parts)
+
+
+class EncodeRun:
+    """One run: `add` blocks, then `finish`. The encoder is opened at the first text that needs it."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        columns: Sequence[ColumnName],
+        opened: Callable[[Sequence[Any]], Encoder],
+        settings: EncodeSettings,
+    ) -> None:
+        """Fill `columns` of a bank; `opened` gives the encoder, and is called once, with texts that need it."""
+        self.report = EncodeReport()
+        self._store, self._writer, self._settings = store, writer, settings
+        self._columns = {str(name): name for name in columns}
+        self._opened = opened
+        self._encoder: Encoder | None = None
+        self._queue = Queue()
+        self._finished: dict[tuple[bool, tuple[str, ...]], _Finished] = {}
+        self._pending: dict[bytes, Waiting] = {}
+        self._readers: dict[str, ColumnReader] | None = None
+        self._began = self._committed = time.monotonic()
+        self._grown: set[str] = set()
+
+    def run(self, blocks: Iterable[TextBlock], watch: Watch = lambda _: None, stop: Stop = lambda: False) -> EncodeReport:
+        """Encode everything; on an interruption, what was encoded by then is banked first."""
+        sources: set[str] = set()
+        try:
+            for block in blocks:
+                if block.source not in sources:
+                    sources.add(block.source)
+                    with self._store.catalogue.transaction():
+                        self._store.catalogue.clear_faults([block.source])
+                self._sort_out(block)
+                self._encode_groups(self._settings.window, watch, stop)
+                self._tell(watch)
+                if stop():
+                    break
+            if not stop():
+                self._encode_groups(1, watch, stop)
+        finally:
+            self._commit()
+        self.report.interrupted = stop()
+        for name in sorted(self._grown):
+            merge_small(self._writer, self._store.reader(name))
+        self._tell(watch)
+        return self.report
+
+    def _sort_out(self, block: TextBlock) -> None:
+        """Send each row of a block where it belongs: known, waiting, or faulty."""
+        keys, faults = keys_and_faults(block.texts)
+        faults |= block.faults
+        self.report.rows += len(keys)
+        self._record(
+            Fault(block.source, block.start + offset, _id(block, offset), reason) for offset, reason in faults.items()
+        )
+        offsets = [offset for offset, key in enumerate(keys) if key is not None and offset not in faults]
+        sound = [keys[offset] or b"" for offset in offsets]
+        numbers = self._store.catalogue.lookup(sound)
+        lacking = self._lacking(numbers)
+        known_ids: list[tuple[Any, int]] = []
+        for at, (offset, key, number) in enumerate(zip(offsets, sound, numbers.tolist(), strict=True)):
+            name = _id(block, offset)
+            if number != UNKNOWN and name is not None:
+                known_ids.append((name, number))
+            if number != UNKNOWN and not lacking[at]:
+                self.report.known += 1
+                continue
+            already = self._queue.find(key) or self._pending.get(key)
+            if already is not None:
+                self.report.known += 1
+            else:
+                already = Waiting(
+                    block.texts[offset], key, None if number == UNKNOWN else number, block.source, block.start + offset
+                )
+                self._queue.put(already, lacking[at])
+            if number == UNKNOWN and name is not None:
+                already.ids.append(name)
+        self._name(known_ids)
+
+    def _lacking(self, numbers: TextIds) -> list[tuple[str, ...]]:
+        """For each text, the columns that it has no row in; new texts lack all."""
+        everything = tuple(self._columns)
+        if self._readers is None:
+            there = self._store.catalogue.columns()
+            self._readers = {name: self._store.reader(name) for name in everything if name in there}
+        lacks = np.ones((len(everything), len(numbers)), np.bool_)
+        known = numbers != UNKNOWN
+        for at, name in enumerate(everything):
+            if name in self._readers and known.any():
+                lacks[at, known] = ~self._readers[name].has(numbers[known])
+        if not lacks[:, known].any():  # the common case of a second run
+            return [everything if number == UNKNOWN else () for number in numbers.tolist()]
+        patterns, which = np.unique(lacks, axis=1, return_inverse=True)
+        named = [tuple(name for name, lack in zip(everything, column, strict=True) if lack) for column in patterns.T]
+        return [named[pattern] for pattern in which.reshape(-1).tolist()]
+
+    def _name(self, ids: list[tuple[Any, int]]) -> None:
+        """Let ids point to texts that the bank has, where they do not already."""
+        if not ids:
+            return
+        catalogue = self._store.catalogue
+        before = catalogue.texts_of_ids([name for name, _ in ids])
+        changed = [(name, number) for name, number in ids if before.get(name) != number]
+        self.report.moved += sum(name in before for name, _ in changed)
+        if changed:
+            with catalogue.transaction():
+                catalogue.set_ids(changed)
+
+    def _encode_groups(self, at_least: int, watch: Watch, stop: Stop) -> None:
+        for columns, waiting in self._queue.take(at_least):
+            for start in range(0, len(waiting), self._settings.window):
+                if stop():
+                    return
+                self._encode(columns, waiting[start : start + self._settings.window], watch, stop)
+                self._commit_if_due()
+
+    def _encode(self, columns: tuple[str, ...], waiting: list[Waiting], watch: Watch, stop: Stop) -> None:
+        texts = [entry.text for entry in waiting]
+        started = time.monotonic()
+        if self._encoder is None:
+            self._encoder = self._opened(texts)
+        add_missing_columns(self._store, self._writer, self._encoder, [self._columns[name] for name in columns], texts)
+        there = self._store.catalogue.columns()
+        readouts = [readout_of(self._columns[name]) for name in columns]
+        distinct = list(dict.fromkeys(readouts))
+        counted = 0
+
+        def tick(rows: int) -> None:
+            nonlocal counted
+            rows = min(rows, len(waiting) - counted)  # a text in windows has more rows than one
+            counted += rows
+            self._count(waiting[0].number is None, rows)
+            self._tell(watch)
+
+        encoded = encode_texts(self._encoder, texts, distinct, stop, tick)
+        self._count(waiting[0].number is None, int(encoded.done.sum()) - counted)
+        self.report.encoding_seconds += time.monotonic() - started
+        self.report.cut += int(encoded.cut[encoded.done].sum())
+        self._record(
+            Fault(waiting[at].source, waiting[at].position, _first(waiting[at].ids), reason)
+            for at, reason in encoded.failures.items()
+        )
+        self._keep(columns, waiting, encoded, [distinct.index(readout) for readout in readouts], there)
+
+    def _keep(
+        self, columns: tuple[str, ...], waiting: list[Waiting], encoded: Encoded, outputs: list[int], there: Any
+    ) -> None:
+        done = np.flatnonzero(encoded.done)
+        if not len(done):
+            return
+        kept = [waiting[at] for at in done]
+        group = self._finished.setdefault((kept[0].number is None, columns), _Finished())
+        group.waiting += kept
+        self._pending.update((entry.key, entry) for entry in kept)
+        for name, output in zip(columns, outputs, strict=True):
+            codec = codec_of(self._store, there[name])
+            group.rows.setdefault(name, []).append(codec.encode(encoded.vectors[output][done]))
+
+    def _commit_if_due(self) -> None:
+        late = time.monotonic() - self._committed > self._settings.segment_seconds
+        if late or sum(group.size for group in self._finished.values()) >= self._settings.segment_bytes:
+            self._commit()
+
+    def _commit(self) -> None:
+        while self._finished:
+            kind = next(iter(self._finished))
+            self._commit_group(kind[0], self._finished[kind])
+            del self._finished[kind]  # only now: a group that could not be written is not taken for done
+        self._pending.clear()
+        self._readers = None
+        self._committed = time.monotonic()
+
+    def _commit_group(self, new: bool, group: _Finished) -> None:  # noqa: FBT001 - new texts, or known ones
+        order = np.arange(len(group.waiting))
+        if not new:
+            order = np.argsort(np.array([entry.number for entry in group.waiting], np.int64))
+        entries = [group.waiting[at] for at in order]
+        rows = {name: np.concatenate(parts)[order] for name, parts in group.rows.items()}
+        self._writer.append(
+            Addition(
+                keys=[entry.key for entry in entries] if new else (),
+                known=None if new else np.array([entry.number for entry in entries], np.int64),
+                rows=rows,
+                ids=[(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else (),
+                bodies=self._bodies(entries),
+            )
+        )
+        self._grown |= set(rows)
+
+    def _bodies(self, entries: list[Waiting]) -> Iterator[tuple[int, bytes]]:
+        if self._settings.keep_text:
+            for at, entry in enumerate(entries):
+                yield at, pack(entry.text)
+
+    def _record(self, faults: Iterable[Fault]) -> None:
+        found = list(faults)
+        if not found:
+            return
+        self.report.n_faults += len(found)
+        self.report.faults += found[: max(0, _SHOWN_FAULTS - len(self.report.faults))]
+        with self._store.catalogue.transaction():
+            self._store.catalogue.add_faults((fault.source, fault.position, fault.id, fault.reason) for fault in found)
+
+    def _count(self, new: bool, texts: int) -> None:  # noqa: FBT001 - which of two counters
+        if new:
+            self.report.new += texts
+        else:
+            self.report.completed += texts
+
+    def _tell(self, watch: Watch) -> None:
+        self.report.seconds = time.monotonic() - self._began
+        watch(self.report)
+
+
+def _id(block: TextBlock, offset: int) -> Any:
+    if block.ids is None:
+        return None
+    value = block.ids[offset]
+    return value if value is None or (isinstance(value, int) and not isinstance(value, bool)) else str(value)
+
+
+def _first(ids: list[Any]) -> Any:
+    return ids[0] if ids else None

@@ -1,0 +1,50 @@
+"""Temperature: the one number that makes held-back logits as sure as they are right (Guo et al. 2017)."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from embank.errors import HeadError
+from embank.heads import Kind
+
+COLDEST, HOTTEST = 0.05, 20.0
+
+
+def temperature(logits: Float[np.ndarray, "texts outputs"], truth: Any, kind: Kind) -> float:
+    """The temperature that minimises the negative log-likelihood of held-back logits.
+
+    Args:
+        logits: `[texts, outputs]`, of rows that were not trained on.
+        truth: int `[texts]` class numbers for `single`, a 0/1 matrix `[texts, outputs]` for `multi`.
+        kind: `single` or `multi`.
+
+    Returns:
+        a number between 0.05 and 20; 1 where there are no rows to learn it from.
+
+    Raises:
+        HeadError: a regression has no temperature, or logits and labels do not fit together.
+    """
+    if kind == "regression":
+        raise HeadError("found a regression, expected kind single or multi; numbers are not calibrated")
+    outputs = np.asarray(logits, dtype=np.float64)
+    labels = np.asarray(truth)
+    if len(outputs) != len(labels):
+        raise HeadError(f"found {len(outputs)} rows of logits and {len(labels)} labels, expected as many of each")
+    if outputs.size == 0:
+        return 1.0
+    found = minimize_scalar(
+        lambda log: surprise(outputs / np.exp(log), labels, kind),
+        bounds=(np.log(COLDEST), np.log(HOTTEST)),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def surprise(logits: Float[np.ndarray, "texts outputs"], truth: Shaped[np.ndarray, "..."], kind: Kind) -> float:
+    """Mean negative log-likelihood, in nats a decision (for multi: a label of a text)."""
+    if kind == "single":
+        return float(-log_softmax(logits, axis=1)[np.arange(len(logits)), truth].mean())
+    return float((np.logaddexp(0, logits) - logits * truth).mean())

@@ -1,0 +1,125 @@
+"""Logistic regression for any number of labels a text: one sigmoid a label, all labels solved together."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
+import numpy as np
+from jaxtyping import Shaped
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from embank.arrays import Outputs, Probabilities
+from embank.errors import HeadError
+from embank.heads import rows
+from embank.heads.calibration import temperature
+from embank.heads.decisions import lean_multi
+from embank.heads.folds import NEVER, deal, rarest
+from embank.heads.path import PENALTIES, Study, follow
+from embank.heads.served import ServedHead
+from embank.heads.spectrum import spectrum
+
+
+class MultiLabelHead(BaseEstimator):
+    """One-vs-rest logistic regression on standardised columns, one penalty for all labels.
+
+    Args:
+        penalties: as for `LogisticHead`.
+        class_weight: None, or `balanced`: for each label, rows with and without it count the same in sum.
+        decisions: `lean`: each label's threshold is moved where that clearly raises its F1 on held-back rows, or
+            `probable`: a label is decided where its probability is above one half.
+        folds: of the cross-validation, stratified by each row's rarest label.
+
+    Attributes:
+        coef_: float32 `[labels, width]`.
+        intercept_: float32 `[labels]`.
+        penalty_: the penalty that was chosen, by held-back log-loss.
+        penalty_losses_: held-back log-loss of each penalty that was tried.
+        held_back_: float32 `[texts, labels]` logits of each training row by a fit without it.
+        temperature_: calibrated on these.
+        offsets_: added to logits before deciding, not before probabilities.
+    """
+
+    def __init__(
+        self,
+        penalties: Sequence[float] = PENALTIES,
+        class_weight: Literal["balanced"] | None = None,
+        decisions: Literal["lean", "probable"] = "lean",
+        folds: int = 5,
+    ) -> None:
+        self.penalties = penalties
+        self.class_weight = class_weight
+        self.decisions = decisions
+        self.folds = folds
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Choose the penalty, fit, calibrate.
+
+        Args:
+            X: `[texts, width]`.
+            y: 0/1 matrix `[texts, labels]`; a label that always or never applies is learnt as that.
+
+        Raises:
+            HeadError: rows are not finite, or labels are no 0/1 matrix.
+        """
+        X = rows.vectors(X)
+        Y = rows.indicator(y, len(X))
+        self.n_features_in_ = X.shape[1]
+        study = self._study(X, Y)
+        chosen = follow(study, tuple(self.penalties))
+        self.penalty_, self.penalty_losses_ = chosen.penalty, chosen.losses
+        self._affine = study.rows.unfold(chosen.solution[0, :, :-1].T, chosen.solution[0, :, -1])
+        self.coef_, self.intercept_ = self._affine.weights.T, self._affine.bias
+        self.held_back_ = chosen.held_back
+        seen = study.fold != NEVER
+        self.temperature_ = temperature(self.held_back_[seen], Y[seen], "multi")
+        leaning = self.decisions == "lean" and bool(seen.any())
+        self.offsets_ = lean_multi(self.held_back_[seen], Y[seen]) if leaning else (0.0,) * Y.shape[1]
+        return self
+
+    def _study(self, X: Any, Y: Any) -> Study:
+        """What cross-validation is told."""
+        if self.class_weight not in (None, "balanced"):
+            raise HeadError(f"found class_weight {self.class_weight!r}, expected None or 'balanced'")
+        importance = np.ones((1, len(X)), dtype=np.float32)
+        if self.class_weight == "balanced":
+            positive = np.clip(Y.mean(axis=0), 1.0 / len(Y), 1 - 1.0 / len(Y))
+            importance = np.where(Y > 0, 0.5 / positive, 0.5 / (1 - positive)).T.astype(np.float32)
+        return Study(
+            link="sigmoid",
+            rows=spectrum(X),
+            targets=np.ascontiguousarray(Y.T),
+            importance=importance,
+            fold=deal(X, rarest(Y), self.folds),
+            folds=self.folds,
+        )
+
+    def calibrate(self, X: Any, y: Any) -> Self:
+        """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
+        logits = self.decision_function(X)
+        self.temperature_ = temperature(logits, rows.indicator(y, len(logits)), "multi")
+        return self
+
+    def decision_function(self, X: Any) -> Outputs:
+        """Logits `[texts, labels]`."""
+        check_is_fitted(self)
+        logits: Outputs = rows.vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
+        return logits
+
+    def predict_proba(self, X: Any) -> Probabilities:
+        """Calibrated probability of each label `[texts, labels]`."""
+        logits = self.decision_function(X)
+        return self._served().probabilities(logits)
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, "texts labels"]:
+        """Decided labels, an int64 0/1 matrix `[texts, labels]`."""
+        logits = self.decision_function(X)
+        return self._served().decide(logits)
+
+    def serve(self, labels: Sequence[str]) -> ServedHead:
+        """The fitted head as a value, with the names of its labels in the order of the matrix's columns."""
+        check_is_fitted(self)
+        return ServedHead("multi", tuple(labels), (self._affine,), self.temperature_, self.offsets_)
+
+    def _served(self) -> ServedHead:
+        """Served with numbers for names."""
+        return self.serve([str(number) for number in range(self._affine.outputs)])

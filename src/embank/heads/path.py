@@ -1,0 +1,120 @@
+"""The path of penalties, from strong to weak: every fold solved at once, each step starting where the last one ended.
+
+The path stops once the held-back loss has risen twice in a row, because weaker penalties cost most and win least.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+from embank.heads.calibration import surprise
+from embank.heads.folds import NEVER, training_weights
+from embank.heads.solver import LOOSE, TIGHT, Link, Problems, solve, start
+from embank.heads.spectrum import Spectrum
+
+PENALTIES = tuple(float(penalty) for penalty in np.logspace(1, -4, 11))
+"""Ridge penalties relative to a mean loss, strongest first; scikit-learn's C is `1 / (penalty * texts)`."""
+
+PATIENCE = 2
+# Folds are solved together while their logits (float32 [folds, outputs, texts]) stay below this many.
+TOGETHER = 30_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What cross-validation is told.
+
+    Attributes:
+        link: softmax over classes, or a sigmoid a label.
+        rows: the training rows, decomposed.
+        targets: float32 `[outputs, texts]`.
+        importance: float32 `[1 or outputs, texts]`, how much each row counts.
+        fold: int64 `[texts]`, when a row is held back; -1 for never.
+        folds: how many.
+    """
+
+    link: Link
+    rows: Spectrum
+    targets: Float32[np.ndarray, "outputs texts"]
+    importance: Float32[np.ndarray, "each texts"]
+    fold: Int64[np.ndarray, " texts"]
+    folds: int
+
+    def groups(self) -> list[Problems]:
+        """The folds' problems: all in one, or one by one where they would not fit into memory together."""
+        weights = training_weights(self.fold, self.importance, self.folds)
+        together = self.folds * self.targets.size <= TOGETHER
+        parts = [weights] if together else list(weights[:, None])
+        return [Problems(self.link, self.rows, self.targets, part) for part in parts]
+
+    def whole(self) -> Problems:
+        """The problem of all rows."""
+        nobody = np.full_like(self.fold, NEVER)
+        return Problems(self.link, self.rows, self.targets, training_weights(nobody, self.importance, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What the path found.
+
+    Attributes:
+        penalty: the penalty with the least held-back loss.
+        losses: held-back loss of each penalty that was tried.
+        held_back: float32 `[texts, outputs]` logits of each row from a fit without it; NaN where never held back.
+        solution: float64 `[1, outputs, rank + 1]`, fitted to all rows at that penalty.
+    """
+
+    penalty: float
+    losses: dict[float, float]
+    held_back: Float32[np.ndarray, "texts outputs"]
+    solution: Float[np.ndarray, "one outputs places"]
+
+
+def follow(study: Study, penalties: tuple[float, ...]) -> Chosen:
+    """Choose a penalty by the loss on held-back rows and fit all rows with it.
+
+    Where no row can be held back, the middle penalty is taken.
+    """
+    order = sorted(penalties, reverse=True)
+    whole = study.whole()
+    if (study.fold == NEVER).all():
+        penalty = order[len(order) // 2]
+        unknown = np.full(study.targets.T.shape, np.nan, dtype=np.float32)
+        return Chosen(penalty, {}, unknown, solve(whole, penalty, start(whole), TIGHT))
+    groups = study.groups()
+    solutions = [start(group) for group in groups]
+    losses: dict[float, float] = {}
+    best: tuple[float, Any, Any] = (order[0], None, None)
+    for penalty in order:
+        solutions = [solve(group, penalty, begin, LOOSE) for group, begin in zip(groups, solutions, strict=True)]
+        held_back = _held_back(study, groups, solutions)
+        losses[penalty] = _loss(study, held_back)
+        if losses[penalty] <= min(losses.values()):
+            best = (penalty, held_back, np.concatenate(solutions).mean(axis=0, keepdims=True))
+        elif penalty < order[order.index(best[0]) + PATIENCE - 1]:
+            break
+    return Chosen(best[0], losses, best[1], solve(whole, best[0], best[2], TIGHT))
+
+
+def _held_back(study: Study, groups: list[Problems], solutions: list[Any]) -> Float32[np.ndarray, "texts outputs"]:
+    """Logits of each row by the fold that did not see it."""
+    result = np.full(study.targets.T.shape, np.nan, dtype=np.float32)
+    first = 0
+    for group, solution in zip(groups, solutions, strict=True):
+        logits = group.logits(solution)
+        for place, one in enumerate(logits):
+            members = study.fold == first + place
+            result[members] = one[:, members].T
+        first += len(logits)
+    return result
+
+
+def _loss(study: Study, held_back: Float32[np.ndarray, "texts outputs"]) -> float:
+    """Mean negative log-likelihood over the rows that were held back once, unweighted."""
+    seen = study.fold != NEVER
+    truth = study.targets.T[seen]
+    if study.link == "softmax":
+        return surprise(held_back[seen].astype(np.float64), truth.argmax(axis=1), "single")
+    return surprise(held_back[seen].astype(np.float64), truth, "multi")

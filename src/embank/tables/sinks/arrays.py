@@ -1,0 +1,48 @@
+"""Columns of any kind that a writer takes, as Arrow arrays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from embank.errors import InputError, UsageError
+from embank.tables.contract import Values
+
+
+def as_array(name: str, values: Values) -> pa.Array | pa.ChunkedArray:
+    """Make an Arrow array of a column.
+
+    Raises:
+        InputError: the values are of several types, which a typed column cannot hold.
+    """
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    if isinstance(values, np.ndarray) and values.ndim > 1:
+        values = list(values)
+    try:
+        return pa.array(values)
+    except UnicodeEncodeError:
+        return pa.array(_encodable(values))
+    except (pa.ArrowException, OverflowError, TypeError) as mixed:
+        reason = " ".join(str(mixed).split())
+        raise InputError(f"column {name!r} does not fit one type ({reason}); write .jsonl, which takes any") from mixed
+
+
+def _encodable(values: Any) -> Any:
+    """Replace lone surrogates, which JSON can smuggle into a str and no file can hold."""
+    if isinstance(values, str):
+        return values.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(values, Sequence):
+        return [_encodable(value) for value in values]
+    return values
+
+
+def same_names(before: Sequence[str], now: Mapping[str, Values]) -> None:
+    """See that a block has the columns of the first.
+
+    Raises:
+        UsageError: it has others, or in another order.
+    """
+    if list(now) != list(before):
+        raise UsageError(f"a block has the columns {', '.join(now)}; the first block had {', '.join(before)}")
