@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from embank.codecs.allotment import DISTORTION, MOST_BITS, allotted
+from embank.codecs.allotment import DISTORTION, MOST_BITS, STEP, allotted
 from embank.codecs.binary import Binary
 
 
@@ -18,6 +19,19 @@ def test_the_budget_is_spent_to_the_bit(width):
     codec = Binary.calibrate(low_rank(100, width))
     assert codec.bits.sum() == width
     assert codec.cells == -(-width // 8)
+
+
+@pytest.mark.parametrize("bits", range(1, MOST_BITS + 1))
+def test_the_table_says_what_the_best_uniform_quantiser_leaves_of_a_normal_variable(bits):
+    numbers = norm.ppf((np.arange(400_000) + 0.5) / 400_000)
+    half = 2 ** (bits - 1)
+
+    def left(step: float) -> float:
+        cells = np.clip(np.floor(numbers / step), -half, half - 1)
+        return float(np.square(numbers - (cells + 0.5) * step).mean())
+
+    assert left(STEP[bits]) == pytest.approx(DISTORTION[bits], rel=0.01)
+    assert left(STEP[bits]) < min(left(STEP[bits] * 0.95), left(STEP[bits] * 1.05))
 
 
 def test_stronger_axes_get_more_bits():

@@ -10,9 +10,7 @@ from embank.heads.served import ServedHead
 
 def affine(width=3, outputs=2, seed=0):
     rng = np.random.default_rng(seed)
-    return Affine(
-        rng.normal(size=(width, outputs)).astype(np.float32), rng.normal(size=outputs).astype(np.float32)
-    )
+    return Affine(rng.normal(size=(width, outputs)).astype(np.float32), rng.normal(size=outputs).astype(np.float32))
 
 
 def vectors(texts=5, width=3):

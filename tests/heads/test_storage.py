@@ -1,6 +1,7 @@
 """A head in a folder: it comes back as it was, without pickle, and newer files are refused."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def head_of(kind, outputs, layers, seed=0):
     widths = (3, outputs) if layers == 1 else (3, 4, outputs)
     maps = tuple(
         Affine(rng.normal(size=(a, b)).astype(np.float32), rng.normal(size=b).astype(np.float32))
-        for a, b in zip(widths, widths[1:], strict=False)
+        for a, b in pairwise(widths)
     )
     labels = () if kind == "regression" else tuple(f"label {number}" for number in range(outputs))
     return ServedHead(kind, labels, maps, 1.25, () if kind == "regression" else tuple(rng.normal(size=outputs)))
@@ -39,7 +40,9 @@ def test_a_head_survives_a_round_trip_through_disk(tmp_path, kind, outputs, laye
 
 
 @settings(max_examples=25, deadline=None)
-@given(labels=st.lists(st.text(min_size=1).filter(lambda name: name.isprintable()), min_size=2, max_size=5, unique=True))
+@given(
+    labels=st.lists(st.text(min_size=1).filter(lambda name: name.isprintable()), min_size=2, max_size=5, unique=True)
+)
 def test_any_printable_label_survives(tmp_path_factory, labels):
     layer = Affine(np.ones((2, len(labels)), np.float32), np.zeros(len(labels), np.float32))
     folder = tmp_path_factory.mktemp("head")

@@ -1,10 +1,10 @@
 """One bit a dimension: the bits of a text are spent on the principal axes of the sample, most on the strongest.
 
-The plain way, the sign of each dimension, loses more than twice as much (bench/RESULTS.md): neighbouring dimensions
-repeat each other, and a sign knows no size. Here a vector is standardised, turned onto the principal axes, and each
-axis is written as a whole number of 0 to 6 bits; what is decoded is a linear function of the bits, so that a head
-folds rotation and steps into its weights and reads the bits themselves. This is classical transform coding
-(Huang and Schultheiss, "Block quantization of correlated Gaussian random variables", 1963).
+The plain way, the sign of each dimension, leaves more than twice the squared error (bench/RESULTS.md): dimensions
+repeat each other, and a sign knows no size. Here a vector is standardised, turned onto the axes that `allotment`
+finds, and each axis is written as a whole number of 0 to 6 bits. What is decoded is a linear function of the bits, so
+that a head folds rotation and steps into its weights and reads the bits themselves. This is classical transform
+coding: Huang and Schultheiss, "Block quantization of correlated Gaussian random variables", 1963.
 
 Rows are no Hamming codes: compare decoded vectors, not bits.
 """
@@ -18,11 +18,10 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt8
 
 from embank.arrays import Matrix, PerDimension, Rows, Vectors
-from embank.codecs.allotment import MOST_BITS, STEP, allotted
+from embank.codecs.allotment import MOST_BITS, cut
 from embank.codecs.calibration import Calibration, digest, frozen, spread, stored
 from embank.codecs.guards import checked_rows, checked_sample, checked_vectors
 from embank.errors import UsageError
-from embank.projection import Axes, principal_axes, random_rotation
 
 _AXIS_UNIT: Final = 2.0**20
 """Axes are stored as whole numbers of 2**-20, and standardised vectors are rounded to 2**-14 and end at +-64. Then all
@@ -34,9 +33,6 @@ _NUMBER_END: Final = 64.0
 
 _BLOCK: Final = 4096
 """Texts rotated at a time, which bounds the memory for float64."""
-
-_LEAST_VARIANCE: Final = 1e-12
-"""Below this, of a total of one for each dimension, an axis counts as constant; it keeps a step that can divide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,17 +67,14 @@ class Binary:
         exact = checked_sample(sample, cls.name).astype(np.float64)
         centre = exact.mean(axis=0)
         scale = spread(exact.std(axis=0), centre)
-        found = principal_axes((exact - centre) / scale)
-        bits = allotted(np.maximum(found.variances, _LEAST_VARIANCE), len(centre))
-        found = _mixed(found, bits, int.from_bytes(blake2b(centre.tobytes(), digest_size=8).digest()))
-        used = bits > 0
-        deviations = np.sqrt(np.maximum(found.variances[used], _LEAST_VARIANCE))
+        seed = int.from_bytes(blake2b(centre.tobytes(), digest_size=8).digest())
+        found = cut((exact - centre) / scale, seed)
         return cls(
             frozen(centre, np.float32),
             frozen(scale, np.float32),
-            frozen(np.rint(found.directions[:, used] * _AXIS_UNIT), np.int32),
-            frozen(STEP[bits[used]] * deviations, np.float32),
-            frozen(bits[used], np.uint8),
+            frozen(np.rint(found.directions * _AXIS_UNIT), np.int32),
+            frozen(found.step, np.float32),
+            frozen(found.bits, np.uint8),
         )
 
     @classmethod
@@ -226,19 +219,3 @@ class Binary:
     def _decoder(self) -> tuple[Matrix, PerDimension]:
         """Both of the above in single precision."""
         return self._per_bit.astype(np.float32), self._base.astype(np.float32)
-
-
-def _mixed(axes: Axes, bits: UInt8[np.ndarray, " width"], seed: int) -> Axes:
-    """Turn the axes that have equally many bits among each other, at random.
-
-    Their cells stay the same size, but no two columns cut the same way. Layers of one encoder share their strongest
-    directions; cut alike, they would repeat each other's errors, and a head that reads several of them could not
-    average these out. Sums of axes are closer to normal variables, too, for which the steps are made.
-    """
-    directions, variances = axes.directions.copy(), axes.variances.copy()
-    for count in np.unique(bits):
-        group = np.flatnonzero(bits == count)
-        rotation = random_rotation(len(group), seed)
-        directions[:, group] = directions[:, group] @ rotation
-        variances[group] = variances[group] @ rotation**2
-    return Axes(directions, variances)

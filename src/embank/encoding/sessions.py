@@ -1,0 +1,217 @@
+"""A bank's encoders while it is open: found, checked against what the bank knows, opened once, and used by every run."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from embank.arrays import TextIds
+from embank.encoders import Encoder
+from embank.encoders.choosing import Compute
+from embank.encoders.opening import DEFAULT, Located, ReadingOptions, locate
+from embank.encoding import EncodeReport, Stop, TextBlock, Watch
+from embank.encoding.bodies import unpack
+from embank.encoding.columns import check_reading, readout_of
+from embank.encoding.compute import ComputeOptions, open_fastest
+from embank.encoding.defaults import default_columns, resolve
+from embank.encoding.given import is_given
+from embank.encoding.running import EncodeRun, EncodeSettings
+from embank.errors import EncoderChangedError, UsageError
+from embank.recipe import DEFAULT_CODEC, ColumnName
+from embank.store.catalogue import UNKNOWN
+from embank.store.folder import Store
+from embank.texts import Text, keys_and_faults
+
+_KEPT_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class BankOptions:
+    """How a bank's encoders read and compute.
+
+    Attributes:
+        reading: prompt, longest input and the like, for encoders that the bank does not know yet.
+        compute: backend, precision, cache folder.
+        run: window and segment sizes.
+        local_files_only: ask no network for encoders.
+    """
+
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
+    compute: ComputeOptions = field(default_factory=ComputeOptions)
+    run: EncodeSettings = field(default_factory=EncodeSettings)
+    local_files_only: bool = False
+
+
+class Encoders:
+    """Finds and opens encoders for one bank."""
+
+    def __init__(self, store: Store, options: BankOptions) -> None:
+        """Serve `store`."""
+        self.store = store
+        self.options = options
+        self._located: dict[str, Located] = {}
+        self._opened: dict[tuple[str, tuple[ColumnName, ...]], Encoder] = {}
+        self._any: dict[str, Encoder] = {}
+        self.compute: dict[str, Compute] = {}
+
+    def wanted(self, columns: Sequence[str], encoder: str | None, codec: str | None) -> list[ColumnName]:
+        """Which columns a run shall fill: those named, the encoder's defaults, or those that the bank has.
+
+        Raises:
+            UsageError: a name that is no column, or an encoder that is not the one given.
+        """
+        if columns:
+            parsed = [ColumnName.parse(spec, codec or DEFAULT_CODEC) for spec in columns]
+            given = self.find(encoder) if encoder else None
+            strangers = {name.encoder for name in parsed} - ({given.name} if given else set())
+            return [
+                column
+                for name in dict.fromkeys(column.encoder for column in parsed)
+                for column in resolve(
+                    self.known(name) if name in strangers else self._located[name],
+                    [column for column in parsed if column.encoder == name],
+                )
+            ]
+        there = [ColumnName.parse(name) for name in self.store.catalogue.columns()]
+        own = [column for column in there if not is_given(self.store, column.encoder)]
+        if encoder is None and codec is None and there:
+            return own
+        located = self.find(encoder) if encoder or not own else self.known(own[0].encoder)
+        mine = [column for column in own if column.encoder == located.name]
+        if codec is None and mine:
+            return mine
+        return default_columns(located, codec or DEFAULT_CODEC)
+
+    def find(self, spec: str | None) -> Located:
+        """Locate an encoder as the user named it.
+
+        Raises:
+            EncoderError: there is none.
+            EncoderChangedError: the bank knows another by that name.
+        """
+        located = locate(spec or DEFAULT, self.options.reading, local_files_only=self.options.local_files_only)
+        check_reading(self.store, located.name, located.reading)
+        self._located[located.name] = located
+        return located
+
+    def known(self, name: str) -> Located:
+        """Locate an encoder that the bank knows, reading as it did; a name that it does not know is looked for.
+
+        Raises:
+            EncoderChangedError: what is found there now reads differently.
+        """
+        if name in self._located:
+            return self._located[name]
+        entry = self.store.catalogue.encoders().get(name)
+        if entry is None:
+            return self.find(name)
+        reading, facts = entry
+        options = ReadingOptions(reading.prompt, reading.max_tokens, reading.truncation, reading.long)
+        located = locate(f"{name}={facts['origin']}", options, local_files_only=self.options.local_files_only)
+        try:
+            check_reading(self.store, name, located.reading)
+        except EncoderChangedError as changed:
+            message = f"{facts['origin']} has changed since this bank was encoded with it as {name!r}: {changed}"
+            raise EncoderChangedError(message) from changed
+        self._located[name] = located
+        return located
+
+    def open(self, name: str, columns: Sequence[ColumnName], texts: Sequence[Text]) -> Encoder:
+        """Open an encoder, or give the one that is open."""
+        if name not in self._any:
+            readouts = list(dict.fromkeys(map(readout_of, columns)))
+            encoder, compute = open_fastest(self.known(name), self.options.compute, texts, readouts)
+            self._any[name] = encoder
+            self.compute[name] = compute
+        return self._any[name]
+
+    def fill(
+        self,
+        columns: Sequence[ColumnName],
+        blocks: Iterable[TextBlock],
+        *,
+        keep_text: bool = False,
+        watch: Watch = lambda _: None,
+        stop: Stop = lambda: False,
+    ) -> EncodeReport:
+        """Encode what is missing of `blocks` into `columns`.
+
+        Raises:
+            BankLockedError: another writer holds the bank.
+        """
+        run = self.options.run
+        settings = EncodeSettings(run.window, run.segment_bytes, run.segment_seconds, keep_text or run.keep_text)
+        with self.store.writer() as writer:
+            return EncodeRun(self.store, writer, columns, self.open, settings).run(blocks, watch, stop)
+
+    def numbers(self, block: TextBlock, columns: Sequence[ColumnName]) -> tuple[TextIds, EncodeReport]:
+        """The bank's numbers of a block's texts; UNKNOWN for those that cannot be encoded.
+
+        Texts that lack one of the columns are encoded first. The bank is locked only if there are such texts.
+        """
+        keys, faults = keys_and_faults(block.texts)
+        bad = set(faults) | set(block.faults)
+        sound = [at for at, key in enumerate(keys) if key is not None and at not in bad]
+        asked = [keys[at] or b"" for at in sound]
+        found = self.store.catalogue.lookup(asked)
+        report = EncodeReport(rows=len(keys), n_faults=len(bad))
+        if not self._complete(found, columns):
+            report = self.fill(columns, [block])
+            found = self.store.catalogue.lookup(asked)
+        numbers = np.full(len(keys), UNKNOWN, np.int64)
+        numbers[sound] = found
+        return numbers, report
+
+    def numbers_of_ids(self, ids: Sequence[Any]) -> TextIds:
+        """The bank's numbers of ids; UNKNOWN for those that it does not have.
+
+        A file may give as "17" what another gave as 17: what is not found one way is looked for the other.
+        """
+        catalogue = self.store.catalogue
+        plain = [_plain(name) for name in ids]
+        found = catalogue.texts_of_ids([name for name in plain if name is not None])
+        other = {name: _twin(name) for name in plain if name is not None and name not in found}
+        twins = catalogue.texts_of_ids([twin for twin in other.values() if twin is not None])
+        numbers = [found.get(name, twins.get(other.get(name), UNKNOWN)) for name in plain]
+        return np.array(numbers, np.int64)
+
+    def kept_blocks(self) -> Iterator[TextBlock]:
+        """The texts that the bank kept, as blocks.
+
+        Raises:
+            UsageError: it kept none.
+        """
+        if not self.store.catalogue.body_counts()[0]:
+            message = f"{self.store.root} keeps no texts: give the files again, or encode with --keep-text next time"
+            raise UsageError(message)
+        chunk: list[Text] = []
+        start = 0
+        for _, body in self.store.catalogue.bodies():
+            chunk.append(unpack(body))
+            if len(chunk) == _KEPT_BLOCK:
+                yield TextBlock("kept texts", start, chunk)
+                start, chunk = start + len(chunk), []
+        if chunk:
+            yield TextBlock("kept texts", start, chunk)
+
+    def _complete(self, numbers: TextIds, columns: Sequence[ColumnName]) -> bool:
+        if (numbers == UNKNOWN).any():
+            return False
+        there = self.store.catalogue.columns()
+        return all(
+            str(column) in there and bool(self.store.reader(str(column)).has(numbers).all()) for column in columns
+        )
+
+
+def _plain(name: Any) -> Any:
+    if name is None or (isinstance(name, int) and not isinstance(name, bool)):
+        return name
+    return str(name)
+
+
+def _twin(name: Any) -> Any:
+    """The same id in the other type: "17" for 17, and 17 for "17"."""
+    if isinstance(name, int):
+        return str(name)
+    return int(name) if name.isdecimal() and str(int(name)) == name else None
