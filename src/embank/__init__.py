@@ -1,1 +1,63 @@
-"""Encode a text once, bank the representation on disk, run every task on what is banked."""
+"""Encode a text once, bank the representation on disk, run every task on what is banked.
+
+The names below are the public face. They are loaded at first use, so that `import embank`, and with it the command
+line's `--help`, costs next to nothing (docs/decisions/0004-late-imports.md).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from embank import errors as errors
+    from embank.bank import Bank as Bank
+    from embank.columns import Columns as Columns
+    from embank.encoders.opening import ReadingOptions as ReadingOptions
+    from embank.encoding import EncodeReport as EncodeReport
+    from embank.encoding import TextBlock as TextBlock
+    from embank.encoding.compute import ComputeOptions as ComputeOptions
+    from embank.encoding.running import EncodeSettings as EncodeSettings
+    from embank.encoding.sessions import BankOptions as BankOptions
+    from embank.fitting import FitReport as FitReport
+    from embank.fitting import FitSettings as FitSettings
+    from embank.texts import text_key as text_key
+
+_PUBLIC = {
+    "Bank": "embank.bank",
+    "BankOptions": "embank.encoding.sessions",
+    "Columns": "embank.columns",
+    "ComputeOptions": "embank.encoding.compute",
+    "EncodeReport": "embank.encoding",
+    "EncodeSettings": "embank.encoding.running",
+    "FitReport": "embank.fitting",
+    "FitSettings": "embank.fitting",
+    "ReadingOptions": "embank.encoders.opening",
+    "TextBlock": "embank.encoding",
+    "errors": "embank.errors",
+    "text_key": "embank.texts",
+}
+
+__all__ = [  # noqa: PLE0604 - the names are the keys above; a test compares the two
+    "Bank",
+    "BankOptions",
+    "Columns",
+    "ComputeOptions",
+    "EncodeReport",
+    "EncodeSettings",
+    "FitReport",
+    "FitSettings",
+    "ReadingOptions",
+    "TextBlock",
+    "errors",
+    "text_key",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'embank' has no attribute {name!r}")
+    module = import_module(_PUBLIC[name])
+    return module if name == "errors" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_PUBLIC)

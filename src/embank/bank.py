@@ -1,6 +1,7 @@
 """The bank: what a user holds. One folder, its columns, its tasks."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -9,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from embank.arrays import TextIds, Vectors
-from embank.banked import BankOptions, Encoders, fill, given_recipe
 from embank.encoding import EncodeReport, Stop, TextBlock, Watch
+from embank.encoding.given import put_vectors
+from embank.encoding.sessions import BankOptions, Encoders
 from embank.errors import UsageError
 from embank.fitting import FitReport, FitSettings
 from embank.fitting.running import fit_task, refit_task
 from embank.inspection import BankSummary, TaskSummary, summarise, summarise_tasks
-from embank.prediction.answering import Answers, answer_all, answer_blocks
+from embank.prediction.answering import Numbered, Table, answer_all, answer_rows
 from embank.prediction.loading import load_tasks
 from embank.recipe import ColumnName, valid_name
 from embank.store import Damage
@@ -24,8 +26,7 @@ from embank.store.compaction import forget_texts
 from embank.store.decoding import vectors as stored_vectors
 from embank.store.folder import Store, is_bank
 from embank.store.verification import Progress, verify
-from embank.tasks import APART, TOGETHER
-from embank.texts import keys_and_faults
+from embank.tasks import APART
 
 _BLOCK = 8192
 
@@ -133,7 +134,7 @@ class Bank:
             StorageFullError: no space is left; what was committed is kept.
         """
         wanted = self._encoders.wanted(columns, encoder, codec)
-        return fill(self._store, self._encoders, wanted, _blocks(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
+        return self._encoders.fill(wanted, _blocks(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
 
     def encode_kept(
         self, columns: Sequence[str], *, watch: Watch = lambda _: None, stop: Stop = lambda: False
@@ -144,8 +145,7 @@ class Bank:
             UsageError: no text was kept.
         """
         wanted = self._encoders.wanted(columns, None, None)
-        blocks = self._encoders.kept_blocks()
-        return fill(self._store, self._encoders, wanted, blocks, keep_text=False, watch=watch, stop=stop)
+        return self._encoders.fill(wanted, self._encoders.kept_blocks(), watch=watch, stop=stop)
 
     def put(
         self, texts: Sequence[Any], vectors: Vectors, column: str, *, ids: Sequence[Any] | None = None
@@ -161,7 +161,7 @@ class Bank:
         Raises:
             UsageError: the numbers of texts and vectors differ, or the column's encoder is a real one.
         """
-        return given_recipe(self._store, ColumnName.parse(column)).put(texts, vectors, ids)
+        return put_vectors(self._store, ColumnName.parse(column), texts, vectors, ids)
 
     def vectors(
         self, columns: str | Sequence[str], texts: Sequence[Any] | None = None, *, ids: Sequence[Any] | None = None
@@ -182,9 +182,12 @@ class Bank:
         names = [columns] if isinstance(columns, str) else list(columns)
         names = [str(ColumnName.parse(name)) for name in names]
         if texts is not None:
-            numbers = self._numbers_of(texts, names)
+            numbers, report = self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.wanted(names, None, None))
+            if report.n_faults:
+                first = report.faults[0] if report.faults else None
+                raise UsageError(f"{report.n_faults} texts cannot be encoded, the first is {first}")
         elif ids is not None:
-            numbers = self._numbers_of_ids(ids)
+            numbers = self._encoders.numbers_of_ids(ids)
             lost = np.flatnonzero(numbers == UNKNOWN)
             if len(lost):
                 raise UsageError(f"{len(lost)} ids are not in {self.path}, the first is {ids[lost[0]]!r}")
@@ -227,8 +230,8 @@ class Bank:
             raise UsageError(f"there are {len(given)} texts or ids and {len(labels)} labels; one label a text is needed")
         if (seconds is not None) != (chosen.reads == APART):
             raise UsageError(f"a task with reads={chosen.reads!r} takes {'second texts' if chosen.reads == APART else 'no second texts'}")
-        numbers = self._fill_and_number(texts) if texts is not None else self._numbers_of_ids(given)
-        second = None if seconds is None else self._fill_and_number(seconds)
+        numbers = self._numbers(texts) if texts is not None else self._encoders.numbers_of_ids(given)
+        second = None if seconds is None else self._numbers(seconds)
         return fit_task(self._store, task, labels, (numbers, second), chosen)
 
     def refit(self, task: str) -> FitReport:
@@ -265,24 +268,51 @@ class Bank:
             HeadError: a column that a task reads has gone or changed.
         """
         blocks = None if texts is None else _blocks(texts, None)
-        answers = self.answer(blocks, seconds=None if seconds is None else _blocks(seconds, None), tasks=tasks, proba=proba)
-        tables = [pa.table(block) for block in answers]
+        others = None if seconds is None else _blocks(seconds, None)
+        tables = [pa.table(block) for block in self.answer(blocks, seconds=others, tasks=tasks, proba=proba)]
         return pa.concat_tables(tables).unify_dictionaries() if tables else pa.table({})
 
-    def answer(
+    def answer(  # noqa: PLR0913 - the flat face: every argument but the first has a default and goes by name
         self,
         blocks: Iterable[TextBlock] | None,
         *,
         seconds: Iterable[TextBlock] | None = None,
         tasks: Sequence[str] = (),
         proba: bool = False,
-    ) -> Iterator[dict[str, pa.Array]]:
-        """Predict as a stream: like `predict`, block by block, for more texts than memory holds."""
+        watch: Watch = lambda _: None,
+    ) -> Iterator[Table]:
+        """Predict as a stream: like `predict`, block by block, for more texts than memory holds.
+
+        Args:
+            blocks: the user's rows; None is every text of the bank.
+            seconds: blocks of second texts, as long as `blocks`.
+            tasks: names; empty is all that fit the rows given.
+            proba: add the probabilities of all classes.
+            watch: told what was encoded on the way, after each block.
+        """
         loaded = load_tasks(self._store, tasks)
-        answers = Answers(self._store, loaded, proba=proba, named=bool(tasks))
         if blocks is None:
-            return answer_all(answers)
-        return answer_blocks(answers, self._encoders, blocks, seconds)
+            return answer_all(self._store, loaded, proba=proba)
+        if seconds is None:
+            apart = [task.name for task in loaded if task.reads == APART]
+            if apart and (tasks or len(apart) == len(loaded)):
+                raise UsageError(f"task {apart[0]!r} reads two texts apart: give second texts too (--text and --pair)")
+        else:
+            loaded = [task for task in loaded if task.reads == APART or tasks]
+        return answer_rows(self._store, loaded, self._numbered(blocks, seconds, watch), proba=proba)
+
+    def _numbered(
+        self, blocks: Iterable[TextBlock], seconds: Iterable[TextBlock] | None, watch: Watch
+    ) -> Iterator[Numbered]:
+        wanted = self._encoders.wanted((), None, None)
+        for block, second in zip(blocks, seconds or repeat(None), strict=False):
+            numbers, report = self._encoders.numbers(block, wanted)
+            watch(report)
+            others = None
+            if second is not None:
+                others, report = self._encoders.numbers(second, wanted)
+                watch(report)
+            yield block.ids, numbers, others
 
     # looking, checking, forgetting
 
@@ -304,9 +334,9 @@ class Bank:
         Raises:
             UsageError: no such task.
         """
-        load_names = list(self._store.catalogue.tasks())
-        if task not in load_names:
-            raise UsageError(f"{self.path} has no task {task!r}; it has: {', '.join(load_names) or 'none'}")
+        there = self._store.catalogue.tasks()
+        if task not in there:
+            raise UsageError(f"{self.path} has no task {task!r}; it has: {', '.join(there) or 'none'}")
         with self._store.writer() as writer:
             writer.drop_task(task)
 
@@ -335,7 +365,7 @@ class Bank:
         Returns:
             How many texts were dropped, and the ids that the bank does not have.
         """
-        numbers = self._numbers_of_ids(ids)
+        numbers = self._encoders.numbers_of_ids(ids)
         unknown = [name for name, number in zip(ids, numbers.tolist(), strict=True) if number == UNKNOWN]
         gone = np.unique(numbers[numbers != UNKNOWN])
         if len(gone):
@@ -344,20 +374,9 @@ class Bank:
                 forget_texts(writer, readers, gone)
         return len(gone), unknown
 
-    def _numbers_of_ids(self, ids: Sequence[Any]) -> TextIds:
-        return self._encoders.numbers_of_ids(ids)
-
-    def _fill_and_number(self, texts: Sequence[Any]) -> TextIds:
-        wanted = self._encoders.wanted((), None, None)
-        return self._encoders.numbers(texts, wanted)
-
-    def _numbers_of(self, texts: Sequence[Any], names: Sequence[str]) -> TextIds:
-        keys, faults = keys_and_faults(texts)
-        if faults:
-            offset = min(faults)
-            raise UsageError(f"text {offset} cannot be encoded: {faults[offset]}")
-        del keys
-        return self._encoders.numbers(texts, [ColumnName.parse(name) for name in names])
+    def _numbers(self, texts: Sequence[Any]) -> TextIds:
+        """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""
+        return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.wanted((), None, None))[0]
 
 
 def _blocks(texts: Iterable[Any], ids: Sequence[Any] | None) -> Iterator[TextBlock]:
@@ -383,5 +402,3 @@ def _block(texts: list[Any], start: int, ids: Sequence[Any] | None) -> TextBlock
         raise UsageError(f"there are fewer ids ({len(ids)}) than texts: one id a text is needed")
     return TextBlock("texts", start, texts, None if ids is None else list(ids[start : start + len(texts)]))
 
-
-__all__ = ["Bank", "BankOptions", "Mapping", "TOGETHER"]

@@ -33,14 +33,14 @@ class FitSettings:
         kind: "auto", "single", "multi" or "regression".
         columns: columns to read; empty lets validation choose among all of the bank's.
         reads: TOGETHER, or APART for two banked texts.
-        class_weight: "auto" (validation chooses), "balanced" or "none".
+        class_weight: "none", or "balanced": rows count in inverse proportion to their class.
         seed: of the split and of everything random.
     """
 
     kind: str = "auto"
     columns: tuple[str, ...] = ()
     reads: str = TOGETHER
-    class_weight: str = "auto"
+    class_weight: str = "none"
     seed: int = 0
 
 

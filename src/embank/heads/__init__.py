@@ -8,18 +8,14 @@ matrix product.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Shaped
 
 from embank.arrays import Matrix, Outputs, Probabilities
 from embank.errors import HeadError
-
-Kind = Literal["single", "multi", "regression"]
-"""One label of several, any number of labels, or a number."""
-
-KINDS: tuple[Kind, ...] = ("single", "multi", "regression")
+from embank.tasks import KINDS, Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +56,7 @@ class Affine:
         return int(self.weights.shape[1])
 
 
+@runtime_checkable
 class Head(Protocol):
     """What prediction needs to know of a head."""
 
@@ -90,6 +87,7 @@ class Head(Protocol):
         """Outputs to decisions: label numbers, a 0/1 matrix, or numbers."""
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """What the fitting side of every head looks like, in scikit-learn's manner."""
 
@@ -101,3 +99,6 @@ class Estimator(Protocol):
 
     def serve(self, labels: Sequence[str]) -> Head:
         """Turn what was fitted into a served head with these label names."""
+
+
+__all__ = ["KINDS", "Affine", "Estimator", "Head", "Kind"]

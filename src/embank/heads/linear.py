@@ -1,7 +1,7 @@
 """Logistic regression for one label of several, its penalty chosen by cross-validation on the training rows."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Shaped
@@ -58,7 +58,7 @@ class LogisticHead(ClassifierMixin, BaseEstimator):
         self.decisions = decisions
         self.folds = folds
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any) -> "LogisticHead":
         """Choose the penalty, fit, calibrate.
 
         Args:
@@ -103,7 +103,7 @@ class LogisticHead(ClassifierMixin, BaseEstimator):
             folds=folds,
         )
 
-    def calibrate(self, X: Any, y: Any) -> Self:
+    def calibrate(self, X: Any, y: Any) -> "LogisticHead":
         """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
         numbers = np.searchsorted(self.classes_, np.asarray(y))
         if not np.array_equal(self.classes_[np.minimum(numbers, len(self.classes_) - 1)], np.asarray(y)):

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -47,7 +47,7 @@ class MLPHead(BaseEstimator):
         self.rounds = rounds
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any) -> "MLPHead":
         """Train the network.
 
         Args:
@@ -100,7 +100,7 @@ class MLPHead(BaseEstimator):
             random_state=self.seed,
         )
 
-    def calibrate(self, X: Any, y: Any) -> Self:
+    def calibrate(self, X: Any, y: Any) -> "MLPHead":
         """Learn the temperature on rows that were not trained on."""
         logits = self._outputs(X)
         if self.kind == "single":

@@ -1,7 +1,7 @@
 """Logistic regression for any number of labels a text: one sigmoid a label, all labels solved together."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Shaped
@@ -51,7 +51,7 @@ class MultiLabelHead(BaseEstimator):
         self.decisions = decisions
         self.folds = folds
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any) -> "MultiLabelHead":
         """Choose the penalty, fit, calibrate.
 
         Args:
@@ -93,7 +93,7 @@ class MultiLabelHead(BaseEstimator):
             folds=self.folds,
         )
 
-    def calibrate(self, X: Any, y: Any) -> Self:
+    def calibrate(self, X: Any, y: Any) -> "MultiLabelHead":
         """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
         logits = self.decision_function(X)
         self.temperature_ = temperature(logits, rows.indicator(y, len(logits)), "multi")

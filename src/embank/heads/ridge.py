@@ -1,7 +1,7 @@
 """Ridge regression for numbers: leave-one-out error of every penalty, exactly, from one decomposition."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -35,7 +35,7 @@ class RidgeHead(RegressorMixin, BaseEstimator):
     def __init__(self, penalties: Sequence[float] = PENALTIES) -> None:
         self.penalties = penalties
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any) -> "RidgeHead":
         """Choose the penalty and fit.
 
         Args:

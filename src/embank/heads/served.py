@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float32, Shaped
 from scipy.special import expit, softmax
 
 from embank.arrays import Outputs, Probabilities, Vectors
@@ -87,7 +87,7 @@ class ServedHead:
             )
         return self.finish(X @ self.layers[0].weights + self.layers[0].bias)
 
-    def finish(self, first: Outputs) -> Outputs:
+    def finish(self, first: Float32[np.ndarray, "texts units"]) -> Outputs:
         """Outputs of the first layer to outputs of the head (where many first layers ran as one product)."""
         if len(self.layers) == 1:
             return first

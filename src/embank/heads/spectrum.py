@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy.linalg import eigh
 
-from embank.arrays import Matrix, PerDimension, Vectors
+from embank.arrays import PerDimension, Vectors
 from embank.heads import Affine
 
 # Directions with less than this share of the largest variance are rounding noise of float32 sums.
@@ -72,14 +72,14 @@ def spectrum(X: Vectors, *, standardise: bool = True) -> Spectrum:
     return Spectrum(rows @ rotation, variances, rotation, centre, scale)
 
 
-def _tall(rows: Matrix) -> tuple[Any, Matrix]:
+def _tall(rows: Vectors) -> tuple[Any, Float32[np.ndarray, "width rank"]]:
     """Eigenvectors of the `[width, width]` side."""
     variances, vectors = eigh(rows.T @ rows / np.float32(rows.shape[0]), check_finite=False, overwrite_a=True)
     kept = _varying(variances)
     return variances[kept].astype(np.float64), np.ascontiguousarray(vectors[:, kept])
 
 
-def _wide(rows: Matrix) -> tuple[Any, Matrix]:
+def _wide(rows: Vectors) -> tuple[Any, Float32[np.ndarray, "width rank"]]:
     """Eigenvectors of the `[texts, texts]` side, mapped back to columns."""
     variances, vectors = eigh(rows @ rows.T / np.float32(rows.shape[0]), check_finite=False, overwrite_a=True)
     kept = _varying(variances)

@@ -18,12 +18,11 @@ WEIGHTS = "head.safetensors"
 DESCRIPTION = "head.json"
 
 
-def save_head(head: ServedHead, folder: Path, notes: Mapping[str, Any] | None = None) -> None:
-    """Write a head into a folder, which is made where it is missing; a head that is there is replaced.
+def pack_head(head: ServedHead, notes: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+    """The content of a head's files, by name.
 
     Args:
         head: what to write.
-        folder: where to.
         notes: anything JSON can hold that should travel with the head (scores, columns, fingerprints).
 
     Raises:
@@ -46,9 +45,19 @@ def save_head(head: ServedHead, folder: Path, notes: Mapping[str, Any] | None = 
     for number, layer in enumerate(head.layers):
         tensors[f"layers.{number}.weights"] = np.ascontiguousarray(layer.weights)
         tensors[f"layers.{number}.bias"] = np.ascontiguousarray(layer.bias)
+    return {WEIGHTS: save(tensors), DESCRIPTION: text.encode() + b"\n"}
+
+
+def save_head(head: ServedHead, folder: Path, notes: Mapping[str, Any] | None = None) -> None:
+    """Write a head into a folder, which is made where it is missing; a head that is there is replaced.
+
+    Raises:
+        HeadError: the notes do not fit into JSON.
+    """
+    files = pack_head(head, notes)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS).write_bytes(save(tensors))
-    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
 def load_head(folder: Path) -> tuple[ServedHead, dict[str, Any]]:

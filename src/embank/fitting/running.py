@@ -1,0 +1,200 @@
+"""A fit: examples and their banked rows in, the choice made on training rows, the head fitted on all of them, kept."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from embank.arrays import TextIds, Vectors
+from embank.errors import HeadError, UsageError
+from embank.fitting import Examples, FitReport, FitSettings
+from embank.fitting.examples import collect, pack, unpack
+from embank.heads.mlp import MLPHead
+from embank.heads.pairing import paired
+from embank.heads.scoring import PRIMARY, baseline, measures
+from embank.heads.selection import Fitted, Selection, SelectionSettings, gather, select
+from embank.heads.storage import pack_head
+from embank.recipe import ColumnName
+from embank.store.decoding import codec_of, decoded
+from embank.store.folder import Store
+from embank.tasks import Kind, Labels, read_labels
+
+_EXAMPLES = "examples.parquet"
+
+
+def fit_task(
+    store: Store, name: str, labels: Sequence[Any], numbers: tuple[TextIds, TextIds | None], settings: FitSettings
+) -> FitReport:
+    """Fit a task on texts of the bank.
+
+    Args:
+        store: the bank.
+        name: of the task; one of that name is replaced.
+        labels: one a text, as the user wrote them.
+        numbers: of the texts, and of second texts where the task reads two apart; UNKNOWN where there is none.
+        settings: what the user said.
+
+    Raises:
+        UsageError: an unknown kind or column.
+        HeadError: too few labels, one class only, or no column that has the texts.
+    """
+    parsed = read_labels(labels, settings.kind)
+    first, second = numbers
+    examples, skipped = collect(first.tolist(), None if second is None else second.tolist(), parsed, settings.seed)
+    return _fit(store, name, (parsed.kind, examples), settings, skipped)
+
+
+def refit_task(store: Store, name: str) -> FitReport:
+    """Fit a task again, on the labels and the split that the bank kept.
+
+    Columns that it was told to read are read again if they are still there; otherwise validation chooses.
+
+    Raises:
+        UsageError: no such task.
+        HeadError: too few of its texts are left.
+    """
+    tasks = store.catalogue.tasks()
+    if name not in tasks:
+        raise UsageError(f"{store.root} has no task {name!r}; it has: {', '.join(tasks) or 'none yet'}")
+    record = tasks[name].record
+    examples = unpack((store.root / tasks[name].folder / _EXAMPLES).read_bytes())
+    there = store.catalogue.columns()
+    asked = {**record["settings"], "kind": record["kind"]}
+    asked["columns"] = tuple(column for column in asked["columns"] if column in there)
+    return _fit(store, name, (record["kind"], examples), FitSettings(**asked), {})
+
+
+def _fit(
+    store: Store, name: str, task: tuple[Kind, Examples], settings: FitSettings, skipped: Mapping[str, int]
+) -> FitReport:
+    began = time.monotonic()
+    kind, examples = task
+    columns, whole = _columns(store, examples, settings.columns)
+    lost = len(whole) - int(whole.sum())
+    y, labels = _targets(kind, [value for value, there in zip(examples.values, whole, strict=True) if there])
+    held = np.array(examples.held_back, np.bool_)[whole]
+    train = {column: vectors[~held] for column, vectors in columns.items()}
+    back = {column: vectors[held] for column, vectors in columns.items()}
+    if kind == "single" and len(set(y[~held].tolist())) < 2:  # noqa: PLR2004 - two classes
+        raise HeadError(f"task {name!r}: all rows that may be trained on have the label {y[~held][0]!r}; add others")
+    weight = "balanced" if settings.class_weight == "balanced" else None
+    selection = select(
+        train,
+        y[~held],
+        kind,
+        validation=(back, y[held]),
+        settings=SelectionSettings(
+            columns="all" if settings.columns else "pruned", class_weight=weight
+        ),
+    )
+    estimator = selection.estimator
+    scores = [
+        measures(y[rows], estimator.predict(gather(part, selection.names)), kind)
+        for rows, part in ((~held, train), (held, back))
+    ]
+    final = _refitted(estimator, gather(columns, selection.names), y)
+    report = FitReport(
+        name,
+        kind,
+        labels,
+        len(y),
+        int(held.sum()),
+        {**skipped, **({"no row in these columns": lost} if lost else {})},
+        selection.names,
+        _chosen(selection, final),
+        scores[0],
+        scores[1],
+        baseline(y[~held], y[held], kind),
+        PRIMARY[kind],
+        {f"{trial.estimator} on {' '.join(trial.names)}, {trial.rows}": trial.score for trial in selection.trials},
+        time.monotonic() - began,
+    )
+    _keep(store, report, final, examples, settings)
+    return report
+
+
+def _columns(store: Store, examples: Examples, asked: Sequence[str]) -> tuple[dict[str, Vectors], np.ndarray]:
+    """Decoded vectors of the columns to choose from, for the examples that have a row in all of them."""
+    known = store.catalogue.columns()
+    if not known:
+        raise HeadError(f"{store.root} has no columns yet: encode texts first, with 'embank encode'")
+    names = [str(ColumnName.parse(name)) for name in asked] or list(known)
+    for name in names:
+        store.column(name)
+    readers = {name: store.reader(name) for name in names}
+    pair = [examples.texts] if examples.seconds is None else [examples.texts, examples.seconds]
+    there = {name: np.all([reader.has(numbers) for numbers in pair], axis=0) for name, reader in readers.items()}
+    if not asked:  # a column that was begun and not filled must not take examples away
+        most = max(int(mask.sum()) for mask in there.values())
+        names = [name for name in names if int(there[name].sum()) == most]
+    whole = np.all([there[name] for name in names], axis=0)
+    if not whole.any():
+        raise HeadError(f"none of the labelled texts has a row in {', '.join(names)}: encode them first")
+    vectors = {}
+    for name in names:
+        codec = codec_of(store, known[name])
+        halves = [decoded(readers[name], codec, numbers[whole]) for numbers in pair]
+        vectors[name] = paired(*halves) if len(halves) > 1 else halves[0]
+    return vectors, whole
+
+
+def _targets(kind: Kind, values: Sequence[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
+    labels = Labels(kind, tuple(values), 0).names
+    if kind == "regression":
+        return np.array(values, np.float64), ()
+    if kind == "single":
+        return np.array(values, dtype=object).astype(str), labels
+    place = {label: at for at, label in enumerate(labels)}
+    matrix = np.zeros((len(values), len(labels)), np.int64)
+    for row, names in enumerate(values):
+        matrix[row, [place[label] for label in names]] = 1
+    return matrix, labels
+
+
+def _refitted(estimator: Fitted, X: Vectors, y: np.ndarray) -> Fitted:
+    """The chosen estimator, with what was chosen, on all rows: the held-back ones have done their work."""
+    again: Fitted = clone(estimator)
+    if isinstance(again, MLPHead):
+        again.fit(X, y)
+        again.temperature_ = estimator.temperature_  # calibrated on rows that it had not seen
+        return again
+    again.set_params(penalties=(estimator.penalty_,))
+    return again.fit(X, y)
+
+
+def _chosen(selection: Selection, final: Fitted) -> dict[str, Any]:
+    head = "perceptron" if isinstance(final, MLPHead) else "linear"
+    penalty = None if isinstance(final, MLPHead) else float(final.penalty_)
+    temperature = float(getattr(final, "temperature_", 1.0))
+    leans = bool(np.any(getattr(final, "offsets_", ())))
+    return {"head": head, "penalty": penalty, "temperature": temperature, "leans towards rare labels": leans}
+
+
+def _keep(store: Store, report: FitReport, final: Fitted, examples: Examples, settings: FitSettings) -> None:
+    known = store.catalogue.columns()
+    record = {
+        "kind": report.kind,
+        "labels": list(report.labels),
+        "reads": settings.reads,
+        # in the order of the head's weights; a JSON object keeps it
+        "columns": {name: known[name].recipe.fingerprint for name in report.columns},
+        "settings": {**asdict(settings), "columns": list(settings.columns)},
+        "measure": report.measure,
+        "train": dict(report.train),
+        "validation": dict(report.validation),
+        "baseline": dict(report.baseline),
+        "examples": report.examples,
+        "held_back": report.held_back,
+        "chosen": dict(report.chosen),
+        "fitted_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(report.seconds, 3),
+    }
+    served = final.serve() if report.kind == "regression" else final.serve(report.labels)
+    with store.writer() as writer:
+        writer.set_task(report.task, record, {**pack_head(served), _EXAMPLES: pack(examples)})
+
+
