@@ -31,7 +31,7 @@ HELD_OUT = 0.25
 def teach(X: Any, classes: int, seed: int) -> Any:
     """Labels from a noisy teacher: the largest of a few random functions of the vectors, with Gumbel noise."""
     rng = np.random.default_rng(seed)
-    rows = (X - X.mean(axis=0)) / X.std(axis=0)
+    rows = (X - X.mean(axis=0)) / np.maximum(X.std(axis=0), 1e-6)
     width = rows.shape[1]
     bent = np.maximum(rows @ rng.normal(size=(width, 64)) / np.sqrt(width), 0)
     logits = rows @ rng.normal(size=(width, classes)) / np.sqrt(width) + 0.3 * bent @ rng.normal(size=(64, classes)) / 8

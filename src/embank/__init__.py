@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embank import errors as errors
+    from embank import tables as tables
     from embank.bank import Bank as Bank
     from embank.columns import Columns as Columns
+    from embank.encoders.listing import available_encoders as available_encoders
+    from embank.encoders.listing import backends as backends
     from embank.encoders.opening import ReadingOptions as ReadingOptions
     from embank.encoding import EncodeReport as EncodeReport
     from embank.encoding import TextBlock as TextBlock
@@ -32,11 +35,16 @@ _PUBLIC = {
     "FitSettings": "embank.fitting",
     "ReadingOptions": "embank.encoders.opening",
     "TextBlock": "embank.encoding",
+    "available_encoders": "embank.encoders.listing",
+    "backends": "embank.encoders.listing",
     "errors": "embank.errors",
+    "tables": "embank.tables",
     "text_key": "embank.texts",
 }
 
-__all__ = [  # noqa: PLE0604 - the names are the keys above; a test compares the two
+_MODULES = ("errors", "tables")
+
+__all__ = [
     "Bank",
     "BankOptions",
     "Columns",
@@ -47,7 +55,10 @@ __all__ = [  # noqa: PLE0604 - the names are the keys above; a test compares the
     "FitSettings",
     "ReadingOptions",
     "TextBlock",
+    "available_encoders",
+    "backends",
     "errors",
+    "tables",
     "text_key",
 ]
 
@@ -56,7 +67,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'embank' has no attribute {name!r}")
     module = import_module(_PUBLIC[name])
-    return module if name == "errors" else getattr(module, name)
+    return module if name in _MODULES else getattr(module, name)
 
 
 def __dir__() -> list[str]:

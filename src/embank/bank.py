@@ -182,7 +182,9 @@ class Bank:
         names = [columns] if isinstance(columns, str) else list(columns)
         names = [str(ColumnName.parse(name)) for name in names]
         if texts is not None:
-            numbers, report = self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.wanted(names, None, None))
+            numbers, report = self._encoders.numbers(
+                TextBlock("texts", 0, texts), self._encoders.wanted(names, None, None)
+            )
             if report.n_faults:
                 first = report.faults[0] if report.faults else None
                 raise UsageError(f"{report.n_faults} texts cannot be encoded, the first is {first}")
@@ -197,7 +199,7 @@ class Bank:
 
     # tasks
 
-    def fit(  # noqa: PLR0913 - the flat face: every argument but the first two has a default and goes by name
+    def fit(
         self,
         task: str,
         labels: Sequence[Any],
@@ -227,9 +229,12 @@ class Bank:
         if given is None or (texts is not None and ids is not None):
             raise UsageError("fit needs the labelled texts or their ids: give one of texts=... and ids=...")
         if len(given) != len(labels):
-            raise UsageError(f"there are {len(given)} texts or ids and {len(labels)} labels; one label a text is needed")
+            raise UsageError(
+                f"there are {len(given)} texts or ids and {len(labels)} labels; one label a text is needed"
+            )
         if (seconds is not None) != (chosen.reads == APART):
-            raise UsageError(f"a task with reads={chosen.reads!r} takes {'second texts' if chosen.reads == APART else 'no second texts'}")
+            takes = "second texts" if chosen.reads == APART else "no second texts"
+            raise UsageError(f"a task with reads={chosen.reads!r} takes {takes}")
         numbers = self._numbers(texts) if texts is not None else self._encoders.numbers_of_ids(given)
         second = None if seconds is None else self._numbers(seconds)
         return fit_task(self._store, task, labels, (numbers, second), chosen)
@@ -272,7 +277,7 @@ class Bank:
         tables = [pa.table(block) for block in self.answer(blocks, seconds=others, tasks=tasks, proba=proba)]
         return pa.concat_tables(tables).unify_dictionaries() if tables else pa.table({})
 
-    def answer(  # noqa: PLR0913 - the flat face: every argument but the first has a default and goes by name
+    def answer(
         self,
         blocks: Iterable[TextBlock] | None,
         *,
@@ -305,7 +310,8 @@ class Bank:
         self, blocks: Iterable[TextBlock], seconds: Iterable[TextBlock] | None, watch: Watch
     ) -> Iterator[Numbered]:
         wanted = self._encoders.wanted((), None, None)
-        for block, second in zip(blocks, seconds or repeat(None), strict=False):
+        seconds_or_none: Iterable[TextBlock | None] = seconds if seconds is not None else repeat(None)
+        for block, second in zip(blocks, seconds_or_none, strict=False):
             numbers, report = self._encoders.numbers(block, wanted)
             watch(report)
             others = None
@@ -401,4 +407,3 @@ def _block(texts: list[Any], start: int, ids: Sequence[Any] | None) -> TextBlock
     if ids is not None and len(ids) < start + len(texts):
         raise UsageError(f"there are fewer ids ({len(ids)}) than texts: one id a text is needed")
     return TextBlock("texts", start, texts, None if ids is None else list(ids[start : start + len(texts)]))
-

@@ -1,4 +1,4 @@
-"""Columns of a bank as a scikit-learn transformer: texts in, vectors out, every text encoded once, whatever reads it."""
+"""Columns of a bank as a scikit-learn transformer: texts in, vectors out, every text encoded once."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -89,7 +89,7 @@ def _guess(values: Sequence[Any]) -> Kind:
     strings = [value for value in given if isinstance(value, str) and value.strip()]
     if strings and all(_json_list(value) is not None for value in strings):
         return "multi"
-    numbers = [_as_number(value) for value in given if value != ""]  # noqa: PLC1901 - not None, not 0
+    numbers = [_as_number(value) for value in given if value != ""]
     if numbers and all(number is not None for number in numbers):
         distinct = {number for number in numbers if number is not None}
         whole = all(number.is_integer() for number in distinct)

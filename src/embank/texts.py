@@ -1,4 +1,4 @@
-"""Texts and their identity: a text is one string, or a pair read together, known by the full hash of its exact content."""
+"""Texts and their identity: one string, or a pair read together, known by the full hash of its exact content."""
 
 from collections.abc import Sequence
 from hashlib import blake2b

@@ -1,7 +1,7 @@
 """Batches of token rows: filled to a token budget, sorted by length, their shapes rounded.
 
-A CPU backend compiles a kernel for every new shape, so that free shapes cost factors of time and gigabytes of memory.
-Lengths are therefore rounded up to a short ladder, and the number of rows to what that length allows, or a power of two.
+A CPU backend compiles a kernel for every new shape: free shapes cost factors of time and gigabytes of memory. Lengths
+are therefore rounded up to a short ladder, and the number of rows to what that length allows, or a power of two.
 """
 
 from collections.abc import Iterator

@@ -101,7 +101,9 @@ def read_folder(path: Path) -> EncoderFolder:
     modules = _json(path / "modules.json") if (path / "modules.json").is_file() else []
     transformer = path / next((module["path"] for module in modules if _type(module) == "Transformer"), "")
     if not (transformer / "config.json").is_file():
-        raise EncoderError(f"{path} is no encoder: it has no config.json (a transformers or sentence-transformers folder)")
+        raise EncoderError(
+            f"{path} is no encoder: it has no config.json (a transformers or sentence-transformers folder)"
+        )
     if not list(transformer.glob("*.safetensors")):
         found = ", ".join(file.name for file in transformer.glob("*.bin")) or "no weights"
         message = (

@@ -69,7 +69,7 @@ class Located:
 
 def locate(
     spec: str = DEFAULT,
-    options: ReadingOptions = ReadingOptions(),  # noqa: B008 - frozen
+    options: ReadingOptions = ReadingOptions(),
     *,
     local_files_only: bool = False,
 ) -> Located:
@@ -82,7 +82,7 @@ def locate(
         local_files_only: use what was downloaded before, ask no network.
 
     Raises:
-        EncoderError: it cannot be found, has no safetensors weights, or the default's weights are not the expected ones.
+        EncoderError: it cannot be found, has no safetensors weights, or the default's weights are not those expected.
         UsageError: a name or an option does not fit.
     """
     name, _, place = spec.rpartition("=")

@@ -81,6 +81,7 @@ class Pooled(torch.nn.Module):
 
 def _dense(step: Dense) -> torch.nn.Module:
     weights = load_file(step.weights)
-    linear = torch.nn.Linear(*reversed(weights["linear.weight"].shape), bias="linear.bias" in weights)
+    outputs, inputs = weights["linear.weight"].shape
+    linear = torch.nn.Linear(inputs, outputs, bias="linear.bias" in weights)
     linear.load_state_dict({name.removeprefix("linear."): value for name, value in weights.items()})
     return torch.nn.Sequential(linear, torch.nn.Tanh()) if step.activation == "Tanh" else linear

@@ -42,7 +42,8 @@ def states(model: Any, inputs: dict[str, torch.Tensor], layers: Sequence[int], n
     found: dict[int, torch.Tensor] = {}
     highest = max(layers)
     # While a graph is traced, a pass is never cut short: what nothing reads falls away when the graph is compiled.
-    stop = None if highest == n_layers or torch.jit.is_tracing() else highest
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    stop = None if tracing or highest == n_layers else highest
     with _captured(model, anatomy, {layer for layer in layers if layer < n_layers}, found, stop):
         try:
             output = model(**inputs, **extra)

@@ -59,9 +59,9 @@ class Tokenizing:
         cut = np.zeros(len(texts), np.bool_)
         for kind in (True, False):
             places = np.flatnonzero(single == kind)
-            part = self._alike([texts[place] for place in places])
+            part = self._alike([texts[place] for place in places.tolist()])
             cut[places] = part.cut
-            types = part.types or [None] * len(part.ids)
+            types: Sequence[Sequence[int] | None] = part.types or [None] * len(part.ids)
             merged += zip((int(places[own]) for own in part.owner), part.ids, types, strict=True)
         merged.sort(key=lambda row: row[0])
         owners, ids, kinds = zip(*merged, strict=True)

@@ -40,7 +40,9 @@ class TransformerEncoder:
         self._pooled: dict[tuple[Readout, ...], Pooled] = {}
         kinds = int(folder.config.get("type_vocab_size") or 0)
         self.takes_types = kinds > 1 and folder.family in ("bert", "electra", "albert", "deberta", "deberta-v2")
-        self.facts = EncoderFacts(name, origin, folder.family, self.width, self.n_layers, f"torch {dtype}, {self.device}")
+        self.facts = EncoderFacts(
+            name, origin, folder.family, self.width, self.n_layers, f"torch {dtype}, {self.device}"
+        )
         self.padding = self.tokenizing.padding
         self.budget = _CPU_BUDGET if self.device == "cpu" else _GPU_BUDGET
 
@@ -57,7 +59,9 @@ class TransformerEncoder:
             return self.width
         if own is None or not own.modes or self.folder.unsupported:
             why = f"it uses {', '.join(self.folder.unsupported)}" if self.folder.unsupported else "it prescribes none"
-            raise UsageError(f"{self.facts.name} has no pooling of its own that can be run ({why}): name one, as in mean")
+            raise UsageError(
+                f"{self.facts.name} has no pooling of its own that can be run ({why}): name one, as in mean"
+            )
         if readout.layer != self.n_layers:
             raise UsageError(f"the pooling of {self.facts.name} itself belongs to layer {self.n_layers}")
         module = self.pooled((readout,))

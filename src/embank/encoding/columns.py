@@ -39,7 +39,9 @@ def check_reading(store: Store, name: str, reading: Reading) -> None:
     if known is None or known[0] == reading:
         return
     differing = [field for field in vars(reading) if getattr(reading, field) != getattr(known[0], field)]
-    details = ", ".join(f"{field} {getattr(known[0], field)!r} there, {getattr(reading, field)!r} here" for field in differing)
+    details = ", ".join(
+        f"{field} {getattr(known[0], field)!r} there, {getattr(reading, field)!r} here" for field in differing
+    )
     message = (
         f"this bank knows an encoder {name!r} that reads differently ({details}); "
         f"give this one a name of its own: --encoder {name}-2={name}"

@@ -45,7 +45,9 @@ def put_vectors(
         UsageError: numbers of texts, vectors and ids differ, or the encoder's name is taken.
     """
     if vectors.ndim != 2 or len(vectors) != len(texts) or (ids is not None and len(ids) != len(texts)):  # noqa: PLR2004
-        raise UsageError(f"{len(texts)} texts need vectors [{len(texts)}, width] and as many ids, found {vectors.shape}")
+        raise UsageError(
+            f"{len(texts)} texts need vectors [{len(texts)}, width] and as many ids, found {vectors.shape}"
+        )
     reading = Reading(f"{_GIVEN}{blake2b(name.encoder.encode(), digest_size=16).hexdigest()}", "")
     known = store.catalogue.encoders().get(name.encoder)
     if known is not None and known[0] != reading:

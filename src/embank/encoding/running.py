@@ -1,4 +1,4 @@
-"""A run of encoding: rows stream in, what is known passes by, what is missing is encoded and banked segment by segment."""
+"""A run of encoding: rows stream in, what is known passes by, what is missing is encoded and banked in segments."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -81,7 +81,9 @@ class EncodeRun:
         self._began = self._committed = time.monotonic()
         self._grown: set[str] = set()
 
-    def run(self, blocks: Iterable[TextBlock], watch: Watch = lambda _: None, stop: Stop = lambda: False) -> EncodeReport:
+    def run(
+        self, blocks: Iterable[TextBlock], watch: Watch = lambda _: None, stop: Stop = lambda: False
+    ) -> EncodeReport:
         """Encode everything; on an interruption, what was encoded by then is banked first."""
         sources: set[str] = set()
         try:

@@ -1,4 +1,4 @@
-"""A bank's encoders while it is open: found, checked against what the bank knows, opened once, and used by every run."""
+"""A bank's encoders while it is open: found, checked against what the bank knows, opened once, used by every run."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

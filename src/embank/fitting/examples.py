@@ -71,7 +71,9 @@ def pack(examples: Examples) -> bytes:
     """Examples as a Parquet file."""
     columns = {
         "text": pa.array(examples.texts),
-        "second": pa.array(examples.seconds) if examples.seconds is not None else pa.nulls(len(examples.texts), pa.int64()),
+        "second": pa.array(examples.seconds)
+        if examples.seconds is not None
+        else pa.nulls(len(examples.texts), pa.int64()),
         "label": pa.array([json.dumps(value, ensure_ascii=False) for value in examples.values]),
         "held_back": pa.array([bool(held) for held in examples.held_back]),
     }

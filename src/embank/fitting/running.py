@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -16,7 +16,8 @@ from embank.fitting.examples import collect, pack, unpack
 from embank.heads.mlp import MLPHead
 from embank.heads.pairing import paired
 from embank.heads.scoring import PRIMARY, baseline, measures
-from embank.heads.selection import Fitted, Selection, SelectionSettings, gather, select
+from embank.heads.screening import gather
+from embank.heads.selection import Fitted, SelectionSettings, select
 from embank.heads.storage import pack_head
 from embank.recipe import ColumnName
 from embank.store.decoding import codec_of, decoded
@@ -81,14 +82,13 @@ def _fit(
     back = {column: vectors[held] for column, vectors in columns.items()}
     if kind == "single" and len(set(y[~held].tolist())) < 2:  # noqa: PLR2004 - two classes
         raise HeadError(f"task {name!r}: all rows that may be trained on have the label {y[~held][0]!r}; add others")
-    weight = "balanced" if settings.class_weight == "balanced" else None
     selection = select(
         train,
         y[~held],
         kind,
         validation=(back, y[held]),
         settings=SelectionSettings(
-            columns="all" if settings.columns else "pruned", class_weight=weight
+            columns="all" if settings.columns else "pruned", class_weight=_weighting(settings.class_weight)
         ),
     )
     estimator = selection.estimator
@@ -105,7 +105,7 @@ def _fit(
         int(held.sum()),
         {**skipped, **({"no row in these columns": lost} if lost else {})},
         selection.names,
-        _chosen(selection, final),
+        _chosen(final),
         scores[0],
         scores[1],
         baseline(y[~held], y[held], kind),
@@ -115,6 +115,12 @@ def _fit(
     )
     _keep(store, report, final, examples, settings)
     return report
+
+
+def _weighting(word: str) -> Literal["balanced"] | None:
+    if word not in ("none", "balanced"):
+        raise UsageError(f"{word!r} is no class weighting; there are: none, balanced")
+    return "balanced" if word == "balanced" else None
 
 
 def _columns(store: Store, examples: Examples, asked: Sequence[str]) -> tuple[dict[str, Vectors], np.ndarray]:
@@ -166,7 +172,7 @@ def _refitted(estimator: Fitted, X: Vectors, y: np.ndarray) -> Fitted:
     return again.fit(X, y)
 
 
-def _chosen(selection: Selection, final: Fitted) -> dict[str, Any]:
+def _chosen(final: Fitted) -> dict[str, Any]:
     head = "perceptron" if isinstance(final, MLPHead) else "linear"
     penalty = None if isinstance(final, MLPHead) else float(final.penalty_)
     temperature = float(getattr(final, "temperature_", 1.0))
@@ -193,8 +199,6 @@ def _keep(store: Store, report: FitReport, final: Fitted, examples: Examples, se
         "fitted_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(report.seconds, 3),
     }
-    served = final.serve() if report.kind == "regression" else final.serve(report.labels)
+    served = final.serve(report.labels)
     with store.writer() as writer:
         writer.set_task(report.task, record, {**pack_head(served), _EXAMPLES: pack(examples)})
-
-

@@ -49,7 +49,7 @@ class LogisticHead(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         penalties: Sequence[float] = PENALTIES,
-        class_weight: Literal["balanced"] | None = None,
+        class_weight: str | None = None,
         decisions: Literal["lean", "probable"] = "lean",
         folds: int = 5,
     ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from embank.errors import HeadError
 from embank.heads.calibration import surprise
 from embank.heads.folds import NEVER, training_weights
 from embank.heads.solver import LOOSE, TIGHT, Link, Problems, solve, start
@@ -76,8 +77,13 @@ def follow(study: Study, penalties: tuple[float, ...]) -> Chosen:
     """Choose a penalty by the loss on held-back rows and fit all rows with it.
 
     Where no row can be held back, the middle penalty is taken.
+
+    Raises:
+        HeadError: there is no penalty, one that is not positive, or vectors too large to be multiplied.
     """
     order = sorted(penalties, reverse=True)
+    if not order or order[-1] <= 0:
+        raise HeadError(f"found penalties {tuple(penalties)}, expected at least one and all above 0")
     whole = study.whole()
     if (study.fold == NEVER).all():
         penalty = order[len(order) // 2]
@@ -95,6 +101,8 @@ def follow(study: Study, penalties: tuple[float, ...]) -> Chosen:
             best = (penalty, held_back, np.concatenate(solutions).mean(axis=0, keepdims=True))
         elif penalty < order[order.index(best[0]) + PATIENCE - 1]:
             break
+    if best[1] is None:
+        raise HeadError("found vectors whose products are not finite, expected smaller numbers; scale them down")
     return Chosen(best[0], losses, best[1], solve(whole, best[0], best[2], TIGHT))
 
 

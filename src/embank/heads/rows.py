@@ -48,7 +48,12 @@ def classes(y: Any, texts: int) -> tuple[Shaped[np.ndarray, " classes"], Shaped[
     labels = np.asarray(y)
     if labels.shape != (texts,):
         raise HeadError(f"found labels of shape {labels.shape}, expected ({texts},): one label a text")
-    names, numbers = np.unique(labels, return_inverse=True)
+    try:
+        names, numbers = np.unique(labels, return_inverse=True)
+    except TypeError as mixed:
+        raise HeadError(
+            "found labels of several types, expected all strings or all numbers; drop empty ones"
+        ) from mixed
     if names.size < TWO:
         raise HeadError(
             f"found one class only ({names[0]!s}), expected at least two; label some texts that are not {names[0]!s}"

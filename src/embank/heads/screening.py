@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from embank.arrays import Vectors
 from embank.heads.ridge import leave_one_out
@@ -19,7 +19,7 @@ PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 ENOUGH = 4000
 
 
-def gather(columns: Mapping[str, Vectors], names: tuple[str, ...]) -> Vectors:
+def gather(columns: Mapping[str, Vectors], names: tuple[str, ...]) -> Float32[np.ndarray, "texts together"]:
     """The named columns side by side, `[texts, sum of widths]`, in the order of the names."""
     return columns[names[0]] if len(names) == 1 else np.concatenate([columns[name] for name in names], axis=1)
 

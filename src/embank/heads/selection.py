@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from embank.arrays import Vectors
 from embank.errors import HeadError
@@ -18,7 +19,8 @@ from embank.heads.scoring import PRIMARY, measures
 from embank.heads.screening import gather, prune
 
 Fitted = LogisticHead | MultiLabelHead | RidgeHead | MLPHead
-Columns = Mapping[str, Vectors]
+# Training and validation rows are both among a call's arguments, so their sizes stay unnamed.
+Columns = Mapping[str, Float32[np.ndarray, "_ _"]]
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,8 @@ def _read(validation: tuple[Columns, Any], names: tuple[str, ...]) -> tuple[Vect
 
 
 def _against_perceptron(
-    train: tuple[Vectors, Any],
-    validation: tuple[Vectors, Any],
+    train: tuple[Any, Any],
+    validation: tuple[Any, Any],
     linear: tuple[tuple[str, ...], LogisticHead | MultiLabelHead | RidgeHead, Kind],
     settings: SelectionSettings,
 ) -> tuple[Fitted, tuple[Trial, ...]]:

@@ -27,9 +27,7 @@ def answer_columns(found: TaskOutputs, *, proba: bool) -> dict[str, pa.Array]:
         columns = _multi(task, head, outputs)
     if proba and head.kind != "regression":
         probabilities = head.probabilities(outputs).astype(np.float32)
-        columns |= {
-            f"{task}_proba_{label}": pa.array(probabilities[:, at]) for at, label in enumerate(head.labels)
-        }
+        columns |= {f"{task}_proba_{label}": pa.array(probabilities[:, at]) for at, label in enumerate(head.labels)}
     if len(outputs) == len(found.rows):
         return columns
     rows = pa.array(found.rows, mask=found.rows < 0)

@@ -46,7 +46,10 @@ class FusedHeads:
         self.readers = {name: store.reader(name) for name in names}
         self._codecs = {name: codec_of(store, columns[name]) for name in names}
         ends = np.cumsum([task.head.layers[0].outputs for task in self._together], dtype=int)
-        self._slices = [slice(int(end) - task.head.layers[0].outputs, int(end)) for end, task in zip(ends, self._together, strict=True)]
+        self._slices = [
+            slice(int(end) - task.head.layers[0].outputs, int(end))
+            for end, task in zip(ends, self._together, strict=True)
+        ]
         self._bias = np.zeros(int(ends[-1]) if len(ends) else 0, np.float32)
         self._fused = {name: self._fuse(name) for name in names if any(name in task.columns for task in self._together)}
 
@@ -58,13 +61,17 @@ class FusedHeads:
                 continue
             first = task.head.layers[0]
             before = sum(self._codecs[other].width for other in task.columns[: task.columns.index(name)])
-            weights, bias = codec.fold(first.weights[before : before + codec.width], np.zeros(first.outputs, np.float32))
+            weights, bias = codec.fold(
+                first.weights[before : before + codec.width], np.zeros(first.outputs, np.float32)
+            )
             self._bias[own] += bias + (first.bias if before == 0 else 0)
             blocks.append(weights)
             places.append(np.arange(own.start, own.stop))
         where = np.concatenate(places)
         run = len(where) == int(where[-1] - where[0]) + 1
-        return _Fused(codec, np.ascontiguousarray(np.hstack(blocks)), slice(int(where[0]), int(where[-1]) + 1) if run else where)
+        return _Fused(
+            codec, np.ascontiguousarray(np.hstack(blocks)), slice(int(where[0]), int(where[-1]) + 1) if run else where
+        )
 
     def predict(self, texts: TextIds, seconds: TextIds | None = None) -> list[TaskOutputs]:
         """Outputs of every task for a block of texts.

@@ -18,7 +18,9 @@ def load_tasks(store: Store, names: Sequence[str] = ()) -> list[LoadedTask]:
     """
     stored = store.catalogue.tasks()
     if not stored:
-        raise UsageError(f"{store.root} has no tasks yet: fit one with 'embank fit {store.root} LABELS --task NAME --label COLUMN'")
+        raise UsageError(
+            f"{store.root} has no tasks yet: fit one with 'embank fit {store.root} LABELS --task NAME --label COLUMN'"
+        )
     unknown = [name for name in names if name not in stored]
     if unknown:
         raise UsageError(f"{store.root} has no task {unknown[0]!r}; it has: {', '.join(stored)}")

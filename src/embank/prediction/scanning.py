@@ -4,7 +4,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,8 +15,6 @@ from embank.store.segments import ColumnReader
 
 BLOCK = 4096
 """Texts in a block: their rows, cast to float32, stay in a core's cache."""
-
-_T = TypeVar("_T")
 
 
 def scan(heads: FusedHeads, blocks: Iterable[TextIds]) -> Iterator[tuple[TextIds, list[TaskOutputs]]]:
@@ -43,10 +40,10 @@ def all_texts(readers: Iterable[ColumnReader]) -> Iterator[TextIds]:
     several = list(readers)
     covered = [reader.covered() for reader in several[1:]]
     first = several[0]
-    if all(len(own) == first.n_rows for own in covered):
-        if all(np.array_equal(first.covered(), own) for own in covered):
-            yield from first.blocks(BLOCK)
-            return
+    alike = all(len(own) == first.n_rows for own in covered)
+    if alike and all(np.array_equal(first.covered(), own) for own in covered):
+        yield from first.blocks(BLOCK)
+        return
     union = np.unique(np.concatenate([first.covered(), *covered]))
     for start in range(0, len(union), BLOCK):
         yield union[start : start + BLOCK]

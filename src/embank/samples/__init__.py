@@ -1,6 +1,7 @@
 """The sample that ships with Embank: support messages written for this project, with four label columns."""
 
 import csv
+import io
 from importlib.resources import files
 
 SUPPORT = files("embank.samples") / "support.csv"
@@ -9,5 +10,4 @@ SUPPORT = files("embank.samples") / "support.csv"
 
 def messages() -> list[str]:
     """The sample's texts; they also top up a calibration sample that would be too small."""
-    with SUPPORT.open(encoding="utf-8", newline="") as file:
-        return [row["message"] for row in csv.DictReader(file)]
+    return [row["message"] for row in csv.DictReader(io.StringIO(SUPPORT.read_text(encoding="utf-8"), newline=""))]

@@ -231,7 +231,9 @@ class Catalogue:
             entries = self._ask(f"{fields} ORDER BY column, first")
         else:
             entries = self._ask(f"{fields} WHERE column = ? ORDER BY first", (column,))
-        return [Segment(*numbers, _parts(parts)) for *numbers, parts in entries]
+        return [
+            Segment(number, of, first, last, rows, _parts(parts)) for number, of, first, last, rows, parts in entries
+        ]
 
     def add_segment(self, segment: Segment) -> None:
         """Enter a segment whose files are already safe on disk."""

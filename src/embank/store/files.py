@@ -23,7 +23,9 @@ def storage_errors(what: str) -> Iterator[None]:
         yield
     except OSError as fault:
         if fault.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = f"no space left while writing {what}; what was committed before is kept: free some space, run again"
+            message = (
+                f"no space left while writing {what}; what was committed before is kept: free some space, run again"
+            )
             raise StorageFullError(message) from fault
         raise
 
@@ -62,7 +64,7 @@ def write_array(path: Path, array: np.ndarray) -> tuple[int, str]:
     header = io.BytesIO()
     packed = np.ascontiguousarray(array)
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(packed))
-    return write_durably(path, header.getvalue(), memoryview(packed.reshape(-1).view(np.uint8)))
+    return write_durably(path, header.getvalue(), memoryview(packed.reshape(-1).view(np.uint8).data))
 
 
 def map_array(path: Path) -> np.ndarray:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from embank.errors import BankExistsError, NotABankError, UsageError
 from embank.store import FORMAT_VERSION, StoredColumn
@@ -60,7 +61,7 @@ class Store:
         """Close the catalogue."""
         self.catalogue.close()
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -115,4 +116,4 @@ def _marked_version(root: Path) -> int:
     try:
         return int(json.loads(mark.read_bytes())["format"])
     except (ValueError, KeyError, TypeError) as fault:
-        raise NotABankError(f"{mark} is damaged ({fault}); it should say {{\"format\": {FORMAT_VERSION}}}") from fault
+        raise NotABankError(f'{mark} is damaged ({fault}); it should say {{"format": {FORMAT_VERSION}}}') from fault

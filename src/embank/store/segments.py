@@ -80,11 +80,13 @@ class ColumnReader:
             filled += len(inside)
         if filled != len(texts):
             lost = int(texts[~self.has(texts)][0])
-            raise DamageError(f"column {column.name} has no row for text {lost}; run 'embank verify', then encode again")
+            raise DamageError(
+                f"column {column.name} has no row for text {lost}; run 'embank verify', then encode again"
+            )
         return out
 
     def blocks(self, size: int) -> Iterator[TextIds]:
-        """Stretches of at most `size` covered texts, ascending, kept inside one segment where segments do not interleave."""
+        """Stretches of at most `size` covered texts, ascending; inside one segment where segments do not interleave."""
         highest = -1
         ordered = True
         for segment in self._segments:
@@ -106,7 +108,9 @@ class ColumnReader:
             expected = (segment.rows, self.column.cells)
             if rows.shape != expected or rows.dtype != self.column.dtype:
                 found = f"{rows.dtype} {rows.shape}"
-                message = f"{part.file} holds {found}, the catalogue says {self.column.dtype} {expected}: run 'embank verify'"
+                message = (
+                    f"{part.file} holds {found}, the catalogue says {self.column.dtype} {expected}: run 'embank verify'"
+                )
                 raise DamageError(message)
             self._rows[segment.number] = rows
         return self._rows[segment.number]
@@ -145,4 +149,3 @@ class ColumnReader:
 
 def _is_run(places: TextIds) -> bool:
     return bool((np.diff(places) == 1).all())
-

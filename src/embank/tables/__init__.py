@@ -11,8 +11,9 @@
 """
 
 from embank.tables.contract import Block, Values
+from embank.tables.counting import estimated_rows
 from embank.tables.formats import known_formats
 from embank.tables.reading import check, read
 from embank.tables.writing import TableWriter, open_writer
 
-__all__ = ["Block", "TableWriter", "Values", "check", "known_formats", "open_writer", "read"]
+__all__ = ["Block", "TableWriter", "Values", "check", "estimated_rows", "known_formats", "open_writer", "read"]

@@ -1,0 +1,42 @@
+"""The application: its commands, in the order in which a newcomer meets them."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from embank.cli import encoders, encoding, fitting, forgetting, looking, predicting
+
+app = typer.Typer(
+    name="embank",
+    help="Encode a text once, bank the representation on disk, run every task on what is banked.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - a callback of the parser
+    if asked:
+        typer.echo(f"embank {version('embank')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Encode a text once, bank the representation on disk, run every task on what is banked."""
+
+
+app.command("encode")(encoding.encode)
+app.command("fit")(fitting.fit)
+app.command("predict")(predicting.predict)
+app.command("tasks")(looking.tasks)
+app.command("info")(looking.info)
+app.command("verify")(looking.verify)
+app.command("forget")(forgetting.forget)
+app.command("encoders")(encoders.encoders)

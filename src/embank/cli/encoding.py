@@ -1,0 +1,114 @@
+"""`embank encode`: texts of files into columns of a bank."""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import embank
+from embank.cli import console, flags
+from embank.cli.options import bank_options
+from embank.cli.sources import Source, paired_blocks, text_blocks
+
+if TYPE_CHECKING:
+    from embank import TextBlock
+
+
+def encode(
+    bank: flags.BankPath,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="CSV, TSV, JSONL, Parquet, one text a line, a folder saved by datasets, "
+            "or - for standard input. Left out, the texts that the bank keeps are used.",
+        ),
+    ] = None,
+    text: flags.TextColumn = "text",
+    pair: flags.PairColumn = None,
+    pair_apart: flags.ApartColumn = None,
+    id_column: flags.IdColumn = None,
+    columns: Annotated[
+        str | None,
+        flags.flag(
+            "--columns",
+            metavar="SPEC,...",
+            help="Columns to fill, as in minilm/2/mean@int8,minilm/6/mean. "
+            "Left out, the bank's own; a new bank gets the encoder's defaults.",
+        ),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        flags.flag(
+            "--encoder",
+            help="minilm, a folder, or a hub name (org/model@revision); NAME=... names it.  [default: minilm]",
+        ),
+    ] = None,
+    codec: Annotated[
+        str | None,
+        flags.flag(
+            "--codec", help="Precision of columns that name none: float32, float16, int8 or binary.  [default: float16]"
+        ),
+    ] = None,
+    long: Annotated[
+        str, flags.flag("--long", help="Texts longer than the encoder reads: cut, or windows that are averaged.")
+    ] = "cut",
+    prompt: Annotated[
+        str | None, flags.flag("--prompt", help="Put before every text; left out, what the encoder's folder says.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, flags.flag("--max-tokens", help="The longest input; left out, what the encoder's folder says.")
+    ] = None,
+    truncation: Annotated[
+        str | None, flags.flag("--truncation", help="The side on which long texts are cut: right or left.")
+    ] = None,
+    keep_text: Annotated[
+        bool,
+        flags.flag(
+            "--keep-text", help="Keep the texts themselves, compressed, so that columns can be added without the files."
+        ),
+    ] = False,
+    as_format: flags.Format = None,
+    backend: flags.Backend = None,
+    dtype: flags.Dtype = None,
+    cache: flags.Cache = None,
+    local_files_only: flags.Offline = False,
+    quiet: flags.Quiet = False,
+) -> None:
+    """Encode texts into a bank. What it has already is not encoded again; run it again to go on after a stop."""
+    reading = embank.ReadingOptions(prompt, max_tokens, truncation, long)
+    options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only)
+    blocks: "Iterator[TextBlock]" = iter(())
+    source = Source(files or [], text, pair, id_column, as_format)
+    specs = [spec for spec in (columns or "").split(",") if spec.strip()]
+    if files:  # looked at before a bank is made for them
+        blocks = text_blocks(source) if pair_apart is None else chain.from_iterable(paired_blocks(source, pair_apart))
+    elif not specs:
+        raise embank.errors.UsageError("give files to encode, or --columns to fill for the texts that the bank keeps")
+    with (
+        (embank.Bank.open_or_create if files else embank.Bank.open)(bank, options) as opened,
+        console.progress(console.rows_in(files or []), quiet=quiet) as watch,
+        console.interruptible() as stop,
+    ):
+        if files:
+            report = opened.encode(
+                blocks, columns=specs, encoder=encoder, codec=codec, keep_text=keep_text, watch=watch, stop=stop
+            )
+        else:
+            report = opened.encode_kept(specs, watch=watch, stop=stop)
+        summary = None if quiet else opened.summary()
+    console.print_report(report, quiet=quiet)
+    if summary is not None:
+        computed = {one.name: one.compute for one in summary.encoders}
+        for name, compute in computed.items():
+            typer.echo(f"encoder {name}: {compute}")
+        weight = console.size(summary.bytes["total"])
+        each = summary.bytes["total"] / max(summary.texts, 1)
+        typer.echo(
+            f"{bank}: {summary.texts:,} texts, {len(summary.columns)} columns, {weight} ({each:,.0f} bytes a text)"
+        )
+    if report.interrupted:
+        typer.echo("stopped early: run the same command again to go on", err=True)
+        raise typer.Exit(130)
