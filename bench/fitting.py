@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from embank.heads.linear import LogisticHead
 from embank.heads.path import PENALTIES
 
-OFFERED = PENALTIES[:10]
+OFFERED = PENALTIES[2:12]
 HELD_OUT = 0.25
 
 

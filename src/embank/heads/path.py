@@ -15,7 +15,7 @@ from embank.heads.folds import NEVER, training_weights
 from embank.heads.solver import LOOSE, TIGHT, Link, Problems, solve, start
 from embank.heads.spectrum import Spectrum
 
-PENALTIES = tuple(float(penalty) for penalty in np.logspace(1, -4, 11))
+PENALTIES = tuple(float(penalty) for penalty in np.logspace(2, -4, 13))
 """Ridge penalties relative to a mean loss, strongest first; scikit-learn's C is `1 / (penalty * texts)`."""
 
 PATIENCE = 2
