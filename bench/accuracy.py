@@ -41,9 +41,7 @@ def competitor(name: str) -> dict[str, float]:
     X, X_test = (model.encode(part, batch_size=64, show_progress_bar=False) for part in (texts, test_texts))
     y = np.array(labels)
     counts = dict(zip(*np.unique(y, return_counts=True), strict=True))
-    split = train_test_split(
-        X, y, test_size=0.2, random_state=0, stratify=y if min(counts.values()) > 1 else None
-    )
+    split = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y if min(counts.values()) > 1 else None)
     scores = {}
     for strength in STRENGTHS:
         fitted = LogisticRegression(C=strength, max_iter=2000).fit(split[0], split[2])
@@ -80,11 +78,15 @@ def main() -> None:
         for codec in CODECS:
             found[codec] = kept(f"accuracy/{name}-{codec}", lambda name=name, codec=codec: ours(name, codec))
         table[name] = {way: 100 * part["f1"] for way, part in found.items()}
-        print(name, {way: round(score, 2) for way, score in table[name].items()}, found["float16"]["columns"], flush=True)
+        print(
+            name, {way: round(score, 2) for way, score in table[name].items()}, found["float16"]["columns"], flush=True
+        )
     ways = ["sentence-transformers", *CODECS]
     mean = {way: float(np.mean([scores[way] for scores in table.values()])) for way in ways}
     lines = ["| set | " + " | ".join(ways) + " |", "|---|" + "---:|" * len(ways)]
-    lines += ["| " + name + " | " + " | ".join(f"{scores[way]:.1f}" for way in ways) + " |" for name, scores in table.items()]
+    lines += [
+        "| " + name + " | " + " | ".join(f"{scores[way]:.1f}" for way in ways) + " |" for name, scores in table.items()
+    ]
     lines += ["| **mean** | " + " | ".join(f"**{mean[way]:.2f}**" for way in ways) + " |", ""]
     lines.append(
         f"float16 over sentence-transformers: {mean['float16'] - mean['sentence-transformers']:+.2f} points (target +5); "

@@ -1,6 +1,6 @@
 """Claim 2: texts a second of `embank encode` against sentence-transformers, in turn in one run; what the bank costs.
 
-    python bench/encoding.py [--texts 3000] [--rounds 3]
+python bench/encoding.py [--texts 3000] [--rounds 3]
 """
 
 import argparse
@@ -65,8 +65,11 @@ def main() -> None:
             f"| {name} | {middle[0]:.0f} | {middle[1]:.0f} (batch {batch}) | {middle[2]:.0f} | "
             f"{middle[2] / middle[0]:.2f} | {middle[2] / middle[1]:.2f} | {100 * np.median(writing):.1f} % |"
         )
-    lines += ["", f"Texts a second, medians of {asked.rounds} rounds in turn; embank: {computes}, default columns, float16, bank included. "
-              "Targets: 4 times the default, ahead of its bf16, writing at most 5 %."]
+    lines += [
+        "",
+        f"Texts a second, medians of {asked.rounds} rounds in turn; embank: {computes}, default columns, float16, bank included. "
+        "Targets: 4 times the default, ahead of its bf16, writing at most 5 %.",
+    ]
     record("2. Encoding speed", lines)
 
 

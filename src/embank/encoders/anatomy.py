@@ -16,30 +16,35 @@ class Anatomy:
         model: the transformers class that loads the encoder part alone.
         shared: one module is called once for each layer (ALBERT), so calls are counted and not modules.
         causal: a decoder, run without its cache.
+        positions: where positions are learned, how many entries of the position table no token uses; else None. A
+            longer input than the table has no place in it, so it is refused beforehand.
     """
 
     layers: str
     model: str = "AutoModel"
     shared: bool = False
     causal: bool = False
+    positions: int | None = None
 
 
-_BERT = Anatomy("encoder.layer")
+_BERT = Anatomy("encoder.layer", positions=0)
+_ROBERTA = Anatomy("encoder.layer", positions=2)  # positions start after the padding token's
+_RELATIVE = Anatomy("encoder.layer")
 _T5 = Anatomy("encoder.block", model="T5EncoderModel")
 _FLAT = Anatomy("layers")
 _DECODER = Anatomy("layers", causal=True)
 
 ANATOMY = {
     "bert": _BERT,
-    "roberta": _BERT,
-    "xlm-roberta": _BERT,
-    "camembert": _BERT,
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
     "electra": _BERT,
-    "mpnet": _BERT,
-    "deberta": _BERT,
-    "deberta-v2": _BERT,
-    "distilbert": Anatomy("transformer.layer"),
-    "albert": Anatomy("encoder.albert_layer_groups", shared=True),
+    "mpnet": _ROBERTA,
+    "deberta": _RELATIVE,
+    "deberta-v2": _RELATIVE,
+    "distilbert": Anatomy("transformer.layer", positions=0),
+    "albert": Anatomy("encoder.albert_layer_groups", shared=True, positions=0),
     "t5": _T5,
     "mt5": Anatomy("encoder.block", model="MT5EncoderModel"),
     "umt5": Anatomy("encoder.block", model="UMT5EncoderModel"),

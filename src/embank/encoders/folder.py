@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from embank.encoders.anatomy import ANATOMY, Anatomy
 from embank.errors import EncoderError
 
 _TOKENIZER_FILES = (
@@ -22,6 +23,8 @@ _TOKENIZER_FILES = (
 )
 _VOLATILE = {"_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures"}
 _VOLATILE_TOKENIZER = _VOLATILE | {"tokenizer_file", "special_tokens_map_file", "model_max_length", "processor_class"}
+_LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
+_WIDTH = ("hidden_size", "d_model", "dim", "n_embd")
 _UNBOUNDED = 100_000  # tokenizers without a limit write 10**30
 _NO_LIMIT = 512
 _CHUNK = 1 << 22
@@ -60,7 +63,9 @@ class EncoderFolder:
         path: the folder given.
         transformer: the folder of the transformer itself.
         config: its configuration.
-        max_tokens: the longest input.
+        max_tokens: the longest input, as the folder wants it.
+        most_tokens: the longest input that its positions allow, or None where they set no limit.
+        truncation: the side on which a longer text is cut.
         lower: whether texts are lower-cased first.
         own: its pooling, or None where it prescribes none.
         prompts: named prompts that it ships.
@@ -72,6 +77,8 @@ class EncoderFolder:
     transformer: Path
     config: dict[str, Any]
     max_tokens: int
+    most_tokens: int | None = None
+    truncation: str = "right"
     lower: bool = False
     own: OwnPooling | None = None
     prompts: dict[str, str] = field(default_factory=dict)
@@ -83,11 +90,21 @@ class EncoderFolder:
         """The `model_type` of the configuration."""
         return str(self.config.get("model_type", "unknown"))
 
-    def text_config(self, *names: str) -> Any:
+    @property
+    def layers(self) -> int:
+        """How many layers it has."""
+        return self._number(_LAYERS)
+
+    @property
+    def width(self) -> int:
+        """Dimensions of a state."""
+        return self._number(_WIDTH)
+
+    def _number(self, names: tuple[str, ...]) -> int:
         """The first of these configuration entries that is there."""
         for name in names:
             if self.config.get(name) is not None:
-                return self.config[name]
+                return int(self.config[name])
         message = f"{self.transformer}/config.json names none of {', '.join(names)}: is {self.family!r} a text encoder?"
         raise EncoderError(message)
 
@@ -114,13 +131,16 @@ def read_folder(path: Path) -> EncoderFolder:
     config = _json(transformer / "config.json")
     sentence = _json(transformer / "sentence_bert_config.json", {})
     prompts = _json(path / "config_sentence_transformers.json", {})
+    tokenizer = _json(transformer / "tokenizer_config.json", {})
     named = prompts.get("prompts") or {}
     own, unsupported = _own_pooling(path, modules)
     return EncoderFolder(
         path,
         transformer,
         config,
-        _max_tokens(config, sentence, _json(transformer / "tokenizer_config.json", {})),
+        _max_tokens(config, sentence, tokenizer),
+        _positions(config),
+        str(tokenizer.get("truncation_side") or "right"),
         bool(sentence.get("do_lower_case")),
         own,
         dict(named),
@@ -130,10 +150,23 @@ def read_folder(path: Path) -> EncoderFolder:
 
 
 def weights_digest(folder: EncoderFolder) -> str:
-    """SHA-256 over the weights and the configuration that shapes them; where they came from does not matter."""
+    """SHA-256 over the weights and the configuration that shapes them; where they came from does not matter.
+
+    Projections after pooling are weights as well, and a prompt that pooling leaves out moves every vector; a folder that
+    has neither gets the digest of its transformer.
+    """
     digest = hashlib.sha256(_canonical(folder.config, _VOLATILE))
     for file in sorted(folder.transformer.glob("*.safetensors")):
         digest.update(bytes.fromhex(sha256_of(file)))
+    own = folder.own
+    if own is None or folder.unsupported:
+        return digest.hexdigest()
+    if own.dense:
+        digest.update(json.dumps([own.modes, own.unit]).encode())
+    for step in own.dense:
+        digest.update(step.activation.encode() + bytes.fromhex(sha256_of(step.weights)))
+    if not own.prompt_counts:
+        digest.update(b"prompt left out")
     return digest.hexdigest()
 
 
@@ -173,9 +206,9 @@ def _own_pooling(path: Path, modules: list[dict[str, Any]]) -> tuple[OwnPooling 
             unsupported += strange
             prompt_counts = bool(settings.get("include_prompt", True))
         elif kind == "Dense":
-            activation = str(_json(place / "config.json").get("activation_function", "Identity")).rpartition(".")[2]
-            dense.append(Dense(place / "model.safetensors", activation))
-            unsupported += [] if activation in ("Identity", "Tanh") else [f"Dense with {activation}"]
+            step, strange = _dense(place)
+            dense.append(step)
+            unsupported += [*(["Normalize before Dense"] if unit else []), *strange]
         elif kind == "Normalize":
             unit = True
         elif kind not in ("Transformer", "Dropout"):
@@ -183,6 +216,21 @@ def _own_pooling(path: Path, modules: list[dict[str, Any]]) -> tuple[OwnPooling 
     if not modes and not unsupported:
         return None, ()
     return OwnPooling(modes, tuple(dense), unit, prompt_counts), tuple(unsupported)
+
+
+def _dense(place: Path) -> tuple[Dense, list[str]]:
+    """A projection, and what of it Embank cannot run."""
+    settings = _json(place / "config.json")
+    step = Dense(place / "model.safetensors", str(settings.get("activation_function", "Tanh")).rpartition(".")[2])
+    strange = [] if step.activation in ("Identity", "Tanh") else [f"Dense with {step.activation}"]
+    if settings.get("use_residual"):
+        strange.append("Dense with a residual")
+    for key in ("module_input_name", "module_output_name"):
+        if settings.get(key) not in (None, "sentence_embedding"):
+            strange.append(f"Dense on {settings[key]}")
+    if not step.weights.is_file():
+        strange.append("Dense without safetensors weights")
+    return step, strange
 
 
 def _modes(settings: dict[str, Any]) -> tuple[tuple[str, ...], list[str]]:
@@ -194,24 +242,25 @@ def _modes(settings: dict[str, Any]) -> tuple[tuple[str, ...], list[str]]:
         asked = [named] if isinstance(named, str) else list(named)
     else:
         order = ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
-        asked = [mode for mode in order if settings.get(f"pooling_mode_{mode}")]
+        asked = [mode for mode in order if settings.get(f"pooling_mode_{mode}")] or ["mean"]
     strange = [f"Pooling with {mode}" for mode in asked if mode not in known]
     return tuple(known[mode] for mode in asked if mode in known), strange
 
 
 def _max_tokens(config: dict[str, Any], sentence: dict[str, Any], tokenizer: dict[str, Any]) -> int:
-    if sentence.get("max_seq_length"):
-        return int(sentence["max_seq_length"])
-    limits = []
-    positions = config.get("max_position_embeddings") or config.get("n_positions")
-    if positions:
-        # RoBERTa's positions start after its padding token's.
-        offset = 2 if config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet") else 0
-        limits.append(int(positions) - offset)
     named = tokenizer.get("model_max_length")
-    if named and named < _UNBOUNDED:
-        limits.append(int(named))
-    return min(limits, default=_NO_LIMIT)
+    told = sentence.get("max_seq_length") or (named if named and named < _UNBOUNDED else None)
+    positions = _positions(config)
+    if not sentence.get("max_seq_length"):
+        positions = positions or config.get("max_position_embeddings") or config.get("n_positions")
+    return min((int(limit) for limit in (told, positions) if limit), default=_NO_LIMIT)
+
+
+def _positions(config: dict[str, Any]) -> int | None:
+    """How long an input its learned positions allow; None where they are not learned, or the family is not known."""
+    unused = ANATOMY.get(str(config.get("model_type")), Anatomy("")).positions
+    entries = config.get("max_position_embeddings")
+    return int(entries) - unused if entries and unused is not None else None
 
 
 def _type(module: dict[str, Any]) -> str:

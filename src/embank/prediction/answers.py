@@ -9,6 +9,9 @@ from embank.arrays import Outputs
 from embank.heads.served import ServedHead
 from embank.prediction import TaskOutputs
 
+_FEW = 32
+"""Up to so many classes, comparing them one after another beats numpy's argmax across rows."""
+
 
 def answer_columns(found: TaskOutputs, *, proba: bool) -> dict[str, pa.Array]:
     """What one task says, one entry a text; null for texts without rows.
@@ -42,14 +45,34 @@ def spread(columns: dict[str, pa.Array], rows: Sequence[int] | np.ndarray) -> di
 
 
 def _single(task: str, head: ServedHead, outputs: Outputs) -> dict[str, pa.Array]:
-    chosen = head.decide(outputs)
-    # The probability of what was decided alone: a softmax over all classes would be thrown away.
-    cooled = outputs / np.float32(head.temperature)
-    cooled -= cooled.max(axis=1, keepdims=True)
-    exponents = np.exp(cooled, out=cooled)
-    scores = exponents[np.arange(len(outputs)), chosen] / exponents.sum(axis=1)
-    labels = pa.DictionaryArray.from_arrays(pa.array(chosen.astype(np.int32)), pa.array(head.labels, pa.string()))
-    return {task: labels, f"{task}_score": pa.array(scores.astype(np.float32))}
+    # Classes on axis 0: a million rows of five numbers are reduced much faster as five rows of a million.
+    logits = np.ascontiguousarray(outputs.T)
+    if head.offsets and any(head.offsets):
+        chosen = _highest(logits + np.array(head.offsets, np.float32)[:, None])
+        decided = np.take_along_axis(logits, chosen[None].astype(np.intp), axis=0)[0]
+    else:
+        chosen = _highest(logits)
+        decided = logits.max(axis=0)
+    # The probability of what was decided alone: 1 / sum of exp((other - decided) / T).
+    logits -= decided
+    logits *= np.float32(1 / head.temperature)
+    with np.errstate(over="ignore"):  # what leans far against its logits has probability 0
+        scores = 1 / np.exp(logits, out=logits).sum(axis=0)
+    labels = pa.DictionaryArray.from_arrays(pa.array(chosen), pa.array(head.labels, pa.string()))
+    return {task: labels, f"{task}_score": pa.array(scores)}
+
+
+def _highest(logits: np.ndarray) -> np.ndarray:
+    """For `[classes, texts]`, the class with the highest logit; the first of equals."""
+    if len(logits) > _FEW:
+        return logits.argmax(axis=0).astype(np.int32)
+    best = logits[0].copy()
+    chosen = np.zeros(logits.shape[1], np.int32)
+    for number in range(1, len(logits)):
+        higher = logits[number] > best
+        np.copyto(best, logits[number], where=higher)
+        np.copyto(chosen, np.int32(number), where=higher)
+    return chosen
 
 
 def _multi(task: str, head: ServedHead, outputs: Outputs) -> dict[str, pa.Array]:

@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -13,20 +14,24 @@ from embank.prediction import TaskOutputs
 from embank.prediction.fused import FusedHeads
 from embank.store.segments import ColumnReader
 
-BLOCK = 4096
-"""Texts in a block: their rows, cast to float32, stay in a core's cache."""
+BLOCK = 16384
+"""Texts in a block: enough that what is done once a block and task costs nothing."""
+
+_T = TypeVar("_T")
 
 
-def scan(heads: FusedHeads, blocks: Iterable[TextIds]) -> Iterator[tuple[TextIds, list[TaskOutputs]]]:
-    """Predict blocks of texts, in order, on all cores."""
+def scan(
+    heads: FusedHeads, blocks: Iterable[TextIds], answer: Callable[[list[TaskOutputs]], _T]
+) -> Iterator[tuple[TextIds, _T]]:
+    """Predict blocks of texts on all cores, and make something of the outputs there; comes out in order."""
 
-    def predict(texts: TextIds) -> tuple[TextIds, list[TaskOutputs]]:
-        return texts, heads.predict(texts)
+    def predict(texts: TextIds) -> tuple[TextIds, _T]:
+        return texts, answer(heads.predict(texts))
 
     workers = os.cpu_count() or 1
     # Blocks run side by side, each product on one core: the casts around it are then spread over the cores as well.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[tuple[TextIds, list[TaskOutputs]]]] = deque()
+        waiting: deque[Future[tuple[TextIds, _T]]] = deque()
         for texts in blocks:
             waiting.append(pool.submit(predict, texts))
             if len(waiting) > 2 * workers:
