@@ -182,12 +182,7 @@ class Bank:
         names = [columns] if isinstance(columns, str) else list(columns)
         names = [str(ColumnName.parse(name)) for name in names]
         if texts is not None:
-            numbers, report = self._encoders.numbers(
-                TextBlock("texts", 0, texts), self._encoders.wanted(names, None, None)
-            )
-            if report.n_faults:
-                first = report.faults[0] if report.faults else None
-                raise UsageError(f"{report.n_faults} texts cannot be encoded, the first is {first}")
+            numbers = self._encoders.numbers_in(TextBlock("texts", 0, texts), names)
         elif ids is not None:
             numbers = self._encoders.numbers_of_ids(ids)
             lost = np.flatnonzero(numbers == UNKNOWN)
@@ -199,7 +194,7 @@ class Bank:
 
     # tasks
 
-    def fit(
+    def fit(  # noqa: PLR0913 - the flat face: every argument but the first two has a default and goes by name
         self,
         task: str,
         labels: Sequence[Any],
@@ -208,6 +203,7 @@ class Bank:
         ids: Sequence[Any] | None = None,
         seconds: Sequence[Any] | None = None,
         settings: FitSettings | None = None,
+        watch: Watch = lambda _: None,
     ) -> FitReport:
         """Fit a task on banked columns; texts that the bank lacks are encoded first.
 
@@ -218,6 +214,7 @@ class Bank:
             ids: what you called them when they were encoded.
             seconds: for a task that reads two texts apart (`FitSettings(reads="apart")`), the second ones.
             settings: kind, columns, class weights, seed.
+            watch: told of progress while texts are encoded.
 
         Raises:
             UsageError: neither texts nor ids, unequal lengths, an unknown column or kind.
@@ -235,8 +232,8 @@ class Bank:
         if (seconds is not None) != (chosen.reads == APART):
             takes = "second texts" if chosen.reads == APART else "no second texts"
             raise UsageError(f"a task with reads={chosen.reads!r} takes {takes}")
-        numbers = self._numbers(texts) if texts is not None else self._encoders.numbers_of_ids(given)
-        second = None if seconds is None else self._numbers(seconds)
+        numbers = self._numbers(texts, watch) if texts is not None else self._encoders.numbers_of_ids(given)
+        second = None if seconds is None else self._numbers(seconds, watch)
         return fit_task(self._store, task, labels, (numbers, second), chosen)
 
     def refit(self, task: str) -> FitReport:
@@ -293,7 +290,7 @@ class Bank:
             seconds: blocks of second texts, as long as `blocks`.
             tasks: names; empty is all that fit the rows given.
             proba: add the probabilities of all classes.
-            watch: told what was encoded on the way, after each block.
+            watch: told after each block what was encoded on the way so far.
         """
         loaded = load_tasks(self._store, tasks)
         if blocks is None:
@@ -311,13 +308,15 @@ class Bank:
     ) -> Iterator[Numbered]:
         wanted = self._encoders.wanted((), None, None)
         seconds_or_none: Iterable[TextBlock | None] = seconds if seconds is not None else repeat(None)
+        total = EncodeReport()
         for block, second in zip(blocks, seconds_or_none, strict=False):
             numbers, report = self._encoders.numbers(block, wanted)
-            watch(report)
+            total.add(report)
             others = None
             if second is not None:
                 others, report = self._encoders.numbers(second, wanted)
-                watch(report)
+                total.add(report)
+            watch(total)
             yield block.ids, numbers, others
 
     # looking, checking, forgetting
@@ -380,9 +379,9 @@ class Bank:
                 forget_texts(writer, readers, gone)
         return len(gone), unknown
 
-    def _numbers(self, texts: Sequence[Any]) -> TextIds:
+    def _numbers(self, texts: Sequence[Any], watch: Watch) -> TextIds:
         """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""
-        return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.wanted((), None, None))[0]
+        return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.wanted((), None, None), watch)[0]
 
 
 def _blocks(texts: Iterable[Any], ids: Sequence[Any] | None) -> Iterator[TextBlock]:

@@ -1,6 +1,5 @@
 """Tiny encoders made from configurations: random weights, a tokenizer built here, no download."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,6 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from embank.encoders import Readout
 from embank.encoders.batching import batches
 from embank.encoders.opening import ReadingOptions, locate, open_encoder
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 WORDS = [
     *("the a an of in on and or not is was heat water pump parcel order late lost broken thanks fine city paris").split(),
@@ -162,7 +159,38 @@ def vectors_of(encoder, texts, readouts, budget=None):
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def encode():
     """Gives `vectors_of`: conftest modules cannot be imported from."""
     return vectors_of
+
+
+def _close(found, right, tolerance=1e-5):
+    """Equal up to rounding, which grows with the numbers themselves."""
+    assert found.shape == right.shape
+    assert np.abs(found - right).max() <= tolerance * max(1.0, float(np.abs(right).max()))
+
+
+def _lowest_cosine(one, other):
+    return float(((one * other).sum(1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1))).min())
+
+
+@pytest.fixture
+def close():
+    return _close
+
+
+@pytest.fixture
+def lowest_cosine():
+    return _lowest_cosine
+
+
+@pytest.fixture
+def texts():
+    return list(TEXTS)
+
+
+@pytest.fixture
+def tiny():
+    """Builds a tiny tokenizer."""
+    return tiny_tokenizer

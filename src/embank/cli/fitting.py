@@ -84,9 +84,9 @@ def fit(
             )
             source = Source(files, text or id_column or "", pair, None, as_format)
             found = rows_of(source, [label, *([pair_apart] if pair_apart else [])])
-            report = opened.fit(
-                task, found[label], settings=settings, **_texts(found, text, id_column, pair, pair_apart)
-            )
+            with console.progress(len(found[label]), quiet=quiet or as_json) as watch:
+                given = _texts(found, text, id_column, pair, pair_apart)
+                report = opened.fit(task, found[label], settings=settings, watch=watch, **given)
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False))
     elif not quiet:
@@ -95,7 +95,7 @@ def fit(
 
 def _texts(
     found: dict[str, list[Any]], text: str | None, id_column: str | None, pair: str | None, apart: str | None
-) -> dict[str, list[Any]]:
+) -> dict[str, Any]:
     if text is None:
         return {"ids": found[id_column or ""]}
     if apart is not None:

@@ -54,17 +54,18 @@ def predict(
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only)
     with embank.Bank.open(bank, options) as opened:
         total = embank.EncodeReport()
-
-        def count(report: "EncodeReport") -> None:
-            total.rows += report.rows
-            total.new += report.new
-            total.n_faults += report.n_faults
-            total.faults += report.faults[: 100 - len(total.faults)]
-
         first, second = _blocks(Source(files or [], text, pair, id_column, as_format), pair_apart)
-        answers = opened.answer(first, seconds=second, tasks=task or (), proba=proba, watch=count)
-        with embank.tables.open_writer(output) as writer:
-            for block in answers:
+        with (
+            console.progress(console.rows_in(files or []), quiet=quiet) as show,
+            embank.tables.open_writer(output) as writer,
+        ):
+
+            def watch(report: "EncodeReport") -> None:
+                nonlocal total
+                total = report
+                show(report)
+
+            for block in opened.answer(first, seconds=second, tasks=task or (), proba=proba, watch=watch):
                 writer.write(block)
         rows = writer.rows
         names = task or [one.name for one in opened.tasks()]

@@ -33,7 +33,7 @@ class Tokens:
         ids: token numbers of each row, special tokens included.
         types: token types of each row, or None where the encoder has none.
         owner: for each row, the offset of its text; ascending.
-        skip: tokens at the head of a row that pooling leaves out (a prompt, where the encoder says so).
+        skip: tokens at the head of a text's first row that pooling leaves out (a prompt, where the encoder says so).
         cut: for each text, whether it was longer than the encoder reads and lost its end.
     """
 

@@ -4,10 +4,11 @@ A CPU backend compiles a kernel for every new shape: free shapes cost factors of
 are therefore rounded up to a short ladder, and the number of rows to what that length allows, or a power of two.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from embank.arrays import Vectors
 from embank.encoders import Batch, Tokens
 
 _LADDER = ((64, 8), (128, 16), (512, 32), (2048, 128))
@@ -49,6 +50,23 @@ def batches(tokens: Tokens, budget: int, padding: int) -> Iterator[tuple[np.ndar
         yield chosen, _pad(tokens, chosen, (_rounded_rows(len(chosen), full), length), padding)
 
 
+def single_rows(batch: Batch) -> Iterator[Batch]:
+    """Each real row of a batch by itself, without padding: for models whose numbers depend on it."""
+    for row in range(batch.rows):
+        at = (slice(row, row + 1), slice(0, int(batch.mask[row].sum())))
+        yield Batch(batch.ids[at], batch.mask[at], batch.pool[at], None if batch.types is None else batch.types[at], 1)
+
+
+def is_bare(batch: Batch) -> bool:
+    """Whether a batch is one row without padding."""
+    return len(batch.ids) == 1 and bool(batch.mask.all())
+
+
+def stacked(rows: Iterable[list[Vectors]]) -> list[Vectors]:
+    """Vectors of single rows as those of one batch, for each readout."""
+    return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+
+
 def _rounded_rows(rows: int, full: int) -> int:
     power = 1 << (rows - 1).bit_length()
     return min(full, power)
@@ -67,7 +85,8 @@ def _pad(tokens: Tokens, chosen: np.ndarray, shape: tuple[int, int], padding: in
     mask[len(chosen) :, 0] = 1  # rows that only round the shape see one padding token: no division by zero
     pool = mask.copy()
     if tokens.skip:
-        pool[: len(chosen), : tokens.skip] = 0
+        heads = [at for at, row in enumerate(chosen) if row == 0 or tokens.owner[row - 1] != tokens.owner[row]]
+        pool[heads, : tokens.skip] = 0
         empty = pool.sum(1) == 0  # a text that is nothing but its prompt is pooled over all of it
         pool[empty] = mask[empty]
     return Batch(ids, mask, pool, types, len(chosen))

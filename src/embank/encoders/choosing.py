@@ -1,6 +1,7 @@
 """Which backend and precision to compute in: the fastest on this machine that stays within tolerance of float32."""
 
 import json
+import logging
 import os
 import platform
 import time
@@ -14,6 +15,8 @@ from embank.arrays import Vectors
 from embank.encoders import Encoder, Readout
 from embank.encoders.batching import batches
 from embank.texts import Text
+
+_log = logging.getLogger(__name__)
 
 TOLERANCE = 0.999
 """The lowest cosine to float32 that a faster precision may have, over a sample and all readouts."""
@@ -64,13 +67,19 @@ def choose(
     measured: list[Compute] = []
     reference: list[Vectors] = []
     for backend, dtype in (("torch", "float32"), *(pair for pair in candidates if pair != ("torch", "float32"))):
-        encoder = opened(backend, dtype)
-        _pass(encoder, sample, readouts)  # kernels are compiled in the first pass
-        start = time.perf_counter()
-        found = _pass(encoder, sample, readouts)
-        seconds = time.perf_counter() - start
+        try:
+            encoder = opened(backend, dtype)
+            _pass(encoder, sample, readouts)  # kernels are compiled in the first pass
+            start = time.perf_counter()
+            found = _pass(encoder, sample, readouts)
+            seconds = time.perf_counter() - start
+        except Exception as fault:
+            if not reference:
+                raise
+            _log.debug("%s %s is out: %s", backend, dtype, fault)  # not every model converts; the reference runs
+            continue
+        cosine = _lowest_cosine(found, reference) if reference else 1.0
         reference = reference or found
-        cosine = min(_lowest_cosine(ours, theirs) for ours, theirs in zip(found, reference, strict=True))
         measured.append(Compute(backend, dtype, round(cosine, 6), round(len(sample) / seconds, 1)))
     fit = [compute for compute in measured if compute.cosine >= TOLERANCE]
     return max(fit, key=lambda compute: compute.speed), measured
@@ -82,19 +91,23 @@ def remembered(cache: Path, key: str) -> Compute | None:
     if not path.is_file():
         return None
     try:
-        return Compute(**json.loads(path.read_text())["choice"])
-    except (ValueError, KeyError, TypeError):
+        choice = Compute(**json.loads(path.read_text())["choice"])
+        return choice if float(choice.cosine) >= TOLERANCE and float(choice.speed) > 0 else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None  # measured again rather than trusted
 
 
 def remember(cache: Path, key: str, choice: Compute, measured: Sequence[Compute]) -> None:
     """Keep a choice for this machine."""
     path = _choice_path(cache, key)
-    path.parent.mkdir(parents=True, exist_ok=True)
     record = {"choice": asdict(choice), "measured": [asdict(compute) for compute in measured]}
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1))
-    part.replace(path)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(record, indent=1))
+        part.replace(path)
+    except OSError as fault:
+        _log.warning("the choice of backend is not kept: %s", fault)  # it is made again by the next run
 
 
 def machine() -> str:
@@ -128,6 +141,11 @@ def _pass(encoder: Encoder, texts: Sequence[Text], readouts: Sequence[Readout]) 
     return outputs
 
 
-def _lowest_cosine(ours: Vectors, theirs: Vectors) -> float:
-    lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-    return float(((ours * theirs).sum(1) / np.maximum(lengths, 1e-12)).min())
+def _lowest_cosine(ours: Sequence[Vectors], theirs: Sequence[Vectors]) -> float:
+    """The lowest cosine of any row of any readout; -1 where a number is not finite."""
+    lowest = 1.0
+    for found, right in zip(ours, theirs, strict=True):
+        lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(right, axis=1)
+        cosines = (found * right).sum(1) / np.maximum(lengths, 1e-12)
+        lowest = min(lowest, float(np.nan_to_num(cosines, nan=-1.0, posinf=-1.0, neginf=-1.0).min(initial=1.0)))
+    return lowest

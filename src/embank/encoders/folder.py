@@ -21,8 +21,19 @@ _TOKENIZER_FILES = (
     "tokenizer.model",
     "added_tokens.json",
 )
-_VOLATILE = {"_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures"}
-_VOLATILE_TOKENIZER = _VOLATILE | {"tokenizer_file", "special_tokens_map_file", "model_max_length", "processor_class"}
+_VOLATILE = {
+    "_name_or_path",
+    "name_or_path",
+    "transformers_version",
+    "torch_dtype",
+    "dtype",
+    "architectures",
+    "use_cache",
+}
+_VOLATILE_TOKENIZER = _VOLATILE | {
+    *("tokenizer_file", "special_tokens_map_file", "model_max_length", "processor_class"),
+    *("is_local", "local_files_only"),
+}
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 _WIDTH = ("hidden_size", "d_model", "dim", "n_embd")
 _UNBOUNDED = 100_000  # tokenizers without a limit write 10**30
@@ -152,8 +163,8 @@ def read_folder(path: Path) -> EncoderFolder:
 def weights_digest(folder: EncoderFolder) -> str:
     """SHA-256 over the weights and the configuration that shapes them; where they came from does not matter.
 
-    Projections after pooling are weights as well, and a prompt that pooling leaves out moves every vector; a folder that
-    has neither gets the digest of its transformer.
+    Projections after pooling are weights as well, and a prompt that pooling leaves out moves every vector; a folder
+    that has neither gets the digest of its transformer.
     """
     digest = hashlib.sha256(_canonical(folder.config, _VOLATILE))
     for file in sorted(folder.transformer.glob("*.safetensors")):
@@ -225,9 +236,8 @@ def _dense(place: Path) -> tuple[Dense, list[str]]:
     strange = [] if step.activation in ("Identity", "Tanh") else [f"Dense with {step.activation}"]
     if settings.get("use_residual"):
         strange.append("Dense with a residual")
-    for key in ("module_input_name", "module_output_name"):
-        if settings.get(key) not in (None, "sentence_embedding"):
-            strange.append(f"Dense on {settings[key]}")
+    places = [settings.get("module_input_name"), settings.get("module_output_name")]
+    strange += [f"Dense on {place}" for place in places if place not in (None, "sentence_embedding")]
     if not step.weights.is_file():
         strange.append("Dense without safetensors weights")
     return step, strange

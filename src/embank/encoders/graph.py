@@ -1,6 +1,8 @@
 """The OpenVINO backend: the torch model with its readouts, converted once, kept by digest, run without torch's BLAS."""
 
 import json
+import os
+import warnings
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -12,6 +14,7 @@ import torch
 
 from embank.arrays import Vectors
 from embank.encoders import Batch, EncoderFacts, Readout, Tokens
+from embank.encoders.batching import is_bare, single_rows, stacked
 from embank.encoders.transformer import TransformerEncoder
 from embank.recipe import Reading
 from embank.texts import Text
@@ -59,13 +62,23 @@ class GraphEncoder:
 
     def vectors(self, batch: Batch, readouts: Sequence[Readout]) -> list[Vectors]:
         """One pass over a batch; see the contract."""
+        if self._torch.apart and not is_bare(batch):
+            return stacked(self.vectors(row, readouts) for row in single_rows(batch))
         request = self._request(tuple(readouts))
         given = [batch.ids, batch.mask, batch.pool]
         if self._torch.takes_types:
             given.append(np.zeros_like(batch.ids) if batch.types is None else batch.types)
         request.infer(given, share_inputs=True)
         # copied: the request writes its next outputs into the same memory
-        return [np.array(request.get_output_tensor(at).data[: batch.rows]) for at in range(len(readouts))]
+        found = [np.array(request.get_output_tensor(at).data[: batch.rows]) for at in range(len(readouts))]
+        sound = np.all([np.isfinite(part).all(axis=1) for part in found], axis=0)
+        if not sound.all() and not is_bare(batch):
+            # A padded place that sees no token at all, as under sliding windows, is not a number here: run without it.
+            for row, single in enumerate(single_rows(batch)):
+                if not sound[row]:
+                    for part, vectors in zip(found, self.vectors(single, readouts), strict=True):
+                        part[row] = vectors[0]
+        return found
 
     def _request(self, readouts: tuple[Readout, ...]) -> Any:
         if readouts not in self._requests:
@@ -89,10 +102,11 @@ class GraphEncoder:
         mask = np.ones((3, 8), np.int64)
         mask[0, 5:] = 0
         example = self._torch.inputs(Batch(ids, mask, mask, np.zeros_like(ids), 3))
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracer and converter warn about torch's and transformers' internals
             graph = ov.convert_model(self._torch.pooled(readouts), example_input=example)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.stem}.part.xml")
+        part = path.with_name(f"{path.stem}.{os.getpid()}.part.xml")  # two processes may convert the same at once
         ov.save_model(graph, part, compress_to_fp16=False)
         # the weights first: a graph that is there is whole
         part.with_suffix(".bin").replace(path.with_suffix(".bin"))

@@ -93,7 +93,7 @@ def locate(
     if place == DEFAULT:
         path, origin = _minilm(local_files_only=local_files_only), place
         name = name or DEFAULT
-    elif Path(place).expanduser().is_dir():
+    elif place and Path(place).expanduser().is_dir():
         path = Path(place).expanduser().resolve()
         origin, name = str(path), name or _tidy(path.name)
     elif hub and not place.startswith("."):

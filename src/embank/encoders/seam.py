@@ -4,6 +4,7 @@ State k is the input of layer k, so it is taken at the entry of that call; the l
 after its final norm. Calls are counted, not modules: ALBERT calls one module for every layer.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -36,8 +37,16 @@ def states(model: Any, inputs: dict[str, torch.Tensor], layers: Sequence[int], n
     """
     anatomy = ANATOMY.get(model.config.model_type)
     if anatomy is None:
-        hidden = model(**inputs, output_hidden_states=True).hidden_states
-        return [hidden[layer] for layer in layers]
+        taken = inspect.signature(model.forward).parameters
+        given = {name: tensor for name, tensor in inputs.items() if name in taken}  # FNet, for one, takes no mask
+        output = model(**given, output_hidden_states=True)
+        hidden = output.get("hidden_states") or ()
+        if len(hidden) != n_layers + 1:
+            message = (
+                f"{model.config.model_type} returns {len(hidden)} hidden states, not {n_layers + 1}: no text encoder"
+            )
+            raise EncoderError(message)
+        return [output.last_hidden_state if layer == n_layers else hidden[layer] for layer in layers]
     extra = {"use_cache": False} if anatomy.causal else {}
     found: dict[int, torch.Tensor] = {}
     highest = max(layers)

@@ -15,11 +15,12 @@ from embank.texts import Text
 _CHARACTERS = 32
 """Characters a token, at the most, that a first look at a very long text allows for."""
 
-_MARGIN = 64
-"""Tokens beyond the limit that a shortened text must still have: no token within the limit can then be cut in two."""
+_MARGIN = 128
+"""Tokens beyond the limit that a shortened text must still have, so that none within the limit belongs to the word that
+was cut in two: a WordPiece word has at most 100 characters, and so tokens."""
 
 _OVERLAP = 4
-"""Neighbouring windows share a quarter of their tokens."""
+"""Neighbouring windows share a quarter of the longest input. A prompt stands before the text: in its first window."""
 
 
 class Tokenizing:
@@ -41,6 +42,7 @@ class Tokenizing:
             raise EncoderError(f"the tokenizer in {folder.transformer} cannot be loaded: {fault}") from fault
         self._reading = reading
         self._lower = folder.lower
+        self._stride = reading.max_tokens // _OVERLAP
         self._tokenizer.truncation_side = reading.truncation
         # Built by hand below: right, whatever the folder says. Causal encoders pool at the last real token.
         self._tokenizer.padding_side = "right"
@@ -50,28 +52,43 @@ class Tokenizing:
         self.padding = int(pad if pad is not None else self._tokenizer.eos_token_id or 0)
 
     def __call__(self, texts: Sequence[Text]) -> Tokens:
-        """Turn texts into token rows."""
-        single = np.array([isinstance(text, str) for text in texts], np.bool_)
-        if single.all() or not single.any():
-            return self._alike(texts)
-        # A single text and a pair are framed differently, so they are tokenised apart and put together again.
-        merged: list[tuple[int, Sequence[int], Sequence[int] | None]] = []
-        cut = np.zeros(len(texts), np.bool_)
-        for kind in (True, False):
-            places = np.flatnonzero(single == kind)
-            part = self._alike([texts[place] for place in places.tolist()])
+        """Turn texts into token rows.
+
+        Raises:
+            EncoderError: the tokenizer broke down over these texts.
+        """
+        try:
+            prepared = [self._prepare(text) for text in texts]
+            # Single texts and pairs are framed differently, and windows come by another call: each kind is tokenised
+            # apart, and put together again.
+            kinds = [(isinstance(text, str), self._slides(text)) for text in prepared]
+            places = {kind: [at for at, own in enumerate(kinds) if own == kind] for kind in dict.fromkeys(kinds)}
+            parts = [(at, self._alike([prepared[one] for one in at], windows=kind[1])) for kind, at in places.items()]
+        except BaseException as fault:
+            if type(fault).__name__ != "PanicException":  # what breaks inside the tokenizers library is no Exception
+                raise
+            raise EncoderError(f"the tokenizer broke down: {fault}") from fault
+        if len(parts) == 1:
+            return parts[0][1]
+        return self._merged(parts, len(texts))
+
+    def _merged(self, parts: Sequence[tuple[list[int], Tokens]], texts: int) -> Tokens:
+        cut = np.zeros(texts, np.bool_)
+        rows: list[tuple[int, Sequence[int], Sequence[int] | None]] = []
+        for places, part in parts:
             cut[places] = part.cut
             types: Sequence[Sequence[int] | None] = part.types or [None] * len(part.ids)
-            merged += zip((int(places[own]) for own in part.owner), part.ids, types, strict=True)
-        merged.sort(key=lambda row: row[0])
-        owners, ids, kinds = zip(*merged, strict=True)
-        typed = None if any(kind is None for kind in kinds) else list(kinds)
-        return Tokens(list(ids), typed, np.array(owners, np.int64), self.skip, cut)
+            rows += zip((places[own] for own in part.owner.tolist()), part.ids, types, strict=True)
+        rows.sort(key=lambda row: row[0])  # stable: windows of a text stay in order
+        typed = [kind for _, _, kind in rows if kind is not None]
+        ids = [row for _, row, _ in rows]
+        owner = np.array([own for own, _, _ in rows], np.int64)
+        return Tokens(ids, typed if rows and len(typed) == len(rows) else None, owner, self.skip, cut)
 
-    def _alike(self, texts: Sequence[Text]) -> Tokens:
-        if self._reading.long == "windows":
+    def _alike(self, texts: Sequence[Text], *, windows: bool) -> Tokens:
+        if windows:
             return self._windows(texts)
-        shortened = [self._shorten(self._prepare(text)) for text in texts]
+        shortened = [self._shorten(text) for text in texts]
         encoded = self._encode(shortened, overflow=False)
         cut = np.zeros(len(texts), np.bool_)
         full = self._reading.max_tokens
@@ -82,7 +99,7 @@ class Tokenizing:
         return Tokens(encoded["input_ids"], encoded.get("token_type_ids"), owner, self.skip, cut)
 
     def _windows(self, texts: Sequence[Text]) -> Tokens:
-        encoded = self._encode([self._prepare(text) for text in texts], overflow=True)
+        encoded = self._encode(texts, overflow=True)
         owner = np.array(encoded["overflow_to_sample_mapping"], np.int64)
         order = np.argsort(owner, kind="stable")
         types = encoded.get("token_type_ids")
@@ -93,6 +110,17 @@ class Tokenizing:
             self.skip,
             np.zeros(len(texts), np.bool_),
         )
+
+    def _slides(self, text: Text) -> bool:
+        """Whether a text is read in windows. A pair is cut where its first half leaves a window too little to slide."""
+        if self._reading.long != "windows":
+            return False
+        pair = isinstance(text, tuple)
+        room = self._reading.max_tokens - int(self._tokenizer.num_special_tokens_to_add(pair=pair))
+        if isinstance(text, tuple):
+            first = self._tokenizer(text[0], add_special_tokens=False, truncation=False, verbose=False)
+            room -= len(first["input_ids"])
+        return room >= 2 * self._stride
 
     def _prepare(self, text: Text) -> Text:
         prompt = self._reading.prompt
@@ -127,7 +155,7 @@ class Tokenizing:
             "verbose": False,
         }
         if overflow:
-            settings |= {"return_overflowing_tokens": True, "stride": self._reading.max_tokens // _OVERLAP}
+            settings |= {"return_overflowing_tokens": True, "stride": self._stride}
         pairs = [text for text in texts if isinstance(text, tuple)]
         if not pairs:
             return self._tokenizer(list(texts), **settings)
@@ -137,6 +165,5 @@ class Tokenizing:
 
     def _prompt_tokens(self, prompt: str) -> int:
         """How many tokens stand before the text: those of the prompt alone, less a closing special token."""
-        ids = self._tokenizer(prompt)["input_ids"]
-        closing = {self._tokenizer.sep_token_id, self._tokenizer.eos_token_id}
-        return len(ids) - 1 if ids and ids[-1] in closing else len(ids)
+        ids = self._tokenizer(prompt.lower() if self._lower else prompt)["input_ids"]
+        return len(ids) - 1 if ids and ids[-1] in self._tokenizer.all_special_ids else len(ids)

@@ -1,5 +1,6 @@
 """The torch backend: any transformers encoder or sentence-transformers folder, on CPU or GPU."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import transformers
 from embank.arrays import Vectors
 from embank.encoders import Batch, EncoderFacts, Readout, Tokens
 from embank.encoders.anatomy import ANATOMY, Anatomy
+from embank.encoders.batching import is_bare, single_rows, stacked
 from embank.encoders.folder import EncoderFolder
 from embank.encoders.pooled import Pooled
 from embank.encoders.tokenizing import Tokenizing
@@ -35,16 +37,18 @@ class TransformerEncoder:
         self.tokenizing = Tokenizing(folder, reading)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model = _load(folder, dtype).to(self.device).eval()
-        self.n_layers = int(folder.text_config("num_hidden_layers", "num_layers", "n_layers"))
-        self.width = int(folder.text_config("hidden_size", "d_model", "dim"))
+        self.n_layers, self.width = folder.layers, folder.width
         self._pooled: dict[tuple[Readout, ...], Pooled] = {}
-        kinds = int(folder.config.get("type_vocab_size") or 0)
-        self.takes_types = kinds > 1 and folder.family in ("bert", "electra", "albert", "deberta", "deberta-v2")
+        kinds = int(getattr(self.model.config, "type_vocab_size", None) or 0)
+        self.takes_types = kinds > 1 and "token_type_ids" in inspect.signature(self.model.forward).parameters
         self.facts = EncoderFacts(
             name, origin, folder.family, self.width, self.n_layers, f"torch {dtype}, {self.device}"
         )
         self.padding = self.tokenizing.padding
         self.budget = _CPU_BUDGET if self.device == "cpu" else _GPU_BUDGET
+        self.apart = False
+        """Whether each row has to be run by itself; families in the table are known to leave padding out of account."""
+        self.apart = folder.family not in ANATOMY and self._reads_padding()
 
     def width_of(self, readout: Readout) -> int:
         """Dimensions of the vectors of a readout.
@@ -88,9 +92,23 @@ class TransformerEncoder:
 
     def vectors(self, batch: Batch, readouts: Sequence[Readout]) -> list[Vectors]:
         """One pass over a batch; see the contract."""
+        if self.apart and not is_bare(batch):
+            return stacked(self.vectors(row, readouts) for row in single_rows(batch))
         with torch.inference_mode():
             outputs = self.pooled(readouts)(**self.inputs(batch))
         return [output[: batch.rows].cpu().numpy() for output in outputs]
+
+    def _reads_padding(self) -> bool:
+        """Whether what stands in masked places moves the states of others, as in models that convolve over tokens."""
+        mask = np.ones((2, 8), np.int64)
+        mask[:, 5:] = 0
+        ids = np.ones_like(mask)
+        ids[1, 5:] = min(3, self.model.config.vocab_size - 1)
+        try:
+            one, other = self.vectors(Batch(ids, mask, mask, None, 2), [Readout(self.n_layers, "last")])[0]
+        except Exception as fault:
+            raise EncoderError(f"{self.folder.path} does not run as an encoder: {_first_line(fault)}") from fault
+        return not np.allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def _load(folder: EncoderFolder, dtype: str) -> Any:
@@ -104,16 +122,31 @@ def _load(folder: EncoderFolder, dtype: str) -> Any:
     progress = transformers.logging.is_progress_bar_enabled()
     transformers.logging.disable_progress_bar()
     try:
-        return loader.from_pretrained(
-            folder.transformer, local_files_only=True, use_safetensors=True, dtype=getattr(torch, dtype), **settings
+        model, found = loader.from_pretrained(
+            folder.transformer,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=getattr(torch, dtype),
+            output_loading_info=True,
+            **settings,
         )
     except Exception as fault:
-        first = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
-        raise EncoderError(f"{folder.path} cannot be loaded as an encoder: {first}") from fault
+        raise EncoderError(f"{folder.path} cannot be loaded as an encoder: {_first_line(fault)}") from fault
     finally:
         transformers.logging.set_verbosity(verbosity)
         if progress:
             transformers.logging.enable_progress_bar()
+    # What is missing would be random numbers. A pooler has no part in states; nor have a decoder's or a head's weights.
+    missing = sorted(name for name in found["missing_keys"] if "pooler" not in name)
+    if missing:
+        message = f"{folder.path} lacks weights of its encoder: {', '.join(missing[:3])}; {len(missing)} in all"
+        raise EncoderError(message)
+    return model
+
+
+def _first_line(fault: Exception) -> str:
+    lines = str(fault).strip().splitlines()
+    return lines[0] if lines else type(fault).__name__
 
 
 def _arguments(folder: EncoderFolder) -> tuple[str, ...]:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+SHOWN_FAULTS = 100
+"""Faults that a report lists; all of them are in the bank."""
+
 
 @dataclass(frozen=True)
 class TextBlock:
@@ -63,6 +66,13 @@ class EncodeReport:
     seconds: float = 0.0
     encoding_seconds: float = 0.0
     interrupted: bool = False
+
+    def add(self, other: "EncodeReport") -> None:
+        """Count another run in."""
+        for name in ("rows", "new", "completed", "known", "cut", "n_faults", "moved", "seconds", "encoding_seconds"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.faults += other.faults[: max(0, SHOWN_FAULTS - len(self.faults))]
+        self.interrupted |= other.interrupted
 
 
 Watch = Callable[[EncodeReport], None]

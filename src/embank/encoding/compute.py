@@ -60,6 +60,8 @@ def open_fastest(
         return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype)
     key = _key(located, candidates)
     choice = remembered(options.folder, key)
+    if choice and (choice.backend, choice.dtype) not in candidates:
+        choice = None
     opened: dict[tuple[str, str], Encoder] = {}
 
     def load_one(backend: str, dtype: str) -> Encoder:

@@ -34,7 +34,9 @@ def _plain(located: Located, column: ColumnName) -> ColumnName:
     own = located.folder.own
     if column.pooling == "own" and column.layer != located.layers:
         raise UsageError(f"{column}: an encoder's own pooling belongs to its last layer, {located.layers}")
-    if column.pooling != "own" or own is None or own.dense or len(own.modes) != 1 or located.folder.unsupported:
+    if column.pooling != "own" or own is None or located.folder.unsupported:
         return column
     steps = ("unit",) if own.unit or "unit" in column.steps else ()
+    if own.dense or len(own.modes) != 1:
+        return replace(column, steps=steps)
     return replace(column, pooling=own.modes[0], steps=steps)

@@ -15,6 +15,8 @@ from embank.texts import Text
 
 _log = logging.getLogger(__name__)
 
+_HARMLESS = "a text"
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -50,7 +52,7 @@ def encode_texts(
         tick: told how many token rows each batch had.
 
     Raises:
-        EncoderError: every text failed, so the fault is the encoder's.
+        EncoderError: every text failed, and so does a harmless one: the fault is the encoder's.
     """
     tokens, failures = _tokens(encoder, texts)
     # Windows of a text are summed by their tokens, then divided; a text in one piece has weight 1 and stays untouched.
@@ -72,9 +74,19 @@ def encode_texts(
     done = (seen == pieces) & (pieces > 0)
     for offset in failures:
         done[offset] = False
-    if texts and len(failures) == len(texts):
+    if texts and len(failures) == len(texts) and not _runs(encoder, readouts):
         raise EncoderError(f"the encoder {encoder.facts.name} failed on every text: {next(iter(failures.values()))}")
     return Encoded(_renormalised(sums, pieces, readouts), done, tokens.cut, failures)
+
+
+def _runs(encoder: Encoder, readouts: Sequence[Readout]) -> bool:
+    """Whether an encoder gives numbers for a text that nothing is wrong with."""
+    try:
+        ((_, batch),) = batches(encoder.tokens([_HARMLESS]), encoder.budget, encoder.padding)
+        return all(bool(np.isfinite(part).all()) for part in encoder.vectors(batch, readouts))
+    except Exception as fault:  # noqa: BLE001 - backends raise what they like
+        _log.debug("the encoder fails on a harmless text too: %s", fault)
+        return False
 
 
 def _tokens(encoder: Encoder, texts: Sequence[Text]) -> tuple[Tokens, dict[int, str]]:

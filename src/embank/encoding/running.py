@@ -9,7 +9,7 @@ import numpy as np
 
 from embank.arrays import Rows, TextIds, Vectors
 from embank.encoders import Encoder
-from embank.encoding import EncodeReport, Fault, Stop, TextBlock, Watch
+from embank.encoding import SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encoding.bodies import pack
 from embank.encoding.columns import add_missing_columns, readout_of
 from embank.encoding.passes import encode_texts
@@ -22,8 +22,6 @@ from embank.store.folder import Store
 from embank.store.segments import ColumnReader
 from embank.store.writing import Addition, Writer
 from embank.texts import Text, keys_and_faults
-
-_SHOWN_FAULTS = 100
 
 Opener = Callable[[str, Sequence[ColumnName], Sequence[Text]], Encoder]
 """Gives the encoder of that name, for these columns, and a first stretch of texts; called for every window."""
@@ -233,12 +231,14 @@ class EncodeRun:
             order = np.argsort(np.array([entry.number for entry in group.waiting], np.int64))
         entries = [group.waiting[at] for at in order]
         rows = {name: np.concatenate(parts)[order] for name, parts in group.rows.items()}
+        ids = [(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else []
+        self.report.moved += len(self._store.catalogue.texts_of_ids([name for _, name in ids]))
         self._writer.append(
             Addition(
                 keys=[entry.key for entry in entries] if new else (),
                 known=None if new else np.array([entry.number for entry in entries], np.int64),
                 rows=rows,
-                ids=[(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else (),
+                ids=ids,
                 bodies=self._bodies(entries),
             )
         )
@@ -254,7 +254,7 @@ class EncodeRun:
         if not found:
             return
         self.report.n_faults += len(found)
-        self.report.faults += found[: max(0, _SHOWN_FAULTS - len(self.report.faults))]
+        self.report.faults += found[: max(0, SHOWN_FAULTS - len(self.report.faults))]
         with self._store.catalogue.transaction():
             self._store.catalogue.add_faults((fault.source, fault.position, fault.id, fault.reason) for fault in found)
 

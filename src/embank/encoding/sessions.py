@@ -10,7 +10,7 @@ from embank.arrays import TextIds
 from embank.encoders import Encoder
 from embank.encoders.choosing import Compute
 from embank.encoders.opening import DEFAULT, Located, ReadingOptions, locate
-from embank.encoding import EncodeReport, Stop, TextBlock, Watch
+from embank.encoding import EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encoding.bodies import unpack
 from embank.encoding.columns import check_reading, readout_of
 from embank.encoding.compute import ComputeOptions, open_fastest
@@ -145,23 +145,46 @@ class Encoders:
         with self.store.writer() as writer:
             return EncodeRun(self.store, writer, columns, self.open, settings).run(blocks, watch, stop)
 
-    def numbers(self, block: TextBlock, columns: Sequence[ColumnName]) -> tuple[TextIds, EncodeReport]:
+    def numbers(
+        self, block: TextBlock, columns: Sequence[ColumnName], watch: Watch = lambda _: None
+    ) -> tuple[TextIds, EncodeReport]:
         """The bank's numbers of a block's texts; UNKNOWN for those that cannot be encoded.
 
         Texts that lack one of the columns are encoded first. The bank is locked only if there are such texts.
         """
         keys, faults = keys_and_faults(block.texts)
-        bad = set(faults) | set(block.faults)
-        sound = [at for at, key in enumerate(keys) if key is not None and at not in bad]
+        faults |= block.faults
+        sound = [at for at, key in enumerate(keys) if key is not None and at not in faults]
         asked = [keys[at] or b"" for at in sound]
         found = self.store.catalogue.lookup(asked)
-        report = EncodeReport(rows=len(keys), n_faults=len(bad))
+        listed = [Fault(block.source, block.start + at, None, reason) for at, reason in sorted(faults.items())]
+        report = EncodeReport(rows=len(keys), known=len(sound), faults=listed, n_faults=len(faults))
         if not self._complete(found, columns):
-            report = self.fill(columns, [block])
+            report = self.fill(columns, [block], watch=watch)
             found = self.store.catalogue.lookup(asked)
         numbers = np.full(len(keys), UNKNOWN, np.int64)
         numbers[sound] = found
         return numbers, report
+
+    def numbers_in(self, block: TextBlock, names: Sequence[str]) -> TextIds:
+        """The bank's numbers of texts that all have rows in these columns, encoded first where they lack some.
+
+        Raises:
+            UsageError: a text cannot be encoded, or has no vector among those that were made elsewhere.
+        """
+        parsed = [ColumnName.parse(name) for name in names]
+        given = {column.encoder for column in parsed if is_given(self.store, column.encoder)}
+        own = [str(column) for column in parsed if column.encoder not in given]
+        numbers, report = self.numbers(block, self.wanted(own, None, None) if own else [])
+        if report.n_faults:
+            first = report.faults[0]
+            where = f"the first is text {first.position}: {first.reason}"
+            raise UsageError(f"{report.n_faults} texts cannot be encoded, {where}")
+        for name in names:
+            lacking = np.flatnonzero(~self.store.reader(name).has(numbers))
+            if len(lacking):
+                raise UsageError(f"{len(lacking)} texts have no vector in {name}, the first is text {lacking[0]}: put them")
+        return numbers
 
     def numbers_of_ids(self, ids: Sequence[Any]) -> TextIds:
         """The bank's numbers of ids; UNKNOWN for those that it does not have.
@@ -196,6 +219,8 @@ class Encoders:
             yield TextBlock("kept texts", start, chunk)
 
     def _complete(self, numbers: TextIds, columns: Sequence[ColumnName]) -> bool:
+        if not columns:  # vectors made elsewhere: there is nothing to encode with
+            return True
         if (numbers == UNKNOWN).any():
             return False
         there = self.store.catalogue.columns()

@@ -65,7 +65,8 @@ def _single(task: str, head: ServedHead, outputs: Outputs) -> dict[str, pa.Array
 def _highest(logits: np.ndarray) -> np.ndarray:
     """For `[classes, texts]`, the class with the highest logit; the first of equals."""
     if len(logits) > _FEW:
-        return logits.argmax(axis=0).astype(np.int32)
+        highest: np.ndarray = logits.argmax(axis=0).astype(np.int32)
+        return highest
     best = logits[0].copy()
     chosen = np.zeros(logits.shape[1], np.int32)
     for number in range(1, len(logits)):

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,14 +11,21 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import TextIds
-from embank.errors import DamageError, NotABankError, StorageFullError
-from embank.recipe import Reading, Recipe
-from embank.store import Part, Segment, StoredColumn, StoredTask
+from embank.errors import BankLockedError, DamageError, NotABankError, StorageFullError, UsageError
+from embank.recipe import Reading
+from embank.store import Segment, StoredColumn, StoredTask
+from embank.store.entries import column_of, encoder_of, segment_of, task_of
 from embank.store.schema import migrate, refuse_newer, version_of
 from embank.texts import KEY_BYTES
 
 _LOOKUP = 8192
 """Keys in one query: below SQLite's limit on bound values, and large enough that its cost is the B-tree's."""
+
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE")
+"""What SQLite calls it when a disk is full."""
+
+_HELD = ("SQLITE_BUSY", "SQLITE_LOCKED")
+"""What it calls it when another program has the catalogue open and does not let go."""
 
 UNKNOWN = -1
 """The text number of a key that is not in the bank."""
@@ -37,8 +44,7 @@ class Catalogue:
         self._path = path
         try:
             self._connection = _connect(path)
-            refuse_newer(version_of(self._connection))
-        except sqlite3.DatabaseError as fault:
+        except DamageError as fault:
             raise NotABankError(f"{path} is no readable catalogue ({fault}); is the folder a bank?") from fault
 
     @classmethod
@@ -55,13 +61,24 @@ class Catalogue:
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file and give its space back, as far as readers allow."""
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with _translated(self._path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def vacuum(self) -> None:
         """Give the space of deleted entries back to the file system."""
         with _translated(self._path):
             self._connection.execute("VACUUM")
-            self.checkpoint()
+        self.checkpoint()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one state of the catalogue in all that is asked inside, whatever a writer commits meanwhile."""
+        self._ask("BEGIN")
+        try:
+            yield
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -69,6 +86,7 @@ class Catalogue:
 
         Raises:
             StorageFullError: no space is left for the commit.
+            UsageError: something is to be entered that is there already.
         """
         with _translated(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
@@ -88,18 +106,18 @@ class Catalogue:
         for start in range(0, len(keys), _LOOKUP):
             asked = keys[start : start + _LOOKUP]
             query = f"SELECT key, text FROM texts WHERE key IN ({','.join('?' * len(asked))})"
-            known = dict(self._ask(query, asked))
+            known = dict(self._ask(query, asked, lambda key, text: (key, int(text))))
             if known:
                 numbers[start : start + len(asked)] = [known.get(key, UNKNOWN) for key in asked]
         return numbers
 
     def n_texts(self) -> int:
         """Count the texts."""
-        return int(self._one("SELECT count(*) FROM texts"))
+        return self._number("SELECT count(*) FROM texts")
 
     def next_text(self) -> int:
         """The number that the next new text will have."""
-        return int(self._one("SELECT value FROM settings WHERE name = 'next_text'"))
+        return self._number("SELECT value FROM settings WHERE name = 'next_text'")
 
     def add_texts(self, keys: Sequence[bytes]) -> int:
         """Number new texts consecutively; returns the first number."""
@@ -120,13 +138,14 @@ class Catalogue:
 
     def numbered_keys(self) -> tuple[TextIds, np.ndarray]:
         """All texts' numbers, ascending, and their keys `[texts, 16]`, by one pass over the table."""
-        entries = self._ask("SELECT text, key FROM texts ORDER BY text")
-        keys = np.frombuffer(b"".join(key for _, key in entries), np.uint8).reshape(-1, KEY_BYTES)
+        entries = self._ask("SELECT text, key FROM texts ORDER BY text", (), lambda text, key: (int(text), bytes(key)))
+        with self._readable():
+            keys = np.frombuffer(b"".join(key for _, key in entries), np.uint8).reshape(len(entries), KEY_BYTES)
         return np.array([text for text, _ in entries], np.int64), keys
 
     def text_numbers(self) -> TextIds:
         """Every text's number, ascending."""
-        return np.sort(np.array(self._ask("SELECT text FROM texts"), np.int64).reshape(-1))
+        return np.sort(np.array(self._ask("SELECT text FROM texts", (), int), np.int64))
 
     # what users call their texts
 
@@ -140,7 +159,7 @@ class Catalogue:
         for start in range(0, len(ids), _LOOKUP):
             asked = ids[start : start + _LOOKUP]
             query = f"SELECT id, text FROM ids WHERE id IN ({','.join('?' * len(asked))})"
-            found.update(self._ask(query, asked))
+            found.update(self._ask(query, asked, lambda name, text: (name, int(text))))
         return found
 
     def ids_between(self, first: int, last: int) -> list[tuple[int, Any]]:
@@ -150,13 +169,13 @@ class Catalogue:
 
     def ids_are_whole_numbers(self) -> bool:
         """Whether every text has an id and all ids are integers, so that a column of them can be one of integers."""
-        strings = self._one("SELECT EXISTS (SELECT 1 FROM ids WHERE typeof(id) <> 'integer')")
-        nameless = self._one("SELECT EXISTS (SELECT 1 FROM texts WHERE text NOT IN (SELECT text FROM ids))")
+        strings = self._number("SELECT EXISTS (SELECT 1 FROM ids WHERE typeof(id) <> 'integer')")
+        nameless = self._number("SELECT EXISTS (SELECT 1 FROM texts WHERE text NOT IN (SELECT text FROM ids))")
         return not strings and not nameless
 
     def n_ids(self) -> int:
         """Count the ids."""
-        return int(self._one("SELECT count(*) FROM ids"))
+        return self._number("SELECT count(*) FROM ids")
 
     # texts themselves, where kept
 
@@ -181,8 +200,7 @@ class Catalogue:
 
     def encoders(self) -> dict[str, tuple[Reading, dict[str, Any]]]:
         """Each encoder's reading, and facts about it (where it came from, width, layers, compute)."""
-        entries = self._ask("SELECT name, reading, facts FROM encoders")
-        return {name: (Reading(**json.loads(reading)), json.loads(facts)) for name, reading, facts in entries}
+        return dict(self._ask("SELECT name, reading, facts FROM encoders", (), encoder_of))
 
     def set_encoder(self, name: str, reading: Reading, facts: dict[str, Any]) -> None:
         """Enter an encoder, or renew the facts about it."""
@@ -196,11 +214,7 @@ class Catalogue:
     def columns(self) -> dict[str, StoredColumn]:
         """All columns by name, in the order in which they came."""
         query = "SELECT number, name, recipe, width, dtype, cells, folder, calibration FROM columns ORDER BY number"
-        found: dict[str, StoredColumn] = {}
-        for number, name, recipe, width, dtype, cells, folder, calibration in self._ask(query):
-            part = Part(**json.loads(calibration)) if calibration else None
-            found[name] = StoredColumn(number, name, _recipe(recipe), width, dtype, cells, folder, part)
-        return found
+        return {column.name: column for column in self._ask(query, (), column_of)}
 
     def add_column(self, column: StoredColumn) -> None:
         """Enter a column; its number is given by the catalogue."""
@@ -228,12 +242,8 @@ class Catalogue:
         """The segments of a column, or of all, in order of their first text."""
         fields = "SELECT number, column, first, last, rows, parts FROM segments"
         if column is None:
-            entries = self._ask(f"{fields} ORDER BY column, first")
-        else:
-            entries = self._ask(f"{fields} WHERE column = ? ORDER BY first", (column,))
-        return [
-            Segment(number, of, first, last, rows, _parts(parts)) for number, of, first, last, rows, parts in entries
-        ]
+            return self._ask(f"{fields} ORDER BY column, first", (), segment_of)
+        return self._ask(f"{fields} WHERE column = ? ORDER BY first", (column,), segment_of)
 
     def add_segment(self, segment: Segment) -> None:
         """Enter a segment whose files are already safe on disk."""
@@ -260,7 +270,7 @@ class Catalogue:
 
     def next_folder(self) -> int:
         """A number for a new folder, never given twice; call it inside a transaction."""
-        number = int(self._one("SELECT value FROM settings WHERE name = 'next_folder'"))
+        number = self._number("SELECT value FROM settings WHERE name = 'next_folder'")
         self._connection.execute("UPDATE settings SET value = ? WHERE name = 'next_folder'", (number + 1,))
         return number
 
@@ -268,10 +278,8 @@ class Catalogue:
 
     def tasks(self) -> dict[str, StoredTask]:
         """All tasks by name."""
-        entries = self._ask("SELECT name, folder, record, parts FROM tasks ORDER BY name")
-        return {
-            name: StoredTask(name, folder, json.loads(record), _parts(parts)) for name, folder, record, parts in entries
-        }
+        tasks = self._ask("SELECT name, folder, record, parts FROM tasks ORDER BY name", (), task_of)
+        return {task.name: task for task in tasks}
 
     def set_task(self, task: StoredTask) -> None:
         """Enter a task, or replace the one of that name."""
@@ -296,28 +304,46 @@ class Catalogue:
         self._connection.executemany("INSERT OR REPLACE INTO faults VALUES (?, ?, ?, ?)", faults)
 
     def damage(self) -> list[str]:
-        """What SQLite itself finds wrong with the file; empty where all is well."""
+        """What is wrong with the file: what SQLite itself finds, and entries that are none; empty where all is well."""
         try:
-            found = [row[0] for row in self._connection.execute("PRAGMA integrity_check")]
-        except sqlite3.DatabaseError as fault:
+            found = self._ask("PRAGMA integrity_check", (), str)
+            page = self._number("PRAGMA page_size")
+            strange = self._number(
+                f"SELECT count(*) FROM texts WHERE typeof(text) <> 'integer' OR length(key) <> {KEY_BYTES}"
+            )
+        except DamageError as fault:
             return [str(fault)]
-        return [] if found == ["ok"] else found
+        found += [f"{strange} entries of texts are none"] if strange else []
+        found += ["its last page is cut short"] if self._path.stat().st_size % page else []
+        return [what for what in found if what != "ok"]
 
-    def _one(self, query: str) -> Any:
-        return self._ask(query)[0][0]
+    def _number(self, query: str) -> int:
+        with self._readable():
+            return int(self._ask(query)[0][0])
 
-    def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _ask(self, query: str, values: Sequence[Any] = (), entry: Callable[..., Any] = lambda *row: row) -> list[Any]:
+        with _translated(self._path), self._readable():
+            return [entry(*row) for row in self._connection.execute(query, values).fetchall()]
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
         try:
-            return self._connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as fault:
-            raise DamageError(f"{self._path} is damaged ({fault}); run 'embank verify'") from fault
+            yield
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as fault:
+            raise DamageError(f"{self._path} is damaged: an entry is {fault!r}; run 'embank verify'") from fault
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise NotABankError(f"{path.parent} is not a bank: it has no {path.name}")
     connection = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")  # a commit that was reported survives a power cut
+    try:
+        with _translated(path):
+            connection.execute("PRAGMA synchronous = FULL")  # a commit that was reported survives a power cut
+            refuse_newer(version_of(connection), path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -325,19 +351,15 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as fault:
-        if "full" in str(fault) or "disk I/O" in str(fault):
+    except UnicodeDecodeError as fault:  # SQLite quotes what it found, and Python cannot read the quotation
+        raise DamageError(f"{path} is damaged ({fault}); run 'embank verify'") from fault
+    except sqlite3.IntegrityError as fault:
+        raise UsageError(f"{path} has this already, nothing was changed ({fault})") from fault
+    except sqlite3.DatabaseError as fault:
+        name = getattr(fault, "sqlite_errorname", "")
+        if name in _FULL:
             message = f"no space left for {path}; what was committed before is kept: free some space, run again"
             raise StorageFullError(message) from fault
-        raise
-    except sqlite3.DatabaseError as fault:
+        if name in _HELD:
+            raise BankLockedError(f"another program keeps {path} locked ({fault}): end it, run again") from fault
         raise DamageError(f"{path} is damaged ({fault}); run 'embank verify'") from fault
-
-
-def _recipe(text: str) -> Recipe:
-    fields = json.loads(text)
-    return Recipe(**{**fields, "reading": Reading(**fields["reading"]), "steps": tuple(fields["steps"])})
-
-
-def _parts(text: str) -> tuple[Part, ...]:
-    return tuple(Part(**part) for part in json.loads(text))

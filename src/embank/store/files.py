@@ -78,7 +78,7 @@ def map_array(path: Path) -> np.ndarray:
         mapped: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise
-    except (ValueError, OSError, EOFError) as fault:
+    except Exception as fault:  # numpy reads a header with Python's own tokenizer, which raises what it likes
         message = f"{path} cannot be read ({fault}); run 'embank verify' to see all the damage"
         raise DamageError(message) from fault
     return mapped

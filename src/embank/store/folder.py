@@ -32,7 +32,7 @@ class Store:
             FormatError: it is newer than this code.
         """
         self.root = root
-        refuse_newer(_marked_version(root))
+        refuse_newer(_marked_version(root), root / _MARK)
         self.catalogue = Catalogue(root / _CATALOGUE)
 
     @classmethod
@@ -45,13 +45,14 @@ class Store:
         """
         if (root / _MARK).exists():
             raise BankExistsError(f"{root} is a bank already: open it, or choose another folder")
-        if root.exists() and (not root.is_dir() or any(file.name not in _OWN for file in root.iterdir())):
+        if root.exists() and not _is_empty(root):
             raise NotABankError(f"{root} is in use by something else: a new bank needs an empty folder, or a new name")
         with storage_errors(str(root)):
             for folder in (root, *(root / name for name in _FOLDERS)):
                 folder.mkdir(parents=True, exist_ok=True)
             Catalogue.create(root / _CATALOGUE).close()
             sync_folder(root)
+            sync_folder(root.parent)
             # The mark comes last: a folder with a mark is a whole bank.
             mark = {"format": FORMAT_VERSION, "made_by": f"embank {version('embank')}"}
             write_durably(root / _MARK, json.dumps(mark, indent=2).encode() + b"\n")
@@ -98,13 +99,22 @@ class Store:
             self.catalogue.checkpoint()
 
 
-_OWN = {*_FOLDERS, _CATALOGUE, f"{_CATALOGUE}-wal", f"{_CATALOGUE}-shm", "lock", "lock.holder", f"{_MARK}.pending"}
-"""What a `create` that was interrupted before the mark may have left."""
+_OWN = {_CATALOGUE, *(f"{_CATALOGUE}-{kind}" for kind in ("wal", "shm", "journal")), f"{_MARK}.pending"}
+"""What a `create` that was interrupted before the mark may have left, beside empty folders."""
 
 
 def is_bank(root: Path) -> bool:
     """Say whether a folder carries a bank's mark."""
     return (root / _MARK).is_file()
+
+
+def _is_empty(root: Path) -> bool:
+    if not root.is_dir():
+        return False
+    return all(
+        not any(path.iterdir()) if path.is_dir() and path.name in _FOLDERS else path.name in _OWN
+        for path in root.iterdir()
+    )
 
 
 def _marked_version(root: Path) -> int:
@@ -114,6 +124,9 @@ def _marked_version(root: Path) -> int:
     if not mark.is_file():
         raise NotABankError(f"{root} is not a bank: it has no {_MARK}")
     try:
-        return int(json.loads(mark.read_bytes())["format"])
-    except (ValueError, KeyError, TypeError) as fault:
+        found = int(json.loads(mark.read_bytes())["format"])
+    except (ValueError, KeyError, TypeError, OverflowError) as fault:
         raise NotABankError(f'{mark} is damaged ({fault}); it should say {{"format": {FORMAT_VERSION}}}') from fault
+    if found < 1:
+        raise NotABankError(f'{mark} is damaged (format {found}); it should say {{"format": {FORMAT_VERSION}}}')
+    return found

@@ -5,6 +5,7 @@ arithmetic (text number minus the segment's first), so no table has an entry for
 """
 
 import sqlite3
+from pathlib import Path
 
 from embank.errors import FormatError
 from embank.store import FORMAT_VERSION
@@ -44,18 +45,13 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a catalogue to the current version, each step in one transaction.
-
-    Raises:
-        FormatError: the catalogue is newer than this code.
-    """
+    """Bring a catalogue that is not newer than this code to the current version, each step in one transaction."""
     version = version_of(connection)
-    refuse_newer(version)
     for step, script in enumerate(_MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {step};\nCOMMIT;")
 
 
-def refuse_newer(version: int) -> None:
+def refuse_newer(version: int, where: Path) -> None:
     """Refuse a format that this code does not know.
 
     Raises:
@@ -63,6 +59,6 @@ def refuse_newer(version: int) -> None:
     """
     if version > FORMAT_VERSION:
         raise FormatError(
-            f"this bank has format version {version}; this Embank reads up to {FORMAT_VERSION}: upgrade with "
+            f"{where} has format version {version}; this Embank reads up to {FORMAT_VERSION}: upgrade with "
             "'pip install --upgrade embank'"
         )

@@ -1,7 +1,9 @@
 """Reading rows: which texts a column covers, rows by text number, and a scan in blocks."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,9 +12,14 @@ from embank.errors import DamageError
 from embank.store import Segment, StoredColumn
 from embank.store.files import map_array
 
+_Answer = TypeVar("_Answer")
+
 
 class ColumnReader:
-    """The rows of one column as its segments were when the reader was made; it blocks no writer, and none blocks it."""
+    """The rows of one column as its segments were when the reader was made; it blocks no writer, and none blocks it.
+
+    Where a writer has rewritten segments since, it goes on with those that hold the same texts now.
+    """
 
     def __init__(self, root: Path, column: StoredColumn, listing: Callable[[], Sequence[Segment]]) -> None:
         """Read `column` of the bank at `root`; `listing` asks the catalogue for its segments."""
@@ -40,16 +47,11 @@ class ColumnReader:
 
     def covered(self) -> TextIds:
         """The numbers of all texts that have a row, ascending."""
-        if not self._segments:
-            return np.empty(0, np.int64)
-        return np.sort(np.concatenate([self.texts_of(segment) for segment in self._segments]))
+        return np.sort(np.concatenate([np.empty(0, np.int64), *self._current(self._listed)]))
 
     def has(self, texts: TextIds) -> Mask:
         """Which of these texts have a row."""
-        found = np.zeros(len(texts), np.bool_)
-        for _, inside, _ in self._places(texts):
-            found[inside] = True
-        return found
+        return self._current(lambda: self._has(texts))
 
     def gather(self, texts: TextIds) -> Rows:
         """The stored rows of these texts, in their order.
@@ -57,15 +59,7 @@ class ColumnReader:
         Raises:
             DamageError: a text has no row here, or a file cannot be read.
         """
-        try:
-            return self._gather(texts)
-        except FileNotFoundError:  # a writer has rewritten segments since: the catalogue knows the new ones
-            self._load()
-        try:
-            return self._gather(texts)
-        except FileNotFoundError as gone:
-            message = f"a file of column {self.column.name} is gone ({gone.filename}): run 'embank verify'"
-            raise DamageError(message) from gone
+        return self._current(lambda: self._gather(texts))
 
     def _gather(self, texts: TextIds) -> Rows:
         column = self.column
@@ -79,22 +73,19 @@ class ColumnReader:
             out[inside] = rows[places]
             filled += len(inside)
         if filled != len(texts):
-            lost = int(texts[~self.has(texts)][0])
-            raise DamageError(
-                f"column {column.name} has no row for text {lost}; run 'embank verify', then encode again"
-            )
+            lost = texts[~self._has(texts)]
+            what = f"no row for text {lost[0]}" if len(lost) else "several rows for one text"
+            raise DamageError(f"column {column.name} has {what}; run 'embank verify', then encode again")
         return out
 
     def blocks(self, size: int) -> Iterator[TextIds]:
         """Stretches of at most `size` covered texts, ascending; inside one segment where segments do not interleave."""
-        highest = -1
-        ordered = True
-        for segment in self._segments:
-            ordered &= segment.first > highest
-            highest = max(highest, segment.last)
-        for texts in map(self.texts_of, self._segments) if ordered else (self.covered(),):
+        listed = self._current(self._listed)  # all now: a writer may rewrite segments while the scan goes on
+        if any(after.first <= before.last for before, after in pairwise(self._segments)):
+            listed = [self.covered()]
+        for texts in listed:
             for start in range(0, len(texts), size):
-                yield texts[start : start + size]
+                yield np.asarray(texts[start : start + size], np.int64)
 
     def rows_of(self, segment: Segment) -> Rows:
         """The mapped rows of a segment.
@@ -125,6 +116,31 @@ class ColumnReader:
                 raise DamageError(f"{segment.part('texts').file} lists {offsets.shape} texts, not {segment.rows}")
             self._texts[segment.number] = offsets.astype(np.int64) + segment.first
         return self._texts[segment.number]
+
+    def _current(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Answer from the segments; from those that the catalogue has now, where a file has gone since."""
+        try:
+            return ask()
+        except FileNotFoundError:
+            self._load()
+        try:
+            return ask()
+        except FileNotFoundError as gone:
+            message = f"a file of column {self.column.name} is gone ({gone.filename}): run 'embank verify'"
+            raise DamageError(message) from gone
+
+    def _listed(self) -> list[TextIds | range]:
+        """The texts of each segment; a range where they are consecutive, which costs nothing."""
+        return [
+            range(segment.first, segment.last + 1) if segment.consecutive else self.texts_of(segment)
+            for segment in self._segments
+        ]
+
+    def _has(self, texts: TextIds) -> Mask:
+        found = np.zeros(len(texts), np.bool_)
+        for _, inside, _ in self._places(texts):
+            found[inside] = True
+        return found
 
     def _places(self, texts: TextIds) -> Iterator[tuple[Segment, TextIds, TextIds]]:
         """Where the texts are: segment, offsets into `texts`, rows in the segment."""

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from embank.arrays import Rows, TextIds
-from embank.errors import BankLockedError
+from embank.errors import BankLockedError, UsageError
 from embank.store import Part, Segment, StoredColumn, StoredTask
 from embank.store.catalogue import Catalogue
 from embank.store.files import storage_errors, sync_folder, write_array, write_durably
+from embank.store.segments import ColumnReader
 
 _LOCK = "lock"
 
@@ -52,9 +54,13 @@ def writer_lock(root: Path) -> Iterator[None]:
     lock = FileLock(root / _LOCK)
     holder = root / "lock.holder"
     try:
-        lock.acquire(timeout=0)
+        with storage_errors(_LOCK):
+            lock.acquire(timeout=0)
     except Timeout as held:
-        who = holder.read_text().strip() if holder.is_file() else "another process"
+        who = ""
+        with contextlib.suppress(OSError):  # it may just be letting go
+            who = holder.read_text().strip()
+        who = who or "another process"
         message = f"{root} is being written by {who}: wait until it is done, or stop it (readers are never blocked)"
         raise BankLockedError(message) from held
     try:
@@ -77,7 +83,14 @@ class Writer:
         self._sweep()
 
     def add_column(self, column: StoredColumn, calibration: bytes) -> StoredColumn:
-        """Enter a column, its codec's calibration first (empty where the codec learns nothing)."""
+        """Enter a column, its codec's calibration first (empty where the codec learns nothing).
+
+        Raises:
+            UsageError: the bank has a column of that name, or the same rows under another name.
+        """
+        for known in self.catalogue.columns().values():
+            if column.name == known.name or column.recipe.fingerprint == known.recipe.fingerprint:
+                raise UsageError(f"{column.name} cannot be added: the bank has these rows as {known.name}; use that")
         folder = self._root / "columns" / column.recipe.fingerprint
         with storage_errors(str(folder)):
             folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +114,11 @@ class Writer:
         return self.catalogue.columns()[column.name]
 
     def append(self, addition: Addition) -> TextIds:
-        """Write the rows, then commit texts, rows, ids and bodies together; returns the text numbers."""
+        """Write the rows, then commit texts, rows, ids and bodies together; returns the text numbers.
+
+        Raises:
+            UsageError: one of the new texts is in the bank, or one of the known ones has such a row already.
+        """
         catalogue = self.catalogue
         columns = catalogue.columns()
         if addition.known is None:
@@ -110,6 +127,7 @@ class Writer:
             texts = np.arange(first, first + len(addition.keys), dtype=np.int64)
         else:
             texts = addition.known
+            self._refuse_second_rows([columns[name] for name in addition.rows], texts)
         number = catalogue.next_segment()
         segments = [
             self.write_segment(number + offset, columns[name], texts, rows)
@@ -182,6 +200,13 @@ class Writer:
             for part in segment.parts:
                 (self._root / part.file).unlink(missing_ok=True)
 
+    def _refuse_second_rows(self, columns: Sequence[StoredColumn], texts: TextIds) -> None:
+        for column in columns:
+            listing = partial(self.catalogue.segments, column.number)
+            there = ColumnReader(self._root, column, listing).has(texts)
+            if there.any():
+                raise UsageError(f"{there.sum()} texts have a row in {column.name}, the first is {texts[there][0]}")
+
     def _sweep(self) -> None:
         """Delete files that the catalogue does not know: an interrupted writer left them."""
         catalogue = self.catalogue
@@ -192,10 +217,11 @@ class Writer:
         known |= {part.file for task in tasks for part in task.parts}
         folders = {column.folder for column in columns} | {task.folder for task in tasks}
         for place in ("columns", "tasks"):
-            for folder in sorted((self._root / place).iterdir()):
+            # who copied the bank may have left an empty folder out
+            for folder in sorted(path for path in (self._root / place).glob("*") if path.is_dir()):
                 if str(folder.relative_to(self._root)) not in folders:
                     shutil.rmtree(folder, ignore_errors=True)
                     continue
                 for file in folder.iterdir():
-                    if str(file.relative_to(self._root)) not in known:
+                    if str(file.relative_to(self._root)) not in known and not file.is_dir():
                         file.unlink(missing_ok=True)
