@@ -187,6 +187,13 @@ def test_two_rows_for_one_text_are_found_and_not_handed_out(root):
             store.reader(ONE).gather(np.array([5, 3]))
 
 
+def test_an_id_that_points_to_no_text_does_not_hide_the_others(root):
+    with Store(root) as store, store.catalogue.transaction():
+        store.catalogue.set_ids([("lost", 9999)])
+    assert damage(root) == []
+    used(root)
+
+
 def test_texts_with_numbers_that_cannot_be_are_found(root):
     for change in ("UPDATE texts SET text = 1 WHERE text = 500", "UPDATE texts SET text = 9999 WHERE text = 501"):
         with closing(sqlite3.connect(root / "catalogue.sqlite")) as connection, connection:

@@ -106,9 +106,10 @@ class Catalogue:
         for start in range(0, len(keys), _LOOKUP):
             asked = keys[start : start + _LOOKUP]
             query = f"SELECT key, text FROM texts WHERE key IN ({','.join('?' * len(asked))})"
-            known = dict(self._ask(query, asked, lambda key, text: (key, int(text))))
+            known = dict(self._ask(query, asked))
             if known:
-                numbers[start : start + len(asked)] = [known.get(key, UNKNOWN) for key in asked]
+                with self._readable():
+                    numbers[start : start + len(asked)] = [known.get(key, UNKNOWN) for key in asked]
         return numbers
 
     def n_texts(self) -> int:
@@ -138,10 +139,10 @@ class Catalogue:
 
     def numbered_keys(self) -> tuple[TextIds, np.ndarray]:
         """All texts' numbers, ascending, and their keys `[texts, 16]`, by one pass over the table."""
-        entries = self._ask("SELECT text, key FROM texts ORDER BY text", (), lambda text, key: (int(text), bytes(key)))
+        entries = self._ask("SELECT text, key FROM texts ORDER BY text")
         with self._readable():
             keys = np.frombuffer(b"".join(key for _, key in entries), np.uint8).reshape(len(entries), KEY_BYTES)
-        return np.array([text for text, _ in entries], np.int64), keys
+            return np.array([text for text, _ in entries], np.int64), keys
 
     def text_numbers(self) -> TextIds:
         """Every text's number, ascending."""
@@ -159,7 +160,7 @@ class Catalogue:
         for start in range(0, len(ids), _LOOKUP):
             asked = ids[start : start + _LOOKUP]
             query = f"SELECT id, text FROM ids WHERE id IN ({','.join('?' * len(asked))})"
-            found.update(self._ask(query, asked, lambda name, text: (name, int(text))))
+            found.update(self._ask(query, asked))
         return found
 
     def ids_between(self, first: int, last: int) -> list[tuple[int, Any]]:
@@ -311,19 +312,24 @@ class Catalogue:
             strange = self._number(
                 f"SELECT count(*) FROM texts WHERE typeof(text) <> 'integer' OR length(key) <> {KEY_BYTES}"
             )
-        except DamageError as fault:
+            size = self._path.stat().st_size
+        except (DamageError, OSError) as fault:
             return [str(fault)]
         found += [f"{strange} entries of texts are none"] if strange else []
-        found += ["its last page is cut short"] if self._path.stat().st_size % page else []
+        found += ["its last page is cut short"] if size % page else []
         return [what for what in found if what != "ok"]
 
     def _number(self, query: str) -> int:
         with self._readable():
             return int(self._ask(query)[0][0])
 
-    def _ask(self, query: str, values: Sequence[Any] = (), entry: Callable[..., Any] = lambda *row: row) -> list[Any]:
-        with _translated(self._path), self._readable():
-            return [entry(*row) for row in self._connection.execute(query, values).fetchall()]
+    def _ask(self, query: str, values: Sequence[Any] = (), entry: Callable[..., Any] | None = None) -> list[Any]:
+        with _translated(self._path):
+            found = self._connection.execute(query, values).fetchall()
+        if entry is None:
+            return found
+        with self._readable():
+            return [entry(*row) for row in found]
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

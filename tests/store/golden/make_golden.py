@@ -1,0 +1,37 @@
+"""Make the golden bank of the current format version: `python tests/store/golden/make_golden.py`.
+
+Run it once for each released format version, and never again: the folder it leaves is what users have on their disks.
+"""
+
+import sys
+from pathlib import Path
+
+from embank.encoding import TextBlock
+from embank.encoding.running import EncodeSettings
+from embank.store import FORMAT_VERSION
+from embank.store.folder import Store
+from embank.testing import FakeEncoder, encode_with
+
+TEXTS = [*(f"message {number} about {'cats dogs law'.split()[number % 3]}" for number in range(20)), "naïve ☃ 漢字"]
+PAIR = ("a question", "a context")
+COLUMNS = ("fake/1/mean@float16", "fake/2/max+unit@int8", "fake/0/first@binary", "fake/3/last@float32")
+
+
+def main() -> None:
+    """Write `version-N` beside this file."""
+    root = Path(__file__).parent / f"version-{FORMAT_VERSION}"
+    if root.exists():
+        sys.exit(f"{root} is there already; a golden bank is made once")
+    encoder, settings = FakeEncoder(width=12), EncodeSettings(keep_text=True)
+    ids = [*range(20), "snow"]
+    with Store.create(root) as store:
+        encode_with(store, encoder, COLUMNS[:3], [TextBlock("texts", 0, TEXTS, ids)], settings)
+        encode_with(store, encoder, COLUMNS[3:], [TextBlock("texts", 0, TEXTS[::2], ids[::2])], settings)
+        encode_with(store, encoder, COLUMNS, [TextBlock("pairs", 0, [PAIR, None], ["pair", "null"])], settings)
+        with store.writer() as writer:
+            writer.set_task("topic", {"columns": [COLUMNS[0]], "kind": "single"}, {"head.json": b'{"labels": []}'})
+    (root / "lock").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
