@@ -1,23 +1,17 @@
 """Writers are killed at every durable step and at random instants: nothing committed is lost, nothing is ever half."""
 
 import random
+import sqlite3
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from embank.encoding.columns import readout_of
-from embank.recipe import ColumnName
-from embank.store.decoding import codec_of
+from embank.errors import UsageError
 from embank.store.folder import Store, is_bank
-from embank.store.verification import verify
-from embank.testing import FakeEncoder
-from embank.texts import text_key
-from store import crashing
-from store.crashing import BITS, FIRST, FORGOTTEN, MINE, NEW, SECOND, TASK, TEXTS, fresh, killer
+from store.crashing import BITS, FIRST, FORGOTTEN, JOBS, MINE, NEW, SECOND, TASK, fresh, killer, orphans, state
 
 WRITING = ("encode", "put", "forget", "drop", "fit", "unfit", "merge", "add")
-AT_REST = {"embank.json", "catalogue.sqlite", "lock"}
 
 
 @pytest.fixture(scope="module")
@@ -31,52 +25,6 @@ def template(tmp_path_factory, server) -> Path:
     root = tmp_path_factory.mktemp("template") / "bank"
     assert not server.run("base", root)
     return root
-
-
-def of_column(name: str, texts: list[str]) -> np.ndarray:
-    if name == MINE:
-        return crashing.given(texts)
-    readout = readout_of(ColumnName.parse(name))
-    return np.stack([FakeEncoder().vector_of(text, readout) for text in texts])
-
-
-def contents(store: Store) -> dict[str, set[str]]:
-    """Which texts each column has, after all its bytes were found to be those that the encoder gives."""
-    known = {text_key(text): text for text in TEXTS}
-    numbers, keys = store.catalogue.numbered_keys()
-    texts = {number: known[key.tobytes()] for number, key in zip(numbers.tolist(), keys, strict=True)}
-    found = {"": set(texts.values())}
-    for name, column in store.catalogue.columns().items():
-        reader = store.reader(name)
-        covered = reader.covered()
-        own = [texts[number] for number in covered.tolist()]
-        if own:
-            expected = codec_of(store, column).encode(of_column(name, own))
-            np.testing.assert_array_equal(reader.gather(covered), expected)
-        found[name] = set(own)
-    ids = store.catalogue.ids_between(0, 1 << 40)
-    assert all(texts[number] == TEXTS[name] for number, name in ids)
-    found["ids"] = {TEXTS[name] for _, name in ids}
-    found["bodies"] = {texts[number] for number, _ in store.catalogue.bodies()}
-    return found
-
-
-def orphans(root: Path, store: Store) -> set[str]:
-    """Files that nothing speaks of."""
-    catalogue = store.catalogue
-    listed = {part.file for segment in catalogue.segments() for part in segment.parts}
-    listed |= {column.calibration.file for column in catalogue.columns().values() if column.calibration}
-    listed |= {part.file for task in catalogue.tasks().values() for part in task.parts}
-    there = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
-    beside = {f"catalogue.sqlite-{kind}" for kind in ("wal", "shm")}  # open just now
-    return there - listed - AT_REST - beside
-
-
-def state(root: Path) -> dict:
-    with Store(root) as store:
-        assert verify(store) == []
-        tasks = {name: task.record for name, task in store.catalogue.tasks().items()}
-        return contents(store) | {"tasks": tasks}
 
 
 def finished(server, job: str, root: Path) -> dict:
@@ -138,17 +86,19 @@ def test_a_bank_whose_making_was_killed_can_be_made_again(server, tmp_path):
     assert step > 5
 
 
-def test_an_encoder_is_known_to_the_bank_as_soon_as_it_has_a_column(server, template, tmp_path):
-    for job, encoder in (("encode", "fake"), ("put", "mine")):
-        step, killed = 0, True
-        while killed:
-            step += 1
-            root = fresh(tmp_path / "nothing", tmp_path / "bank")
-            server.run("create", root)
-            killed = server.run(job, root, last=step)
-            server.run(job, root)
-            with Store(root) as store:
-                assert encoder in store.catalogue.encoders(), f"{job} killed at instant {step}"
+@pytest.mark.xfail(strict=True, reason="encoding/columns.py and given.py commit a column, then its encoder")
+@pytest.mark.parametrize(("job", "encoder"), [("begin", "fake"), ("begin_given", "mine")])
+def test_an_encoder_is_known_to_the_bank_as_soon_as_it_has_a_column(server, tmp_path, job, encoder):
+    """Without it, a later run cannot see that an encoder of that name reads differently."""
+    step, killed = 0, True
+    while killed:
+        step += 1
+        root = fresh(tmp_path / "nothing", tmp_path / "bank")
+        assert not server.run("create", root)
+        killed = server.run(job, root, last=step)
+        assert not server.run(job, root)
+        with Store(root) as store:
+            assert encoder in store.catalogue.encoders(), f"killed at instant {step}"
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -181,3 +131,48 @@ def test_the_jobs_do_what_their_names_say(server, template, tmp_path):
         assert merged.reader(FIRST).covered().tolist() == many.reader(FIRST).covered().tolist()
         column = many.column(FIRST).number
         assert len(merged.catalogue.segments(column)) < len(many.catalogue.segments(column))
+
+
+def interrupted(root, monkeypatch, commit: int) -> BaseException | None:
+    """Encode, with Ctrl-C pressed while commit number `commit` was under way: Python tells of it right after."""
+    left = [commit]
+
+    class Connection(sqlite3.Connection):
+        def execute(self, statement, *values):
+            found = super().execute(statement, *values)
+            if statement == "COMMIT":
+                left[0] -= 1
+                if not left[0]:
+                    raise KeyboardInterrupt
+            return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Connection))
+        try:
+            JOBS["encode"](root)
+        except (KeyboardInterrupt, UsageError) as error:
+            return error
+    return None
+
+
+def test_an_interrupt_during_a_commit_writes_nothing_twice(server, template, tmp_path, monkeypatch):
+    after = finished(server, "encode", fresh(template, tmp_path / "whole"))
+    commit = 0
+    error: BaseException | None = KeyboardInterrupt()
+    while error:
+        commit += 1
+        root = fresh(template, tmp_path / "bank")
+        error = interrupted(root, monkeypatch, commit)
+        state(root)
+        assert finished(server, "encode", root) == after, commit
+    assert commit > 5
+
+
+@pytest.mark.xfail(strict=True, reason="encoding/running.py commits again in its `finally` what was committed just now")
+def test_an_interrupt_during_a_commit_comes_out_as_an_interrupt(template, tmp_path, monkeypatch):
+    commit = 0
+    error: BaseException | None = KeyboardInterrupt()
+    while error:
+        commit += 1
+        error = interrupted(fresh(template, tmp_path / "bank"), monkeypatch, commit)
+        assert error is None or isinstance(error, KeyboardInterrupt), commit

@@ -22,13 +22,15 @@ import numpy as np
 from embank.codecs import calibrate
 from embank.encoders import Readout
 from embank.encoding import TextBlock
-from embank.encoding.columns import enter_column
+from embank.encoding.columns import enter_column, readout_of
 from embank.encoding.given import put_vectors
 from embank.encoding.running import EncodeSettings
 from embank.recipe import ColumnName
 from embank.samples import messages
 from embank.store.compaction import forget_texts, merge_small
+from embank.store.decoding import codec_of
 from embank.store.folder import Store, is_bank
+from embank.store.verification import verify
 from embank.store.writing import Addition
 from embank.testing import FakeEncoder, encode_with
 from embank.texts import text_key
@@ -40,6 +42,18 @@ SETTINGS = EncodeSettings(window=16, segment_bytes=2000, keep_text=True)
 FORGOTTEN = TEXTS[3:20:2]
 READOUT = Readout(2, "mean")
 TASK = "topic"
+
+
+def begin(root: Path) -> None:
+    """The first column of an encoder."""
+    with Store(root) as store:
+        encode_with(store, FakeEncoder(), [FIRST], [block(OLD[:2])], SETTINGS)
+
+
+def begin_given(root: Path) -> None:
+    """The first column of vectors made elsewhere."""
+    with Store(root) as store:
+        put_vectors(store, ColumnName.parse(MINE), OLD[:2], given(OLD[:2]), None)
 
 
 def base(root: Path) -> None:
@@ -131,8 +145,59 @@ def add(root: Path) -> None:
 
 
 JOBS: dict[str, Callable[[Path], None]] = {
-    job.__name__: job for job in (base, create, encode, put, forget, drop, fit, unfit, merge, add)
+    job.__name__: job for job in (base, begin, begin_given, create, encode, put, forget, drop, fit, unfit, merge, add)
 }
+
+
+AT_REST = {"embank.json", "catalogue.sqlite", "lock"}
+
+
+def of_column(name: str, texts: list[str]) -> np.ndarray:
+    """The vectors that a column should have."""
+    if name == MINE:
+        return given(texts)
+    readout = readout_of(ColumnName.parse(name))
+    return np.stack([FakeEncoder().vector_of(text, readout) for text in texts])
+
+
+def contents(store: Store) -> dict[str, set[str]]:
+    """Which texts each column has, after all its bytes were found to be those that the encoder gives."""
+    known = {text_key(text): text for text in TEXTS}
+    numbers, keys = store.catalogue.numbered_keys()
+    texts = {number: known[key.tobytes()] for number, key in zip(numbers.tolist(), keys, strict=True)}
+    found = {"": set(texts.values())}
+    for name, column in store.catalogue.columns().items():
+        reader = store.reader(name)
+        covered = reader.covered()
+        own = [texts[number] for number in covered.tolist()]
+        if own:
+            expected = codec_of(store, column).encode(of_column(name, own))
+            np.testing.assert_array_equal(reader.gather(covered), expected)
+        found[name] = set(own)
+    ids = store.catalogue.ids_between(0, 1 << 40)
+    assert all(texts[number] == TEXTS[name] for number, name in ids)
+    found["ids"] = {TEXTS[name] for _, name in ids}
+    found["bodies"] = {texts[number] for number, _ in store.catalogue.bodies()}
+    return found
+
+
+def orphans(root: Path, store: Store) -> set[str]:
+    """Files that nothing speaks of."""
+    catalogue = store.catalogue
+    listed = {part.file for segment in catalogue.segments() for part in segment.parts}
+    listed |= {column.calibration.file for column in catalogue.columns().values() if column.calibration}
+    listed |= {part.file for task in catalogue.tasks().values() for part in task.parts}
+    there = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    beside = {f"catalogue.sqlite-{kind}" for kind in ("wal", "shm")}  # open just now
+    return there - listed - AT_REST - beside
+
+
+def state(root: Path) -> dict:
+    """All that a bank has, after it was found to be whole."""
+    with Store(root) as store:
+        assert verify(store) == []
+        tasks = {name: task.record for name, task in store.catalogue.tasks().items()}
+        return contents(store) | {"tasks": tasks}
 
 
 class Steps:

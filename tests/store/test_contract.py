@@ -150,6 +150,30 @@ def test_an_id_moves_to_the_text_that_has_it_last_and_a_text_may_have_several(st
     assert store.catalogue.n_ids() == 4
 
 
+@pytest.mark.parametrize("name", [1 << 63, 1 << 64, 2.5j, ("a", "b")])
+def test_an_id_that_the_catalogue_has_no_place_for_is_refused(store, name):
+    with store.writer() as writer:
+        with pytest.raises(UsageError, match=r"catalogue\.sqlite"):
+            append(writer, {}, range(3), ids=[(0, name)])
+        assert append(writer, {}, range(3), ids=[(0, (1 << 63) - 1)]).tolist() == [0, 1, 2]
+    with pytest.raises(UsageError):
+        store.catalogue.texts_of_ids([name])
+
+
+def test_a_text_cannot_be_new_twice(store):
+    with store.writer() as writer:
+        append(writer, {}, range(3))
+        with pytest.raises(UsageError, match="has this already, nothing was changed"):
+            append(writer, {}, range(2, 5))
+    assert store.catalogue.n_texts() == store.catalogue.next_text() == 3
+
+
+def test_a_closed_bank_says_so(store):
+    store.close()
+    with pytest.raises(UsageError, match="is the bank closed"):
+        store.catalogue.n_texts()
+
+
 def test_fifty_thousand_keys_are_looked_up_at_once(store):
     known = keys(range(25_000))
     with store.writer() as writer:

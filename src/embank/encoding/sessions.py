@@ -143,7 +143,9 @@ class Encoders:
         run = self.options.run
         settings = EncodeSettings(run.window, run.segment_bytes, run.segment_seconds, keep_text or run.keep_text)
         with self.store.writer() as writer:
-            return EncodeRun(self.store, writer, columns, self.open, settings).run(blocks, watch, stop)
+            report = EncodeRun(self.store, writer, columns, self.open, settings).run(blocks, watch, stop)
+            self._state_compute()
+        return report
 
     def numbers(
         self, block: TextBlock, columns: Sequence[ColumnName], watch: Watch = lambda _: None
@@ -217,6 +219,14 @@ class Encoders:
                 start, chunk = start + len(chunk), []
         if chunk:
             yield TextBlock("kept texts", start, chunk)
+
+    def _state_compute(self) -> None:
+        """State in the bank what the encoders computed in, and what was measured of it."""
+        for name, (reading, facts) in self.store.catalogue.encoders().items():
+            stated = str(self.compute[name]) if name in self.compute else facts["compute"]
+            if stated != facts["compute"]:
+                with self.store.catalogue.transaction():
+                    self.store.catalogue.set_encoder(name, reading, {**facts, "compute": stated})
 
     def _complete(self, numbers: TextIds, columns: Sequence[ColumnName]) -> bool:
         if not columns:  # vectors made elsewhere: there is nothing to encode with

@@ -359,6 +359,9 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except UnicodeDecodeError as fault:  # SQLite quotes what it found, and Python cannot read the quotation
         raise DamageError(f"{path} is damaged ({fault}); run 'embank verify'") from fault
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError) as fault:
+        # closed, or given a value that SQLite has no place for, such as an integer of more than 64 bits
+        raise UsageError(f"{path} cannot take this ({fault}): is the bank closed, or an id too large?") from fault
     except sqlite3.IntegrityError as fault:
         raise UsageError(f"{path} has this already, nothing was changed ({fault})") from fault
     except sqlite3.DatabaseError as fault:

@@ -12,7 +12,7 @@ from embank.store import FORMAT_VERSION
 from embank.store.folder import Store
 from embank.testing import FakeEncoder, encode_with
 
-TEXTS = [*(f"message {number} about {'cats dogs law'.split()[number % 3]}" for number in range(20)), "naïve ☃ 漢字"]
+TEXTS = [*(f"message {number} about {['cats', 'dogs', 'law'][number % 3]}" for number in range(20)), "naïve ☃ 漢字"]
 PAIR = ("a question", "a context")
 COLUMNS = ("fake/1/mean@float16", "fake/2/max+unit@int8", "fake/0/first@binary", "fake/3/last@float32")
 
