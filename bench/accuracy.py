@@ -89,7 +89,7 @@ def main() -> None:
     ]
     lines += ["| **mean** | " + " | ".join(f"**{mean[way]:.2f}**" for way in ways) + " |", ""]
     lines.append(
-        f"float16 over sentence-transformers: {mean['float16'] - mean['sentence-transformers']:+.2f} points (target +5); "
+        f"float16 over sentence-transformers: {mean['float16'] - mean['sentence-transformers']:+.2f} (target +5); "
         f"int8 to float16: {mean['int8'] - mean['float16']:+.2f} (target within 0.2); "
         f"binary to float16: {mean['binary'] - mean['float16']:+.2f} (target within 1.0)"
     )

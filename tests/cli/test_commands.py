@@ -173,7 +173,7 @@ def test_every_flag_has_an_environment_variable():
     assert list(group.commands) == COMMANDS
     for name, command in group.commands.items():
         for parameter in command.params:
-            if parameter.param_type_name != "option" or parameter.name in ("help",):
+            if parameter.param_type_name != "option" or parameter.name == "help":
                 continue
             long = next(option for option in parameter.opts if option.startswith("--"))
             assert parameter.envvar == f"EMBANK_{long[2:].replace('-', '_').upper()}", (name, long)

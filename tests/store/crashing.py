@@ -36,9 +36,9 @@ from embank.testing import FakeEncoder, encode_with
 from embank.texts import text_key
 
 TEXTS = [f"text {number} of {['cats', 'dogs', 'law'][number % 3]}" for number in range(64)]
-OLD, NEW, GIVEN = TEXTS[:24], TEXTS[12:52], TEXTS[40:]
+OLD, NEW, GIVEN = TEXTS[:24], TEXTS[12:40], TEXTS[30:]
 FIRST, SECOND, BITS, MINE = "fake/2/mean@float32", "fake/3/max@int8", "fake/2/mean@binary", "mine/0/own@int8"
-SETTINGS = EncodeSettings(window=16, segment_bytes=2000, keep_text=True)
+SETTINGS = EncodeSettings(window=16, segment_bytes=1600, keep_text=True)
 FORGOTTEN = TEXTS[3:20:2]
 READOUT = Readout(2, "mean")
 TASK = "topic"
@@ -100,7 +100,7 @@ def encode(root: Path) -> None:
 def put(root: Path) -> None:
     """New texts, and texts that lack the column."""
     with Store(root) as store:
-        put_vectors(store, ColumnName.parse(MINE), GIVEN, given(GIVEN), list(range(40, 64)))
+        put_vectors(store, ColumnName.parse(MINE), GIVEN, given(GIVEN), list(range(30, 64)))
 
 
 def forget(root: Path) -> None:

@@ -35,7 +35,7 @@ def recorded(monkeypatch):
     sync, replace, unlink = os.fsync, os.replace, os.unlink
 
     def syncing(descriptor):
-        recorder.events.append(("sync", os.readlink(f"/proc/self/fd/{descriptor}")))
+        recorder.events.append(("sync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
         sync(descriptor)
 
     def replacing(source, target):

@@ -185,7 +185,9 @@ class Encoders:
         for name in names:
             lacking = np.flatnonzero(~self.store.reader(name).has(numbers))
             if len(lacking):
-                raise UsageError(f"{len(lacking)} texts have no vector in {name}, the first is text {lacking[0]}: put them")
+                raise UsageError(
+                    f"{len(lacking)} texts have no vector in {name}, the first is text {lacking[0]}: put them"
+                )
         return numbers
 
     def numbers_of_ids(self, ids: Sequence[Any]) -> TextIds:

@@ -1,5 +1,6 @@
 """A fit: examples and their banked rows in, the choice made on training rows, the head fitted on all of them, kept."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits
 
 from embank.arrays import TextIds, Vectors
 from embank.errors import HeadError, UsageError
@@ -25,6 +27,10 @@ from embank.store.folder import Store
 from embank.tasks import Kind, Labels, read_labels
 
 _EXAMPLES = "examples.parquet"
+
+_WORTH_A_THREAD = 4_000_000
+"""Numbers in the design matrix for each BLAS thread: with fewer, threads wait for each other longer than they work, and
+on a machine with other work a hundred times longer."""
 
 
 def fit_task(
@@ -82,21 +88,18 @@ def _fit(
     back = {column: vectors[held] for column, vectors in columns.items()}
     if kind == "single" and len(set(y[~held].tolist())) < 2:  # noqa: PLR2004 - two classes
         raise HeadError(f"task {name!r}: all rows that may be trained on have the label {y[~held][0]!r}; add others")
-    selection = select(
-        train,
-        y[~held],
-        kind,
-        validation=(back, y[held]),
-        settings=SelectionSettings(
-            columns="all" if settings.columns else "pruned", class_weight=_weighting(settings.class_weight)
-        ),
+    chosen = SelectionSettings(
+        columns="all" if settings.columns else "pruned", class_weight=_weighting(settings.class_weight)
     )
+    numbers = sum(vectors.size for vectors in columns.values())
+    with threadpool_limits(max(1, min(os.cpu_count() or 1, numbers // _WORTH_A_THREAD)), user_api="blas"):
+        selection = select(train, y[~held], kind, validation=(back, y[held]), settings=chosen)
+        final = _refitted(selection.estimator, gather(columns, selection.names), y)
     estimator = selection.estimator
     scores = [
         measures(y[rows], estimator.predict(gather(part, selection.names)), kind)
         for rows, part in ((~held, train), (held, back))
     ]
-    final = _refitted(estimator, gather(columns, selection.names), y)
     report = FitReport(
         name,
         kind,
