@@ -180,6 +180,7 @@ def _row_of(batch: Batch, at: int) -> _Row:
     return tuple(zip(batch.ids[at].tolist()[:length], types[:length], strict=True))
 
 
+@lru_cache(maxsize=1 << 14)
 def _number(word: str) -> int:
     return 1 + int.from_bytes(shake_256(word.encode()).digest(7))
 

@@ -1,24 +1,70 @@
 """Tiny encoders made from configurations: random weights, a tokenizer built here, no download."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from embank.encoders import Readout
 from embank.encoders.batching import batches
 from embank.encoders.opening import ReadingOptions, locate, open_encoder
 
 WORDS = [
-    *("the a an of in on and or not is was heat water pump parcel order late lost broken thanks fine city paris").split(),
-    *("small large red blue machine learning query passage : . , ! ? 1 2 3 7 42 ##s ##ing ##ed ##er ##ly").split(),
+    *[
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "on",
+        "and",
+        "or",
+        "not",
+        "is",
+        "was",
+        "heat",
+        "water",
+        "pump",
+        "parcel",
+        "order",
+        "late",
+        "lost",
+        "broken",
+        "thanks",
+        "fine",
+        "city",
+        "paris",
+    ],
+    *[
+        "small",
+        "large",
+        "red",
+        "blue",
+        "machine",
+        "learning",
+        "query",
+        "passage",
+        ":",
+        ".",
+        ",",
+        "!",
+        "?",
+        "1",
+        "2",
+        "3",
+        "7",
+        "42",
+        "##s",
+        "##ing",
+        "##ed",
+        "##er",
+        "##ly",
+    ],
     *"abcdefghijklmnopqrstuvwxyz",
     *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
 ]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+UNKNOWN = SPECIAL[1]
 VOCABULARY = len(SPECIAL) + len(WORDS)
 TEXTS = [
     "the pump is broken",
@@ -34,7 +80,7 @@ TEXTS = [
 
 def tiny_tokenizer(*, causal=False, lower=True, words=WORDS, **settings):
     vocabulary = {word: number for number, word in enumerate([*SPECIAL, *words])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=UNKNOWN, max_input_chars_per_word=100))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lower)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     if causal:  # an end token, and nothing in front: as embedding models made of decoders do
@@ -52,8 +98,8 @@ def tiny_tokenizer(*, causal=False, lower=True, words=WORDS, **settings):
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
+        pad_token=SPECIAL[0],
+        unk_token=UNKNOWN,
         **special,
         **{"model_max_length": 64, "model_input_names": inputs, **settings},
     )

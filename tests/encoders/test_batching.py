@@ -11,7 +11,7 @@ from embank.encoders.batching import batches, is_bare, rounded_length, single_ro
 LADDER = {rounded_length(length) for length in range(1, 5000)}
 
 
-def rows_of(lengths, skip=0, owner=None, types=True):
+def rows_of(lengths, skip=0, owner=None, *, types=True):
     """Token rows whose numbers tell row and place."""
     ids = [[1 + row * 10_000 + place for place in range(length)] for row, length in enumerate(lengths)]
     kinds = [[place % 2 for place in range(length)] for length in lengths] if types else None
@@ -101,7 +101,9 @@ def test_single_rows_are_bare_and_stack_to_the_batch(types):
     assert all(map(is_bare, singles))
     assert not is_bare(batch)
     assert [single.ids[0].tolist() for single in singles] == [tokens.ids[row] for row in rows]
-    assert [int(single.pool.sum()) for single in singles] == [len(tokens.ids[row]) - (len(tokens.ids[row]) > 1) for row in rows]
+    assert [int(single.pool.sum()) for single in singles] == [
+        len(tokens.ids[row]) - (len(tokens.ids[row]) > 1) for row in rows
+    ]
     assert all((single.types is not None) == types for single in singles)
     assert [part.shape for part in stacked([np.ones((1, 2)), np.zeros((1, 5))] for _ in rows)] == [(3, 2), (3, 5)]
 

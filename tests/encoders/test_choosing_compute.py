@@ -7,9 +7,9 @@ import pytest
 
 from embank.encoders import Readout
 from embank.encoders.choosing import SAMPLE, TOLERANCE, Compute, choose, machine, remember, remembered
+from embank.encoders.opening import locate
 from embank.encoding import compute
 from embank.encoding.compute import ComputeOptions, open_fastest
-from embank.encoders.opening import locate
 from embank.errors import EncoderError, ExtraMissingError, UsageError
 from embank.extras import is_installed
 from embank.testing import FakeEncoder
@@ -90,7 +90,7 @@ def test_the_reference_is_measured_first_and_once_whatever_the_order():
 
 def test_a_candidate_that_does_not_run_is_out_and_the_reference_runs():
     class Broken(FakeEncoder):
-        def vectors(self, batch, readouts):
+        def vectors(self, *_):
             raise RuntimeError("no such operation")
 
     choice, measured = chosen({REFERENCE: FakeEncoder(), OTHER: Broken()})
@@ -194,6 +194,7 @@ def test_words_that_are_not_known_are_refused_with_those_that_are():
 
 def test_what_was_measured_once_is_opened_without_measuring_again(family_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(compute, "SAMPLE", 3)
+    monkeypatch.setattr(compute, "WORTH_MEASURING", len(TEXTS))
     located = locate(str(family_folder("bert")))
     options = ComputeOptions("torch", None, tmp_path)
     first, choice = open_fastest(located, options, TEXTS, READOUTS[:1])
@@ -207,6 +208,7 @@ def test_what_was_measured_once_is_opened_without_measuring_again(family_folder,
 
 def test_a_remembered_choice_that_is_no_candidate_any_more_is_measured_again(family_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(compute, "SAMPLE", 3)
+    monkeypatch.setattr(compute, "WORTH_MEASURING", len(TEXTS))
     located = locate(str(family_folder("bert")))
     options = ComputeOptions("torch", None, tmp_path)
     open_fastest(located, options, TEXTS, READOUTS[:1])
@@ -214,6 +216,19 @@ def test_a_remembered_choice_that_is_no_candidate_any_more_is_measured_again(fam
     file.write_text(json.dumps({"choice": {"backend": "abacus", "dtype": "float32", "cosine": 1.0, "speed": 9.0}}))
     _, choice = open_fastest(located, options, TEXTS, READOUTS[:1])
     assert choice.backend == "torch"
+
+
+@pytest.mark.parametrize("memory", [None, "abacus"])
+def test_a_run_too_small_to_repay_it_measures_nothing(memory, family_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(compute, "choose", None)
+    if memory:
+        stale = Compute(memory, "float32", 1.0, 9.0)
+        monkeypatch.setattr(compute, "remembered", lambda *_: stale)
+    _, choice = open_fastest(
+        locate(str(family_folder("bert"))), ComputeOptions("torch", None, tmp_path), TEXTS, READOUTS
+    )
+    assert choice == Compute("torch", "float32")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_candidate_is_opened_without_measuring(family_folder, tmp_path, monkeypatch):

@@ -25,7 +25,9 @@ def change(file, **settings):
 
 def test_pickled_weights_are_refused_with_the_line_that_converts_them(bert):
     (bert / "model.safetensors").rename(bert / "pytorch_model.bin")
-    with pytest.raises(EncoderError, match=r"has pytorch_model.bin; .*AutoModel.from_pretrained\(FOLDER\).save_pretrained"):
+    with pytest.raises(
+        EncoderError, match=r"has pytorch_model.bin; .*AutoModel.from_pretrained\(FOLDER\).save_pretrained"
+    ):
         read_folder(bert)
 
 
@@ -61,8 +63,15 @@ def test_a_folder_without_a_tokenizer_is_refused(bert):
 
 def test_digests_do_not_depend_on_where_the_encoder_came_from(bert, family_folder):
     original = read_folder(family_folder("bert"))
-    change(bert / "config.json", _name_or_path="elsewhere", transformers_version="4.0.0", dtype="float16", use_cache=False)
-    change(bert / "tokenizer_config.json", name_or_path="elsewhere", tokenizer_file="/home/me/tokenizer.json", is_local=True)
+    change(
+        bert / "config.json", _name_or_path="elsewhere", transformers_version="4.0.0", dtype="float16", use_cache=False
+    )
+    change(
+        bert / "tokenizer_config.json",
+        name_or_path="elsewhere",
+        tokenizer_file="/home/me/tokenizer.json",
+        is_local=True,
+    )
     moved = read_folder(bert)
     assert moved.path != original.path
     assert weights_digest(moved) == weights_digest(original)
@@ -114,7 +123,9 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("family", "tokenizer", "sentence", "limit", "most"), LIMITS)
-def test_the_longest_input_is_the_first_limit_that_holds(family_folder, tmp_path, family, tokenizer, sentence, limit, most):
+def test_the_longest_input_is_the_first_limit_that_holds(
+    family_folder, tmp_path, family, tokenizer, sentence, limit, most
+):
     folder = shutil.copytree(family_folder(family), tmp_path / family)
     change(folder / "tokenizer_config.json", **{"model_max_length": 64, **tokenizer})
     if sentence:

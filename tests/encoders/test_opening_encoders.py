@@ -92,7 +92,9 @@ def test_a_place_that_is_nothing_is_refused_with_what_could_be(place):
         locate(place, local_files_only=True)
 
 
-@pytest.mark.parametrize(("spec", "family"), [("org/tiny", "roberta"), ("org/tiny@v1", "bert"), ("org/tiny@" + "a" * 40, "bert")])
+@pytest.mark.parametrize(
+    ("spec", "family"), [("org/tiny", "roberta"), ("org/tiny@v1", "bert"), ("org/tiny@" + "a" * 40, "bert")]
+)
 def test_a_hub_name_is_read_from_the_cache_at_its_revision(spec, family, hub_cache):
     found = locate(spec, local_files_only=True)
     assert (found.name, found.origin, found.folder.family) == ("tiny", spec, family)
@@ -159,7 +161,10 @@ def test_a_tokenizer_that_cannot_be_loaded_is_an_encoder_error(family_folder, tm
 
 
 BAD = [
-    (ReadingOptions(max_tokens=81), "max tokens 81: this encoder reads 4 to 80 at a time, and 64 where nothing is said"),
+    (
+        ReadingOptions(max_tokens=81),
+        "max tokens 81: this encoder reads 4 to 80 at a time, and 64 where nothing is said",
+    ),
     (ReadingOptions(max_tokens=3), "max tokens 3"),
     (ReadingOptions(truncation="middle"), "on the 'left' or the 'right', not 'middle'"),
     (ReadingOptions(long="skip"), "with 'cut' or 'windows', not 'skip'"),

@@ -79,8 +79,10 @@ def test_normalised_mean_equals_encode_and_has_a_plain_name(built, opened, encod
     assert resolve(located, [ColumnName("built", 3, "own")]) == [ColumnName("built", 3, "mean", ("unit",))]
 
 
-@pytest.mark.parametrize("backend", ["torch", "openvino"])
-@pytest.mark.parametrize("activation", [torch.nn.Tanh(), torch.nn.Identity()])
+@pytest.mark.parametrize(
+    ("backend", "activation"),
+    [("torch", torch.nn.Tanh()), ("torch", torch.nn.Identity()), ("openvino", torch.nn.Tanh())],
+)
 def test_projections_after_pooling_equal_encode(activation, backend, built, opened, encode, close, texts):
     if backend == "openvino":
         pytest.importorskip("openvino")

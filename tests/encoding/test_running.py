@@ -35,7 +35,9 @@ def run(store, encoders, columns, blocks, stop=lambda: False, watch=lambda _: No
     """One run; `encoders` is one encoder, or several by name."""
     by_name = encoders if isinstance(encoders, dict) else {encoders.facts.name: encoders}
     names = [ColumnName.parse(column) for column in columns]
-    given = blocks if not isinstance(blocks, list) or not blocks or isinstance(blocks[0], TextBlock) else [block(blocks)]
+    given = (
+        blocks if not isinstance(blocks, list) or not blocks or isinstance(blocks[0], TextBlock) else [block(blocks)]
+    )
     with store.writer() as writer:
         opened = EncodeRun(store, writer, names, lambda name, *_: by_name[name], EncodeSettings(**settings))
         return opened.run(given, watch, stop)
@@ -138,7 +140,7 @@ def test_columns_of_two_encoders_are_filled_in_one_run(store):
 
 
 def test_a_text_that_one_of_two_encoders_fails_on_has_no_half(store):
-    one, two = FakeEncoder("one"), FakeEncoder("two", failing={TEXTS[3]: "vectors"})
+    one, two = FakeEncoder("one"), FakeEncoder("two", width=8, failing={TEXTS[3]: "vectors"})
     columns = ["one/2/mean@float32", "two/2/mean@float32"]
     report = run(store, {"one": one, "two": two}, columns, TEXTS)
     assert (report.new, report.n_faults) == (39, 1)
@@ -159,7 +161,12 @@ def test_ids_point_to_their_texts_wherever_these_stand(store):
     keys = [text_key(text) for text in "abc"]
     a, b, c = store.catalogue.lookup(keys).tolist()
     assert store.catalogue.texts_of_ids([1, "x", 2, 3, "4", 5, "True"]) == {
-        **{1: a, "x": b, 2: a, 3: c, "4": c, 5: c},
+        1: a,
+        "x": b,
+        2: a,
+        3: c,
+        "4": c,
+        5: c,
         "True": a,
     }
     assert store.catalogue.n_ids() == 7
@@ -416,12 +423,14 @@ def test_texts_are_not_kept_unless_asked(store):
 
 def test_an_encoder_that_reads_differently_is_refused_with_what_differs(store):
     run(store, FakeEncoder(), [COLUMN], TEXTS[:3])
-    check_reading(store, "fake", FakeEncoder().reading)
-    check_reading(store, "another", FakeEncoder(width=8).reading)
+    check_reading(store, "fake", FakeEncoder().reading, "/models/fake")
+    check_reading(store, "another", FakeEncoder(width=8).reading, "/models/fake")
     with pytest.raises(EncoderChangedError, match=r"reads differently \(max_tokens 64 there, 9 here\)"):
-        check_reading(store, "fake", FakeEncoder(max_tokens=9).reading)
-    with pytest.raises(EncoderChangedError, match=r"weights 'fake-16-4' there, 'fake-8-4' here.*a name of its own"):
-        check_reading(store, "fake", FakeEncoder(width=8).reading)
+        check_reading(store, "fake", FakeEncoder(max_tokens=9).reading, "/models/fake")
+    with pytest.raises(
+        EncoderChangedError, match=r"weights 'fake-16-4' there, 'fake-8-4' here.*--encoder fake-2=/models/fake$"
+    ):
+        check_reading(store, "fake", FakeEncoder(width=8).reading, "/models/fake")
 
 
 # memory and progress
@@ -461,7 +470,7 @@ def test_rows_are_committed_when_they_weigh_enough(store):
 
 def test_progress_counts_each_text_once_and_ends_at_the_truth(store):
     seen = []
-    two = {"one": FakeEncoder("one", budget=64), "two": FakeEncoder("two", budget=64)}
+    two = {"one": FakeEncoder("one", budget=64), "two": FakeEncoder("two", width=8, budget=64)}
     columns = ["one/1/mean@float32", "two/1/mean@float32"]
     report = run(store, two, columns, TEXTS, watch=lambda so_far: seen.append(so_far.new), window=16)
     assert seen == sorted(seen)

@@ -21,7 +21,7 @@ import numpy as np
 
 from embank.codecs import calibrate
 from embank.encoders import Readout
-from embank.encoding import TextBlock
+from embank.encoding import TextBlock, columns
 from embank.encoding.columns import enter_column, readout_of
 from embank.encoding.given import put_vectors
 from embank.encoding.running import EncodeSettings
@@ -38,7 +38,7 @@ from embank.texts import text_key
 TEXTS = [f"text {number} of {['cats', 'dogs', 'law'][number % 3]}" for number in range(64)]
 OLD, NEW, GIVEN = TEXTS[:24], TEXTS[12:40], TEXTS[30:]
 FIRST, SECOND, BITS, MINE = "fake/2/mean@float32", "fake/3/max@int8", "fake/2/mean@binary", "mine/0/own@int8"
-SETTINGS = EncodeSettings(window=16, segment_bytes=1600, keep_text=True)
+SETTINGS = EncodeSettings(window=16, segment_bytes=1000, keep_text=True)
 FORGOTTEN = TEXTS[3:20:2]
 READOUT = Readout(2, "mean")
 TASK = "topic"
@@ -200,6 +200,15 @@ def state(root: Path) -> dict:
         return contents(store) | {"tasks": tasks}
 
 
+class Unsynced(sqlite3.Connection):
+    """SQLite without waiting for the disk: the process dies here, not the machine."""
+
+    def execute(self, statement, *values):
+        if statement.startswith("PRAGMA synchronous ="):
+            statement = "PRAGMA synchronous = OFF"
+        return super().execute(statement, *values)
+
+
 class Steps:
     """Counts instants in a child, tells the parent of each, and dies at the chosen one."""
 
@@ -225,10 +234,8 @@ class Steps:
     def connection(self) -> type[sqlite3.Connection]:
         steps = self
 
-        class Connection(sqlite3.Connection):
+        class Connection(Unsynced):
             def execute(self, statement, *values):
-                if statement.startswith("PRAGMA synchronous"):
-                    statement = "PRAGMA synchronous = OFF"  # the process dies here, not the machine
                 if statement in ("COMMIT", "VACUUM") or "checkpoint" in statement:
                     return steps.around(super().execute)(statement, *values)
                 os.write(steps.pipe, b".")
@@ -253,6 +260,7 @@ def child(command: dict, pipe: int) -> None:
     os.fsync = steps.around(lambda _: None)
     for name in ("replace", "unlink", "mkdir", "rmdir"):
         setattr(os, name, steps.around(getattr(os, name)))
+    columns.messages = lambda: messages()[:32]  # a calibration on all of them is most of a job's time
     sqlite3.connect = partial(sqlite3.connect, factory=steps.connection())
     code = 1
     try:

@@ -18,7 +18,7 @@ from embank.errors import StorageFullError
 from embank.store.folder import Store
 from embank.store.verification import verify
 from embank.store.writing import Addition
-from store.crashing import JOBS, fresh, orphans, state
+from store.crashing import JOBS, Unsynced, fresh, orphans, state
 from store.material import add, append, files, keys, rows
 
 WRITING = ("encode", "put", "forget", "drop", "fit", "unfit", "merge", "add")
@@ -59,10 +59,8 @@ class Quota:
     def connection(self):
         quota = self
 
-        class Connection(sqlite3.Connection):
+        class Connection(Unsynced):
             def execute(self, statement, *values):
-                if statement.startswith("PRAGMA synchronous"):
-                    statement = "PRAGMA synchronous = OFF"
                 if (statement in ("COMMIT", "VACUUM") or "checkpoint" in statement) and not quota.spend():
                     full = sqlite3.OperationalError("database or disk is full")
                     full.sqlite_errorname = "SQLITE_FULL"  # as SQLite's own errors have it

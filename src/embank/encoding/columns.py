@@ -29,7 +29,7 @@ def readout_of(name: ColumnName) -> Readout:
     return Readout(name.layer, name.pooling, name.steps)
 
 
-def check_reading(store: Store, name: str, reading: Reading) -> None:
+def check_reading(store: Store, name: str, reading: Reading, origin: str) -> None:
     """Refuse an encoder that reads texts differently from the one that the bank knows by that name.
 
     Raises:
@@ -44,7 +44,7 @@ def check_reading(store: Store, name: str, reading: Reading) -> None:
     )
     message = (
         f"this bank knows an encoder {name!r} that reads differently ({details}); "
-        f"give this one a name of its own: --encoder {name}-2={name}"
+        f"give this one a name of its own: --encoder {name}-2={origin}"
     )
     raise EncoderChangedError(message)
 

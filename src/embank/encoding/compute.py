@@ -63,11 +63,11 @@ def open_fastest(
         return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype)
     key = _key(located, candidates)
     choice = remembered(options.folder, key)
+    if choice and (choice.backend, choice.dtype) not in candidates:
+        choice = None
     if choice is None and len(texts) < WORTH_MEASURING:
         backend, dtype = candidates[0]
         return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype)
-    if choice and (choice.backend, choice.dtype) not in candidates:
-        choice = None
     opened: dict[tuple[str, str], Encoder] = {}
 
     def load_one(backend: str, dtype: str) -> Encoder:

@@ -91,7 +91,7 @@ class Encoders:
             EncoderChangedError: the bank knows another by that name.
         """
         located = locate(spec or DEFAULT, self.options.reading, local_files_only=self.options.local_files_only)
-        check_reading(self.store, located.name, located.reading)
+        check_reading(self.store, located.name, located.reading, located.origin)
         self._located[located.name] = located
         return located
 
@@ -110,7 +110,7 @@ class Encoders:
         options = ReadingOptions(reading.prompt, reading.max_tokens, reading.truncation, reading.long)
         located = locate(f"{name}={facts['origin']}", options, local_files_only=self.options.local_files_only)
         try:
-            check_reading(self.store, name, located.reading)
+            check_reading(self.store, name, located.reading, located.origin)
         except EncoderChangedError as changed:
             message = f"{facts['origin']} has changed since this bank was encoded with it as {name!r}: {changed}"
             raise EncoderChangedError(message) from changed

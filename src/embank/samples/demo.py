@@ -29,8 +29,7 @@ def main() -> None:
     _clear(folder)
     bank, messages = folder / "bank", folder / "messages.csv"
     messages.write_bytes(SUPPORT.read_bytes())
-    print(f"The sample is copied to {messages}. Encode its messages once")
-    print("(the first run on a machine also tries out which backend and precision are fastest):")
+    print(f"The sample is copied to {messages}. Encode its messages once:")
     _run("encode", bank, messages, "--text", "message", "--id", "id")
     print("\nA second time, there is nothing to do:")
     _run("encode", bank, messages, "--text", "message", "--id", "id")
