@@ -222,6 +222,8 @@ class Bank:
         """
         chosen = settings or FitSettings()
         valid_name(task, "a task")
+        if task == "id" or task.endswith("_score") or "_proba_" in task:
+            raise UsageError(f"a task cannot be called {task!r}: predictions have a column of that kind already")
         given = texts if texts is not None else ids
         if given is None or (texts is not None and ids is not None):
             raise UsageError("fit needs the labelled texts or their ids: give one of texts=... and ids=...")
@@ -298,7 +300,9 @@ class Bank:
         if seconds is None:
             apart = [task.name for task in loaded if task.reads == APART]
             if apart and (tasks or len(apart) == len(loaded)):
-                raise UsageError(f"task {apart[0]!r} reads two texts apart: give second texts too (--text and --pair)")
+                raise UsageError(
+                    f"task {apart[0]!r} reads two texts apart: give second texts too (--text and --pair-apart)"
+                )
         else:
             loaded = [task for task in loaded if task.reads == APART or tasks]
         return answer_rows(self._store, loaded, self._numbered(blocks, seconds, watch), proba=proba)
@@ -306,7 +310,7 @@ class Bank:
     def _numbered(
         self, blocks: Iterable[TextBlock], seconds: Iterable[TextBlock] | None, watch: Watch
     ) -> Iterator[Numbered]:
-        wanted = self._encoders.wanted((), None, None)
+        wanted = self._encoders.own_columns()
         seconds_or_none: Iterable[TextBlock | None] = seconds if seconds is not None else repeat(None)
         total = EncodeReport()
         for block, second in zip(blocks, seconds_or_none, strict=False):
@@ -381,7 +385,7 @@ class Bank:
 
     def _numbers(self, texts: Sequence[Any], watch: Watch) -> TextIds:
         """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""
-        return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.wanted((), None, None), watch)[0]
+        return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.own_columns(), watch)[0]
 
 
 def _blocks(texts: Iterable[Any], ids: Sequence[Any] | None) -> Iterator[TextBlock]:

@@ -30,7 +30,7 @@ class Columns(TransformerMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
         """Learn nothing; the texts are encoded, so that what follows only reads."""
-        self.n_features_out_ = int(self.transform(X[:1]).shape[1])
+        self.n_features_out_ = int(self.transform(X).shape[1])
         return self
 
     def transform(self, X: Any) -> Vectors:
@@ -39,7 +39,12 @@ class Columns(TransformerMixin, BaseEstimator):
         Raises:
             UsageError: the bank has no columns and none were named, or a text cannot be encoded.
         """
-        bank = self._open()
+        if isinstance(self.bank, Bank):
+            return self._read(self.bank, X)
+        with Bank.open_or_create(self.bank) as bank:
+            return self._read(bank, X)
+
+    def _read(self, bank: Bank, X: Any) -> Vectors:
         names = list(self.columns) or [column.name for column in bank.summary().columns]
         if not names:
             raise UsageError(f"{bank.path} has no columns yet: name some, as in Columns(bank, ['minilm/4/mean'])")
@@ -55,9 +60,6 @@ class Columns(TransformerMixin, BaseEstimator):
     def __sklearn_clone__(self) -> "Columns":
         # An open bank is shared, not copied: it is a folder, and its encoder should be loaded once.
         return Columns(self.bank, self.columns)
-
-    def _open(self) -> Bank:
-        return self.bank if isinstance(self.bank, Bank) else Bank.open_or_create(self.bank)
 
 
 def _listed(X: Any) -> list[Any]:

@@ -176,7 +176,9 @@ def test_every_flag_has_an_environment_variable():
             if parameter.param_type_name != "option" or parameter.name == "help":
                 continue
             long = next(option for option in parameter.opts if option.startswith("--"))
-            assert parameter.envvar == f"EMBANK_{long[2:].replace('-', '_').upper()}", (name, long)
+            # what drops things has variables of its own: a task named for `predict` must not be forgotten
+            prefix = "EMBANK_FORGET_" if name == "forget" and long in ("--task", "--column", "--ids") else "EMBANK_"
+            assert parameter.envvar == f"{prefix}{long[2:].replace('-', '_').upper()}", (name, long)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,7 @@ def test_bad_rows_are_listed_and_stop_nothing(run, tmp_path):
     assert "row 2: " in done.err
     assert "UTF-8" in done.err
     assert "6 rows: 3 new texts" in done.out
-    assert "1 texts were longer" in done.out
+    assert "1 text longer than the encoder reads" in done.out
     faults = json.loads(run("info", tmp_path / "bank", "--json").out)["faults"]
     assert [fault[1] for fault in faults] == [1, 2, 4]
     given.write_text("id,text\n1,fine\n2,mended\n3,mended too\n")

@@ -10,7 +10,21 @@ import pytest
 
 from embank.errors import UsageError
 from embank.store.folder import Store, is_bank
-from store.crashing import BITS, FIRST, FORGOTTEN, JOBS, MINE, NEW, SECOND, TASK, fresh, killer, orphans, state
+from store.crashing import (
+    BITS,
+    FIRST,
+    FORGOTTEN,
+    JOBS,
+    MINE,
+    NEW,
+    SECOND,
+    TASK,
+    Unsynced,
+    fresh,
+    killer,
+    orphans,
+    state,
+)
 
 WRITING = ("encode", "put", "forget", "drop", "fit", "unfit", "merge", "add")
 
@@ -65,7 +79,10 @@ def test_a_writer_killed_at_any_durable_step_leaves_a_whole_bank_that_the_next_r
     assert states[-1] == after
     sizes = [sum(map(len, found.values())) for found in states]
     assert sizes == sorted(sizes, reverse=sizes[0] > sizes[-1])  # what was committed stays so
-    if job not in ("encode", "put"):  # to forget is all or nothing, in all columns alike; so are the others
+    filled = {"encode": (FIRST, SECOND, BITS, "ids", "bodies"), "put": (MINE, "ids")}.get(job, ())
+    for found in states:  # a new text comes with all its rows, its ids and its body, or not at all
+        assert all(found[""] - before[""] <= found.get(name, set()) for name in filled)
+    if not filled:  # to forget is all or nothing, in all columns alike; so are the others
         assert all(found in (before, after) for found in states)
 
 

@@ -139,10 +139,15 @@ def test_columns_of_two_encoders_are_filled_in_one_run(store):
     assert set(store.catalogue.encoders()) == {"one", "two"}
 
 
-def test_a_text_that_one_of_two_encoders_fails_on_has_no_half(store):
-    one, two = FakeEncoder("one"), FakeEncoder("two", width=8, failing={TEXTS[3]: "vectors"})
+@pytest.mark.parametrize("guilty", ["one", "two"])
+def test_a_text_that_one_of_two_encoders_fails_on_has_no_half(store, guilty):
+    failing = {"one": {}, "two": {}, guilty: {TEXTS[3]: "vectors"}}
+    encoders = {
+        "one": FakeEncoder("one", failing=failing["one"]),
+        "two": FakeEncoder("two", width=8, failing=failing["two"]),
+    }
     columns = ["one/2/mean@float32", "two/2/mean@float32"]
-    report = run(store, {"one": one, "two": two}, columns, TEXTS)
+    report = run(store, encoders, columns, TEXTS)
     assert (report.new, report.n_faults) == (39, 1)
     assert [store.reader(column).n_rows for column in columns] == [39, 39]
     assert store.catalogue.n_texts() == 39
@@ -391,10 +396,16 @@ def test_a_column_that_learns_nothing_costs_no_pass_for_calibration(store):
     assert encoder.calls == 1
 
 
-def test_faulty_texts_have_no_part_in_a_calibration(store):
-    encoder = FakeEncoder(failing={TEXTS[4]: "numbers", TEXTS[5]: "tokens"})
-    report = run(store, encoder, ["fake/2/mean@int8"], TEXTS)
-    assert (report.new, report.n_faults) == (38, 2)
+def test_faulty_texts_have_no_part_in_a_calibration(tmp_path):
+    columns = ["fake/2/mean@int8", "fake/2/mean@binary"]
+    sound = [*TEXTS[:4], *TEXTS[6:]]
+    failing = {TEXTS[4]: "numbers", TEXTS[5]: "tokens"}
+    with Store.create(tmp_path / "one") as one, Store.create(tmp_path / "other") as other:
+        report = run(one, FakeEncoder(failing=failing), columns, TEXTS)
+        run(other, FakeEncoder(), columns, sound)
+        assert (report.new, report.n_faults) == (38, 2)
+        for column in columns:
+            assert one.column(column).recipe == other.column(column).recipe
 
 
 # the texts themselves

@@ -65,7 +65,7 @@ def progress(total: int | None, *, quiet: bool) -> "Iterator[Callable[[EncodeRep
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C ask for an orderly stop; the second one stops at once."""
+    """Let the first Ctrl-C, or termination signal, ask for an orderly stop; the second one stops at once."""
     asked = False
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
@@ -75,17 +75,18 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         asked = True
         typer.echo("\nstopping after this batch; what is encoded will be kept (again to stop at once)", err=True)
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def print_report(report: "EncodeReport", *, quiet: bool) -> None:
     """Say in words what an encoding run did; faults go to standard error."""
     if report.n_faults:
-        typer.echo(f"{report.n_faults:,} of {report.rows:,} rows could not be encoded:", err=True)
+        typer.echo(f"{report.n_faults:,} of {counted(report.rows, 'row')} could not be encoded:", err=True)
         for fault in report.faults[:SHOWN]:
             typer.echo(f"  {fault.source}, row {fault.position}: {fault.reason}", err=True)
         if report.n_faults > SHOWN:
@@ -94,9 +95,9 @@ def print_report(report: "EncodeReport", *, quiet: bool) -> None:
             )
     if quiet:
         return
-    parts = [f"{report.rows:,} rows: {report.new:,} new texts"]
+    parts = [f"{counted(report.rows, 'row')}: {counted(report.new, 'new text')}"]
     if report.completed:
-        parts.append(f"{report.completed:,} known texts completed")
+        parts.append(f"{counted(report.completed, 'known text')} completed")
     parts.append(f"{report.known:,} known already")
     typer.echo(", ".join(parts))
     encoded = report.new + report.completed
@@ -107,7 +108,7 @@ def print_report(report: "EncodeReport", *, quiet: bool) -> None:
         typer.echo(f"nothing to encode; looked up in {report.seconds:,.1f} s")
     if report.cut:
         typer.echo(
-            f"{report.cut:,} texts were longer than the encoder reads and lost their end (--long windows reads all)"
+            f"{counted(report.cut, 'text')} longer than the encoder reads, cut at its end (--long windows reads all)"
         )
     if report.moved:
         typer.echo(f"{report.moved:,} ids named another text before; the old texts stay until they are forgotten")
@@ -122,6 +123,15 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Se
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         typer.echo("  ".join(cells).rstrip())
+
+
+def counted(number: int, word: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(12345, "row")
+    ('1 row', '12,345 rows')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def size(number: float) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,8 +54,11 @@ def encode(
         ),
     ] = None,
     long: Annotated[
-        str, flags.flag("--long", help="Texts longer than the encoder reads: cut, or windows that are averaged.")
-    ] = "cut",
+        str | None,
+        flags.flag(
+            "--long", help="Texts longer than the encoder reads: cut, or windows that are averaged.  [default: cut]"
+        ),
+    ] = None,
     prompt: Annotated[
         str | None, flags.flag("--prompt", help="Put before every text; left out, what the encoder's folder says.")
     ] = None,
@@ -87,18 +91,24 @@ def encode(
         blocks = text_blocks(source) if pair_apart is None else chain.from_iterable(paired_blocks(source, pair_apart))
     elif not specs:
         raise embank.errors.UsageError("give files to encode, or --columns to fill for the texts that the bank keeps")
-    with (
-        (embank.Bank.open_or_create if files else embank.Bank.open)(bank, options) as opened,
-        console.progress(console.rows_in(files or []), quiet=quiet) as watch,
-        console.interruptible() as stop,
-    ):
-        if files:
-            report = opened.encode(
-                blocks, columns=specs, encoder=encoder, codec=codec, keep_text=keep_text, watch=watch, stop=stop
-            )
-        else:
-            report = opened.encode_kept(specs, watch=watch, stop=stop)
-        summary = None if quiet else opened.summary()
+    fresh = bool(files) and not bank.exists()
+    try:
+        with (
+            (embank.Bank.open_or_create if files else embank.Bank.open)(bank, options) as opened,
+            console.progress(console.rows_in(files or []), quiet=quiet) as watch,
+            console.interruptible() as stop,
+        ):
+            if files:
+                report = opened.encode(
+                    blocks, columns=specs, encoder=encoder, codec=codec, keep_text=keep_text, watch=watch, stop=stop
+                )
+            else:
+                report = opened.encode_kept(specs, watch=watch, stop=stop)
+            summary = None if quiet else opened.summary()
+    except embank.errors.EmbankError:
+        if fresh:
+            _remove_empty(bank)
+        raise
     console.print_report(report, quiet=quiet)
     if summary is not None:
         computed = {one.name: one.compute for one in summary.encoders}
@@ -106,9 +116,16 @@ def encode(
             typer.echo(f"encoder {name}: {compute}")
         weight = console.size(summary.bytes["total"])
         each = summary.bytes["total"] / max(summary.texts, 1)
-        typer.echo(
-            f"{bank}: {summary.texts:,} texts, {len(summary.columns)} columns, {weight} ({each:,.0f} bytes a text)"
-        )
+        held = f"{console.counted(summary.texts, 'text')}, {console.counted(len(summary.columns), 'column')}"
+        typer.echo(f"{bank}: {held}, {weight} ({each:,.0f} bytes a text)")
     if report.interrupted:
         typer.echo("stopped early: run the same command again to go on", err=True)
         raise typer.Exit(130)
+
+
+def _remove_empty(bank: Path) -> None:
+    """Remove a bank that was made for a command which was then refused."""
+    with embank.Bank.open(bank) as opened:
+        empty = not len(opened) and not opened.summary().columns
+    if empty:
+        rmtree(bank)

@@ -38,9 +38,9 @@ def fit(
         str, flags.flag("--task", metavar="NAME", help="The task's name; one of that name is replaced.")
     ] = "",
     label: Annotated[str | None, flags.flag("--label", metavar="COL", help="The column of labels.")] = None,
-    text: Annotated[str | None, flags.flag("--text", metavar="COL", help="The column of texts, or")] = None,
+    text: Annotated[str | None, flags.flag("--text", metavar="COL", help="The column of texts; or give --id.")] = None,
     id_column: Annotated[
-        str | None, flags.flag("--id", metavar="COL", help="the column of ids that encode was given.")
+        str | None, flags.flag("--id", metavar="COL", help="The column of ids that encode was given.")
     ] = None,
     pair: flags.PairColumn = None,
     pair_apart: flags.ApartColumn = None,
@@ -54,13 +54,14 @@ def fit(
     class_weight: Annotated[
         str, flags.flag("--class-weight", help="none, or balanced: rare classes count as much as common ones.")
     ] = "none",
-    seed: Annotated[int, flags.flag("--seed", help="Of the split.")] = 0,
+    seed: Annotated[int, flags.flag("--seed", help="Decides which texts are held back for validation.")] = 0,
     refit: Annotated[
         bool, flags.flag("--refit", help="Fit again on the labels and the split that the bank kept; needs no LABELS.")
     ] = False,
     as_format: flags.Format = None,
     as_json: flags.AsJson = False,
     quiet: flags.Quiet = False,
+    encoder: flags.MovedEncoder = None,
     backend: flags.Backend = None,
     dtype: flags.Dtype = None,
     cache: flags.Cache = None,
@@ -69,7 +70,7 @@ def fit(
     """Fit a task on banked columns. Texts that the bank lacks are encoded first."""
     if not task:
         raise embank.errors.UsageError("name the task: --task NAME")
-    options = bank_options(backend, dtype, cache, local_files_only=local_files_only)
+    options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
     with embank.Bank.open(bank, options) as opened:
         if refit:
             report = opened.refit(task)
@@ -78,6 +79,8 @@ def fit(
                 raise embank.errors.UsageError("give a file of labels and --label COL, or --refit")
             if (text is None) == (id_column is None):
                 raise embank.errors.UsageError("say which rows the labels belong to: --text COL, or --id COL")
+            if id_column is not None and (pair or pair_apart):
+                raise embank.errors.UsageError("--pair and --pair-apart go with --text, not with --id")
             specs = tuple(spec for spec in (columns or "").split(",") if spec.strip())
             settings = embank.FitSettings(
                 kind, specs, "together" if pair_apart is None else "apart", class_weight, seed

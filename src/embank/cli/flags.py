@@ -9,7 +9,8 @@ import typer
 def flag(*names: str, help: str, **settings: Any) -> Any:  # noqa: A002 - typer's word
     """An option whose environment variable is made from its long name."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
-    return typer.Option(*names, help=help, envvar=f"EMBANK_{long.strip('-').replace('-', '_').upper()}", **settings)
+    variable = f"EMBANK_{long.strip('-').replace('-', '_').upper()}"
+    return typer.Option(*names, help=help, **{"envvar": variable, **settings})
 
 
 BankPath = Annotated[Path, typer.Argument(metavar="BANK", help="The bank's folder.", show_default=False)]
@@ -40,6 +41,10 @@ Cache = Annotated[
 ]
 Offline = Annotated[
     bool, flag("--local-files-only", help="Ask no network for encoders, use what was downloaded before.")
+]
+MovedEncoder = Annotated[
+    str | None,
+    flag("--encoder", metavar="NAME=PLACE", help="Where an encoder is that the bank knows by this name; it has moved."),
 ]
 AsJson = Annotated[bool, flag("--json", help="Print one JSON object.")]
 Quiet = Annotated[bool, flag("--quiet", "-q", help="Print nothing but errors.")]

@@ -13,14 +13,21 @@ from embank.cli.sources import Source, rows_of
 def forget(
     bank: flags.BankPath,
     task: Annotated[
-        list[str] | None, flags.flag("--task", metavar="NAME", help="A task to drop, again for more.")
+        list[str] | None,
+        flags.flag("--task", envvar="EMBANK_FORGET_TASK", metavar="NAME", help="A task to drop, again for more."),
     ] = None,
     column: Annotated[
-        list[str] | None, flags.flag("--column", metavar="SPEC", help="A column to drop, again for more.")
+        list[str] | None,
+        flags.flag("--column", envvar="EMBANK_FORGET_COLUMN", metavar="SPEC", help="A column to drop, again for more."),
     ] = None,
     ids: Annotated[
         Path | None,
-        flags.flag("--ids", metavar="FILE", help="Drop the texts that this file names: one id a line, or a table."),
+        flags.flag(
+            "--ids",
+            envvar="EMBANK_FORGET_IDS",
+            metavar="FILE",
+            help="Drop the texts that this file names: one id a line, or a table.",
+        ),
     ] = None,
     id_column: Annotated[str, flags.flag("--id", metavar="COL", help="The column of ids in a table.")] = "id",
     quiet: flags.Quiet = False,

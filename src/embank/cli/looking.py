@@ -31,7 +31,7 @@ def tasks(bank: flags.BankPath, as_json: flags.AsJson = False) -> None:
         ]
         for task in found
     ]
-    console.print_table(["task", "kind", "validation", "majority", "texts", "fitted", "columns"], rows, (2, 3, 4))
+    console.print_table(["task", "kind", "validation", "guessing", "texts", "fitted", "columns"], rows, (2, 3, 4))
 
 
 def info(bank: flags.BankPath, as_json: flags.AsJson = False) -> None:
@@ -70,11 +70,14 @@ def verify(bank: flags.BankPath, as_json: flags.AsJson = False) -> None:
     with embank.Bank.open(bank) as opened:
         found = opened.verify()
         texts = len(opened) if not found else 0
+        readable = not any(damage.kind == "catalogue" for damage in found)
+        columns = {one.fingerprint: one.name for one in opened.summary().columns} if found and readable else {}
     if as_json:
         typer.echo(json.dumps({"whole": not found, "damage": [asdict(damage) for damage in found]}))
     elif found:
         for damage in found:
-            typer.echo(f"{damage.kind}: {damage.where}: {damage.what}", err=True)
+            column = next((f" (column {name})" for digest, name in columns.items() if digest in damage.where), "")
+            typer.echo(f"{damage.kind}: {damage.where}{column}: {damage.what}", err=True)
         typer.echo(
             f"{len(found)} damaged: forget the column that is hit (embank forget {bank} --column SPEC), "
             "then encode again",

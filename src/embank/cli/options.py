@@ -16,10 +16,12 @@ def bank_options(
     *,
     reading: "ReadingOptions | None" = None,
     local_files_only: bool = False,
+    moved: str | None = None,
 ) -> "BankOptions":
     """Settings of a bank from the flags of a command."""
     return embank.BankOptions(
         reading=reading or embank.ReadingOptions(),
         compute=embank.ComputeOptions(backend, dtype, cache),
         local_files_only=local_files_only,
+        places=(moved,) if moved else (),
     )

@@ -45,13 +45,14 @@ def predict(
     proba: Annotated[bool, flags.flag("--proba", help="Add the probabilities of all classes.")] = False,
     as_format: flags.Format = None,
     quiet: flags.Quiet = False,
+    encoder: flags.MovedEncoder = None,
     backend: flags.Backend = None,
     dtype: flags.Dtype = None,
     cache: flags.Cache = None,
     local_files_only: flags.Offline = False,
 ) -> None:
     """Predict tasks for texts: per task its label, and `<task>_score`, the calibrated probability."""
-    options = bank_options(backend, dtype, cache, local_files_only=local_files_only)
+    options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
     with embank.Bank.open(bank, options) as opened:
         total = embank.EncodeReport()
         first, second = _blocks(Source(files or [], text, pair, id_column, as_format), pair_apart)

@@ -81,7 +81,8 @@ def choose(
         cosine = _lowest_cosine(found, reference) if reference else 1.0
         reference = reference or found
         measured.append(Compute(backend, dtype, round(cosine, 6), round(len(sample) / seconds, 1)))
-    fit = [compute for compute in measured if compute.cosine >= TOLERANCE]
+    offered = [compute for compute in measured if (compute.backend, compute.dtype) in candidates]
+    fit = [compute for compute in offered or measured if compute.cosine >= TOLERANCE] or measured[:1]
     return max(fit, key=lambda compute: compute.speed), measured
 
 

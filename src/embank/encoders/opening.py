@@ -41,13 +41,13 @@ class ReadingOptions:
         prompt: put before every text.
         max_tokens: the longest input.
         truncation: the side on which a longer text is cut.
-        long: "cut" or "windows".
+        long: "cut" (where left out) or "windows".
     """
 
     prompt: str | None = None
     max_tokens: int | None = None
     truncation: str | None = None
-    long: str = "cut"
+    long: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _backend(module: str, needs: str, extra: str) -> Any:
 
 
 def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
-    if options.long not in ("cut", "windows"):
+    if options.long not in (None, "cut", "windows"):
         raise UsageError(f"long texts are read with 'cut' or 'windows', not {options.long!r}")
     if options.truncation not in (None, "left", "right"):
         raise UsageError(f"texts are cut on the 'left' or the 'right', not {options.truncation!r}")
@@ -151,7 +151,7 @@ def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
         folder.default_prompt if options.prompt is None else options.prompt,
         options.max_tokens or folder.max_tokens,
         options.truncation or folder.truncation,
-        options.long,
+        options.long or "cut",
     )
 
 

@@ -118,12 +118,15 @@ class EncodeRun:
         numbers = self._store.catalogue.lookup(sound)
         lacking = self._lacking(numbers)
         known_ids: list[tuple[Any, int]] = []
+        bodies: list[tuple[int, bytes]] = []
         for at, (offset, key, number) in enumerate(zip(offsets, sound, numbers.tolist(), strict=True)):
             name = _id(block, offset)
             if number != UNKNOWN and name is not None:
                 known_ids.append((name, number))
             if number != UNKNOWN and not lacking[at]:
                 self.report.known += 1
+                if self._settings.keep_text:
+                    bodies.append((number, pack(block.texts[offset])))
                 continue
             already = self._queue.find(key) or self._pending.get(key)
             if already is not None:
@@ -136,6 +139,9 @@ class EncodeRun:
             if number == UNKNOWN and name is not None:
                 already.ids.append(name)
         self._name(known_ids)
+        if bodies:
+            with self._store.catalogue.transaction():
+                self._store.catalogue.keep_bodies(bodies)
 
     def _lacking(self, numbers: TextIds) -> list[tuple[str, ...]]:
         """For each text, the columns that it has no row in; new texts lack all."""
@@ -169,15 +175,22 @@ class EncodeRun:
     def _encode_groups(self, at_least: int, watch: Watch, stop: Stop) -> None:
         for columns, waiting in self._queue.take(at_least):
             for start in range(0, len(waiting), self._settings.window):
+                left = waiting[start : start + self._settings.window]
+                hurried = True
+                while left and not stop():
+                    # On a slow encoder a window takes minutes: what is done by then is committed, the rest goes on.
+                    before = len(left)
+                    left = self._encode(columns, left, watch, (lambda: stop() or self._is_late()) if hurried else stop)
+                    self._commit_if_due()
+                    hurried = len(left) < before  # a text of thousands of windows is given the time that it takes
                 if stop():
                     return
-                self._encode(columns, waiting[start : start + self._settings.window], watch, stop)
-                self._commit_if_due()
 
-    def _encode(self, columns: tuple[str, ...], waiting: list[Waiting], watch: Watch, stop: Stop) -> None:
+    def _encode(self, columns: tuple[str, ...], waiting: list[Waiting], watch: Watch, stop: Stop) -> list[Waiting]:
+        """Encode texts as far as `stop` lets it; returns those that are left."""
         texts = [entry.text for entry in waiting]
-        started = time.monotonic()
         done = np.ones(len(waiting), np.bool_)
+        failed: set[int] = set()
         vectors: dict[str, Vectors] = {}
         by_encoder: dict[str, list[ColumnName]] = {}
         for name in columns:
@@ -187,8 +200,11 @@ class EncodeRun:
             encoder = self._opened(name, asked, texts)
             add_missing_columns(self._store, self._writer, encoder, asked, texts)
             distinct = list(dict.fromkeys(map(readout_of, asked)))
+            started = time.monotonic()
             encoded = encode_texts(encoder, texts, distinct, stop, progress.tick)
+            self.report.encoding_seconds += time.monotonic() - started
             done &= encoded.done
+            failed.update(encoded.failures)
             vectors |= {str(column): encoded.vectors[distinct.index(readout_of(column))] for column in asked}
             self.report.cut += int(encoded.cut[encoded.done].sum())
             self._record(
@@ -196,8 +212,8 @@ class EncodeRun:
                 for at, reason in encoded.failures.items()
             )
         progress.settle(int(done.sum()))
-        self.report.encoding_seconds += time.monotonic() - started
         self._keep(columns, waiting, vectors, np.flatnonzero(done))
+        return [entry for at, entry in enumerate(waiting) if not done[at] and at not in failed]
 
     def _keep(self, columns: tuple[str, ...], waiting: list[Waiting], vectors: dict[str, Vectors], done: Any) -> None:
         if not len(done):
@@ -211,9 +227,11 @@ class EncodeRun:
             codec = codec_of(self._store, there[name])
             group.rows.setdefault(name, []).append(codec.encode(vectors[name][done]))
 
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._committed > self._settings.segment_seconds
+
     def _commit_if_due(self) -> None:
-        late = time.monotonic() - self._committed > self._settings.segment_seconds
-        if late or sum(group.size for group in self._finished.values()) >= self._settings.segment_bytes:
+        if self._is_late() or sum(group.size for group in self._finished.values()) >= self._settings.segment_bytes:
             self._commit()
 
     def _commit(self) -> None:

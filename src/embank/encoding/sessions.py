@@ -35,12 +35,14 @@ class BankOptions:
         compute: backend, precision, cache folder.
         run: window and segment sizes.
         local_files_only: ask no network for encoders.
+        places: "NAME=FOLDER" for encoders that the bank knows and that have moved since.
     """
 
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     compute: ComputeOptions = field(default_factory=ComputeOptions)
     run: EncodeSettings = field(default_factory=EncodeSettings)
     local_files_only: bool = False
+    places: tuple[str, ...] = ()
 
 
 class Encoders:
@@ -73,9 +75,13 @@ class Encoders:
                     [column for column in parsed if column.encoder == name],
                 )
             ]
+        self._check_options()
         there = [ColumnName.parse(name) for name in self.store.catalogue.columns()]
         own = [column for column in there if not is_given(self.store, column.encoder)]
         if encoder is None and codec is None and there:
+            if not own:
+                message = f"{self.store.root} has only vectors made elsewhere: put more, or name --encoder or --columns"
+                raise UsageError(message)
             return own
         located = self.find(encoder) if encoder or not own else self.known(own[0].encoder)
         mine = [column for column in own if column.encoder == located.name]
@@ -107,12 +113,21 @@ class Encoders:
         if entry is None:
             return self.find(name)
         reading, facts = entry
-        options = ReadingOptions(reading.prompt, reading.max_tokens, reading.truncation, reading.long)
-        located = locate(f"{name}={facts['origin']}", options, local_files_only=self.options.local_files_only)
+        asked = self.options.reading
+        options = ReadingOptions(
+            reading.prompt if asked.prompt is None else asked.prompt,
+            asked.max_tokens or reading.max_tokens,
+            asked.truncation or reading.truncation,
+            asked.long or reading.long,
+        )
+        place = self._place_of(name) or facts["origin"]
+        located = locate(f"{name}={place}", options, local_files_only=self.options.local_files_only)
         try:
             check_reading(self.store, name, located.reading, located.origin)
         except EncoderChangedError as changed:
-            message = f"{facts['origin']} has changed since this bank was encoded with it as {name!r}: {changed}"
+            if asked != ReadingOptions():
+                raise
+            message = f"{place} has changed since this bank was encoded with it as {name!r}: {changed}"
             raise EncoderChangedError(message) from changed
         self._located[name] = located
         return located
@@ -164,9 +179,22 @@ class Encoders:
         if not self._complete(found, columns):
             report = self.fill(columns, [block], watch=watch)
             found = self.store.catalogue.lookup(asked)
+        elif (found == UNKNOWN).any():
+            absent = [sound[at] for at in np.flatnonzero(found == UNKNOWN)]
+            why = "not in the bank, and its vectors are made elsewhere"
+            report.faults += [Fault(block.source, block.start + at, None, why) for at in absent]
+            report.n_faults += len(absent)
         numbers = np.full(len(keys), UNKNOWN, np.int64)
         numbers[sound] = found
         return numbers, report
+
+    def own_columns(self) -> list[ColumnName]:
+        """The bank's columns that an encoder can fill: all but vectors made elsewhere."""
+        return [
+            column
+            for column in map(ColumnName.parse, self.store.catalogue.columns())
+            if not is_given(self.store, column.encoder)
+        ]
 
     def numbers_in(self, block: TextBlock, names: Sequence[str]) -> TextIds:
         """The bank's numbers of texts that all have rows in these columns, encoded first where they lack some.
@@ -222,13 +250,30 @@ class Encoders:
         if chunk:
             yield TextBlock("kept texts", start, chunk)
 
+    def _place_of(self, name: str) -> str | None:
+        """Where the user says that an encoder of the bank is now."""
+        for spec in self.options.places:
+            given, _, place = spec.rpartition("=")
+            if given == name:
+                return place
+        return None
+
+    def _check_options(self) -> None:
+        """Refuse reading options that an encoder of this bank contradicts, rather than ignore them."""
+        if self.options.reading != ReadingOptions():
+            for name, (_, facts) in self.store.catalogue.encoders().items():
+                if facts["origin"] != "given":
+                    self.known(name)
+
     def _state_compute(self) -> None:
         """State in the bank what the encoders computed in, and what was measured of it."""
         for name, (reading, facts) in self.store.catalogue.encoders().items():
-            stated = str(self.compute[name]) if name in self.compute else facts["compute"]
-            if stated != facts["compute"]:
+            stated = dict(facts)
+            if name in self.compute:
+                stated |= {"compute": str(self.compute[name]), "origin": self._located[name].origin}
+            if stated != facts:
                 with self.store.catalogue.transaction():
-                    self.store.catalogue.set_encoder(name, reading, {**facts, "compute": stated})
+                    self.store.catalogue.set_encoder(name, reading, stated)
 
     def _complete(self, numbers: TextIds, columns: Sequence[ColumnName]) -> bool:
         if not columns:  # vectors made elsewhere: there is nothing to encode with

@@ -61,6 +61,11 @@ def collect(
     values = list(found.values())
     if len(set(values)) == 1:
         raise HeadError(f"all {len(values)} texts have the same label, {values[0]!r}: there is nothing to learn")
+    if labels.kind == "single" and len(set(values)) == len(values):
+        raise HeadError(
+            f"all {len(values)} labels are different, as in {values[0]!r}: is it the right column? "
+            "(for numbers, give --kind regression)"
+        )
     firsts = np.array([first for first, _ in found], np.int64)
     numbered = None if seconds is None else np.array([second for _, second in found], np.int64)
     held_back = _split(firsts, values, labels.kind, seed)

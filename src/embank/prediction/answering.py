@@ -29,7 +29,7 @@ def answer_all(store: Store, tasks: Sequence[LoadedTask], *, proba: bool) -> Ite
     """
     together = [task for task in tasks if task.reads != APART]
     if not together:
-        raise UsageError("these tasks read two texts apart: give a file with --text and --pair")
+        raise UsageError("these tasks read two texts apart: give a file with --text and --pair-apart")
     heads = FusedHeads(store, together)
     names = _Names(store)
     blocks = all_texts(heads.readers.values())

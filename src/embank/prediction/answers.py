@@ -78,7 +78,8 @@ def _highest(logits: np.ndarray) -> np.ndarray:
 
 def _multi(task: str, head: ServedHead, outputs: Outputs) -> dict[str, pa.Array]:
     chosen = head.decide(outputs).astype(bool)
-    probabilities = head.probabilities(outputs).astype(np.float32)
+    # rounded, since writers of text round columns of numbers, and not numbers in lists
+    probabilities = np.round(head.probabilities(outputs).astype(np.float64), 6)
     offsets = pa.array(np.concatenate([[0], np.cumsum(chosen.sum(axis=1))]).astype(np.int32))
     _, which = np.nonzero(chosen)
     labels = pa.array(head.labels, pa.string()).take(pa.array(which))

@@ -24,7 +24,12 @@ def load_tasks(store: Store, names: Sequence[str] = ()) -> list[LoadedTask]:
     unknown = [name for name in names if name not in stored]
     if unknown:
         raise UsageError(f"{store.root} has no task {unknown[0]!r}; it has: {', '.join(stored)}")
-    return [_load(store, stored[name]) for name in names or stored]
+    try:
+        return [_load(store, stored[name]) for name in names or stored]
+    except HeadError as stale:
+        if names or len(stored) == 1:
+            raise
+        raise HeadError(f"{stale}; or name the tasks to predict, with --task") from stale
 
 
 def _load(store: Store, task: StoredTask) -> LoadedTask:
