@@ -180,7 +180,7 @@ class Bank:
             UsageError: no such column, an id that the bank does not have, or a text that cannot be encoded.
         """
         names = [columns] if isinstance(columns, str) else list(columns)
-        names = [str(ColumnName.parse(name)) for name in names]
+        names = self._encoders.written_out(names)
         if texts is not None:
             numbers = self._encoders.numbers_in(TextBlock("texts", 0, texts), names)
         elif ids is not None:

@@ -89,6 +89,17 @@ class Encoders:
             return mine
         return default_columns(located, codec or DEFAULT_CODEC)
 
+    def written_out(self, names: Sequence[str]) -> list[str]:
+        """Column names in full: with their codec, and `own` as the pooling that it stands for."""
+        there = self.store.catalogue.columns()
+        parsed = [ColumnName.parse(name) for name in names]
+        return [
+            str(column if str(column) in there or column.pooling != "own" else self._plain(column)) for column in parsed
+        ]
+
+    def _plain(self, column: ColumnName) -> ColumnName:
+        return column if is_given(self.store, column.encoder) else resolve(self.known(column.encoder), [column])[0]
+
     def find(self, spec: str | None) -> Located:
         """Locate an encoder as the user named it.
 
