@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from numbers import Integral
 from typing import Any
 
 Text = str | tuple[str, str]
@@ -9,6 +10,9 @@ Text = str | tuple[str, str]
 
 KEY_BYTES = 16
 """Length of a text's key: a BLAKE2b hash of 128 bits."""
+
+_LARGEST_ID = (1 << 63) - 1
+"""The catalogue's whole numbers have 64 bits; larger ones are kept as strings."""
 
 _SINGLE = b"s"
 _PAIR = b"p"
@@ -96,3 +100,16 @@ def keys_and_faults(texts: Sequence[Any]) -> tuple[list[bytes | None], dict[int,
         else:
             keys.append(text_key(text))
     return keys, faults
+
+
+def plain_id(value: Any) -> int | str | None:
+    """What a user calls a text, as the bank keeps it: whole numbers as they are, anything else as a string.
+
+    >>> plain_id(17), plain_id("17"), plain_id(2.5), plain_id(2**70), plain_id(None)
+    (17, '17', '2.5', '1180591620717411303424', None)
+    """
+    if value is None:
+        return None
+    if isinstance(value, Integral) and not isinstance(value, bool) and abs(int(value)) <= _LARGEST_ID:
+        return int(value)
+    return str(value)

@@ -98,7 +98,6 @@ def test_a_bank_whose_making_was_killed_can_be_made_again(server, tmp_path):
     assert step > 5
 
 
-@pytest.mark.xfail(strict=True, reason="encoding/columns.py and given.py commit a column, then its encoder")
 @pytest.mark.parametrize(("job", "encoder"), [("begin", "fake"), ("begin_given", "mine")])
 def test_an_encoder_is_known_to_the_bank_as_soon_as_it_has_a_column(server, tmp_path, job, encoder):
     """Without it, a later run cannot see that an encoder of that name reads differently."""
@@ -180,7 +179,6 @@ def test_an_interrupt_during_a_commit_writes_nothing_twice(server, template, tmp
     assert commit > 5
 
 
-@pytest.mark.xfail(strict=True, reason="encoding/running.py commits again in its `finally` what was committed just now")
 def test_an_interrupt_during_a_commit_comes_out_as_an_interrupt(template, tmp_path, monkeypatch):
     commit = 0
     error: BaseException | None = KeyboardInterrupt()

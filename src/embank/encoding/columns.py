@@ -67,11 +67,12 @@ def add_missing_columns(
         return
     learning = [name for name in new if name.codec in ("int8", "binary")]
     sample = dict(zip(learning, _sample(encoder, learning, texts), strict=True)) if learning else {}
+    # The encoder first: a column without one could not be told from a column of another encoder of that name.
+    _enter_encoder(store, writer, encoder.facts, encoder.reading)
     for name in new:
         width = encoder.width_of(readout_of(name))
         codec = calibrate(name.codec, sample.get(name, np.empty((0, width), np.float32)))
         enter_column(writer, name, encoder.reading, codec)
-    _enter_encoder(store, writer, encoder.facts, encoder.reading)
 
 
 def enter_column(writer: Writer, name: ColumnName, reading: Reading, codec: Codec) -> StoredColumn:

@@ -16,7 +16,7 @@ from embank.store.catalogue import UNKNOWN
 from embank.store.decoding import codec_of
 from embank.store.folder import Store
 from embank.store.writing import Addition
-from embank.texts import keys_and_faults
+from embank.texts import keys_and_faults, plain_id
 
 _GIVEN = "given:"
 _CHUNK = 16384
@@ -55,11 +55,11 @@ def put_vectors(
     report = EncodeReport()
     with store.writer() as writer:
         if str(name) not in store.catalogue.columns():
+            facts = {"origin": "given", "family": "", "width": vectors.shape[1], "layers": 0, "compute": "elsewhere"}
+            with store.catalogue.transaction():  # before the column: one that has no encoder is nobody's
+                store.catalogue.set_encoder(name.encoder, reading, facts)
             sample = vectors[:: max(1, len(vectors) // _CALIBRATION)]
             enter_column(writer, name, reading, calibrate(name.codec, np.ascontiguousarray(sample, np.float32)))
-            facts = {"origin": "given", "family": "", "width": vectors.shape[1], "layers": 0, "compute": "elsewhere"}
-            with store.catalogue.transaction():
-                store.catalogue.set_encoder(name.encoder, reading, facts)
         codec = codec_of(store, store.column(str(name)))
         for start in range(0, len(texts), _CHUNK):
             stop = min(start + _CHUNK, len(texts))
@@ -74,7 +74,7 @@ def put_vectors(
             names: dict[bytes, list[Any]] = {}
             for at, key in enumerate(keys):
                 if ids is not None and key is not None:
-                    names.setdefault(key, []).append(_native(ids[start + at]))
+                    names.setdefault(key, []).append(plain_id(ids[start + at]))
             new = np.flatnonzero(numbers == UNKNOWN)
             old = np.flatnonzero((numbers != UNKNOWN) & ~has)
             old = old[np.argsort(numbers[old])]
@@ -90,9 +90,3 @@ def put_vectors(
             report.completed += len(old)
             report.known += len(keys) - len(faults) - len(new) - len(old)
     return report
-
-
-def _native(value: Any) -> Any:
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return int(value)
-    return str(value)

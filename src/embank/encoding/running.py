@@ -21,7 +21,7 @@ from embank.store.decoding import codec_of
 from embank.store.folder import Store
 from embank.store.segments import ColumnReader
 from embank.store.writing import Addition, Writer
-from embank.texts import Text, keys_and_faults
+from embank.texts import Text, keys_and_faults, plain_id
 
 Opener = Callable[[str, Sequence[ColumnName], Sequence[Text]], Encoder]
 """Gives the encoder of that name, for these columns, and a first stretch of texts; called for every window."""
@@ -248,6 +248,8 @@ class EncodeRun:
         if not new:
             order = np.argsort(np.array([entry.number for entry in group.waiting], np.int64))
         entries = [group.waiting[at] for at in order]
+        if self._is_committed(new, group, entries[0]):
+            return  # Ctrl-C came between the commit and the line that says so
         rows = {name: np.concatenate(parts)[order] for name, parts in group.rows.items()}
         ids = [(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else []
         self.report.moved += len(self._store.catalogue.texts_of_ids([name for _, name in ids]))
@@ -261,6 +263,15 @@ class EncodeRun:
             )
         )
         self._grown |= set(rows)
+
+    def _is_committed(self, new: bool, group: _Finished, entry: Waiting) -> bool:  # noqa: FBT001 - as above
+        number = entry.number
+        if new:
+            number = int(self._store.catalogue.lookup([entry.key])[0])
+        if number is None or number == UNKNOWN:
+            return False
+        column = next(iter(group.rows))
+        return bool(self._store.reader(column).has(np.array([number], np.int64))[0])
 
     def _bodies(self, entries: list[Waiting]) -> Iterator[tuple[int, bytes]]:
         if self._settings.keep_text:
@@ -282,11 +293,8 @@ class EncodeRun:
         watch(self.report)
 
 
-def _id(block: TextBlock, offset: int) -> Any:
-    if block.ids is None:
-        return None
-    value = block.ids[offset]
-    return value if value is None or (isinstance(value, int) and not isinstance(value, bool)) else str(value)
+def _id(block: TextBlock, offset: int) -> int | str | None:
+    return None if block.ids is None else plain_id(block.ids[offset])
 
 
 class _Progress:

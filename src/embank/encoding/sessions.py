@@ -21,7 +21,7 @@ from embank.errors import EncoderChangedError, UsageError
 from embank.recipe import DEFAULT_CODEC, ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
-from embank.texts import Text, keys_and_faults
+from embank.texts import Text, keys_and_faults, plain_id
 
 _KEPT_BLOCK = 4096
 
@@ -235,11 +235,11 @@ class Encoders:
         A file may give as "17" what another gave as 17: what is not found one way is looked for the other.
         """
         catalogue = self.store.catalogue
-        plain = [_plain(name) for name in ids]
+        plain = [plain_id(name) for name in ids]
         found = catalogue.texts_of_ids([name for name in plain if name is not None])
         other = {name: _twin(name) for name in plain if name is not None and name not in found}
         twins = catalogue.texts_of_ids([twin for twin in other.values() if twin is not None])
-        numbers = [found.get(name, twins.get(other.get(name), UNKNOWN)) for name in plain]
+        numbers = [found.get(name, twins.get(other.get(name) if name is not None else None, UNKNOWN)) for name in plain]
         return np.array(numbers, np.int64)
 
     def kept_blocks(self) -> Iterator[TextBlock]:
@@ -295,12 +295,6 @@ class Encoders:
         return all(
             str(column) in there and bool(self.store.reader(str(column)).has(numbers).all()) for column in columns
         )
-
-
-def _plain(name: Any) -> Any:
-    if name is None or (isinstance(name, int) and not isinstance(name, bool)):
-        return name
-    return str(name)
 
 
 def _twin(name: Any) -> Any:
