@@ -27,6 +27,8 @@ SETS = [
     ("3/mean", "4/mean", "5/mean"),
     ("3/mean", "4/mean", "3/max"),
     ("1/mean", "3/mean", "4/mean", "6/mean"),
+    ("2/mean", "3/mean", "3/max", "4/mean"),
+    ("2/mean", "3/mean", "3/max", "5/mean"),
     ("2/mean", "4/mean", "6/mean", "4/max"),
     ("2/mean", "4/mean", "6/mean", "3/max"),
     ("2/mean", "4/mean", "6/mean", "6/max"),
