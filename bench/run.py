@@ -1,0 +1,20 @@
+"""Every benchmark of RESULTS.md, one after another; finished parts of long ones are kept in bench/work and resumed.
+
+python bench/run.py
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPTS = ("memory", "cache_hit", "prediction", "encoding", "fitting", "accuracy", "default_columns")
+
+
+def main() -> None:
+    for script in SCRIPTS:
+        print(f"== {script}", flush=True)
+        subprocess.run([sys.executable, str(Path(__file__).with_name(f"{script}.py"))], check=True)
+
+
+if __name__ == "__main__":
+    main()
