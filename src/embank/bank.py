@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from embank.arrays import TextIds, Vectors
 from embank.encoding import EncodeReport, Stop, TextBlock, Watch
+from embank.encoding.blocks import blocks_of
 from embank.encoding.given import put_vectors
 from embank.encoding.sessions import BankOptions, Encoders
 from embank.errors import UsageError
@@ -27,8 +28,6 @@ from embank.store.decoding import vectors as stored_vectors
 from embank.store.folder import Store, is_bank
 from embank.store.verification import Progress, verify
 from embank.tasks import APART
-
-_BLOCK = 8192
 
 
 class Bank:
@@ -134,7 +133,7 @@ class Bank:
             StorageFullError: no space is left; what was committed is kept.
         """
         wanted = self._encoders.wanted(columns, encoder, codec)
-        return self._encoders.fill(wanted, _blocks(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
+        return self._encoders.fill(wanted, blocks_of(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
 
     def encode_kept(
         self, columns: Sequence[str], *, watch: Watch = lambda _: None, stop: Stop = lambda: False
@@ -271,8 +270,8 @@ class Bank:
             UsageError: no such task.
             HeadError: a column that a task reads has gone or changed.
         """
-        blocks = None if texts is None else _blocks(texts, None)
-        others = None if seconds is None else _blocks(seconds, None)
+        blocks = None if texts is None else blocks_of(texts, None)
+        others = None if seconds is None else blocks_of(seconds, None)
         tables = [pa.table(block) for block in self.answer(blocks, seconds=others, tasks=tasks, proba=proba)]
         return pa.concat_tables(tables).unify_dictionaries() if tables else pa.table({})
 
@@ -386,27 +385,3 @@ class Bank:
     def _numbers(self, texts: Sequence[Any], watch: Watch) -> TextIds:
         """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""
         return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.own_columns(), watch)[0]
-
-
-def _blocks(texts: Iterable[Any], ids: Sequence[Any] | None) -> Iterator[TextBlock]:
-    """Texts as blocks; an iterable of blocks is one already."""
-    if isinstance(texts, str):
-        raise UsageError("texts is one string; give a list of texts")
-    start = 0
-    chunk: list[Any] = []
-    for text in texts:
-        if isinstance(text, TextBlock):
-            yield text
-            continue
-        chunk.append(text)
-        if len(chunk) == _BLOCK:
-            yield _block(chunk, start, ids)
-            start, chunk = start + len(chunk), []
-    if chunk:
-        yield _block(chunk, start, ids)
-
-
-def _block(texts: list[Any], start: int, ids: Sequence[Any] | None) -> TextBlock:
-    if ids is not None and len(ids) < start + len(texts):
-        raise UsageError(f"there are fewer ids ({len(ids)}) than texts: one id a text is needed")
-    return TextBlock("texts", start, texts, None if ids is None else list(ids[start : start + len(texts)]))

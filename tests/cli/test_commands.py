@@ -102,7 +102,7 @@ def test_info_tells_texts_columns_tasks_and_bytes(bank, run):
     assert len(found["columns"]) == 4
     assert len(found["tasks"]) == 4
     assert found["bytes"]["total"] == sum(value for part, value in found["bytes"].items() if part != "total")
-    assert all(name in run("info", bank).out for name in ("360 texts", "minilm/3/mean@float16", "task topic"))
+    assert all(name in run("info", bank).out for name in ("360 texts", "minilm/4/mean@float16", "task topic"))
 
 
 def test_forgetting_reclaims_space_and_names_orphaned_tasks(bank, run, tmp_path):

@@ -28,14 +28,16 @@ class SelectionSettings:
     """How thoroughly to choose.
 
     Attributes:
-        columns: `all` reads every column that is offered; `pruned` leaves out those without which the task is held-back
-            as good, so that there is less to read and to multiply.
+        columns: `all` reads every column that is offered; `pruned` leaves out those without which held-back rows are
+            predicted better.
         penalties: as for `LogisticHead` and `MultiLabelHead`.
         class_weight: the same.
         decisions: the same.
         folds: the same.
         hidden: units of the perceptron that is tried where validation rows are given; 0 tries none.
         fewest: training rows below which no perceptron is tried.
+        gain: how much better (as a fraction) fewer columns have to be on held-back rows: a smaller difference is noise,
+            and reading all columns makes what is chosen steadier.
         margin: how much better (in the primary measure, as a fraction) a perceptron has to be on validation rows.
     """
 
@@ -47,6 +49,7 @@ class SelectionSettings:
     hidden: int = 128
     fewest: int = 1000
     margin: float = 0.02
+    gain: float = 0.005
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def select(
     """Choose columns and estimator for a task and fit it.
 
     A linear head on all columns is compared, on held-back training rows, with one on the columns that a screen leaves;
-    the shorter list wins where it is not worse. Where validation rows are given, a perceptron may win against that.
+    the shorter list wins where it is clearly better. Where validation rows are given, a perceptron may win against that.
 
     Args:
         columns: named float32 arrays `[texts, width]` of the same training rows, in the order of reading.
@@ -118,7 +121,7 @@ def select(
         if shorter != names:
             other = _fit_linear(gather(checked, shorter), y, kind, chosen)
             trials.append(_held_back(shorter, other, y, kind))
-            if trials[1].score >= trials[0].score:
+            if trials[1].score >= trials[0].score + chosen.gain:
                 names, estimator = shorter, other
     if validation is None or chosen.hidden == 0 or len(checked[names[0]]) < chosen.fewest:
         return Selection(names, estimator, PRIMARY[kind], tuple(trials))
