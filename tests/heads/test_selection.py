@@ -32,10 +32,17 @@ LABELS = {"single": single, "multi": multi, "regression": regression}
 ESTIMATORS = {"single": LogisticHead, "multi": MultiLabelHead, "regression": RidgeHead}
 
 
-@pytest.mark.parametrize("kind", LABELS)
-def test_a_column_of_noise_is_not_read(kind):
+def test_fewer_columns_that_are_better_by_noise_alone_are_not_preferred():
     columns = columns_of(400)
-    found = select(columns, LABELS[kind](columns), kind)
+    found = select(columns, regression(columns), "regression")
+    assert 0 <= found.trials[1].score - found.trials[0].score < SelectionSettings().gain
+    assert found.names == ("lower", "noise", "upper")
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_a_column_of_noise_is_not_read_where_every_gain_counts(kind):
+    columns = columns_of(400)
+    found = select(columns, LABELS[kind](columns), kind, settings=SelectionSettings(gain=0.0))
     assert found.names == ("lower", "upper")
     assert isinstance(found.estimator, ESTIMATORS[kind])
     assert found.estimator.n_features_in_ == 16

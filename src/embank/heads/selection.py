@@ -98,7 +98,7 @@ def select(
     """Choose columns and estimator for a task and fit it.
 
     A linear head on all columns is compared, on held-back training rows, with one on the columns that a screen leaves;
-    the shorter list wins where it is clearly better. Where validation rows are given, a perceptron may win against that.
+    the shorter list wins where it is clearly better. Where validation rows are given, a perceptron may beat that.
 
     Args:
         columns: named float32 arrays `[texts, width]` of the same training rows, in the order of reading.
