@@ -43,7 +43,7 @@ def main() -> None:
                 for block in embank.tables.read([table], ["text"])
             )
             with timed() as clock:
-                report = bank.encode(blocks)
+                report = bank.encode(blocks, columns=[f"given/0/own@{codec}"])
             assert report.known == len(texts), report
             summary = bank.summary()
         raw = summary.columns[0].row_bytes

@@ -218,3 +218,11 @@ def test_a_column_that_is_half_filled_takes_no_examples_away(bank, texts, vector
     report = bank.fit("colour", labels["colour"], texts=None, ids=[f"id{number}" for number in range(400)])
     assert report.examples == 400
     assert all(name.startswith("given/") for name in report.columns)
+
+
+def test_given_vectors_can_be_looked_up_but_not_encoded(bank, texts, column):
+    assert bank.encode(texts, columns=[column]).known == len(texts)
+    with pytest.raises(UsageError, match=r"made elsewhere: put those of new texts with Bank\.put"):
+        bank.encode(["a text that has none"], columns=[column])
+    with pytest.raises(UsageError, match="only vectors made elsewhere"):
+        bank.encode(["a text that has none"])

@@ -70,9 +70,8 @@ class Encoders:
             return [
                 column
                 for name in dict.fromkeys(column.encoder for column in parsed)
-                for column in resolve(
-                    self.known(name) if name in strangers else self._located[name],
-                    [column for column in parsed if column.encoder == name],
+                for column in self._resolved(
+                    name, [column for column in parsed if column.encoder == name], found=name not in strangers
                 )
             ]
         self._check_options()
@@ -88,6 +87,11 @@ class Encoders:
         if codec is None and mine:
             return mine
         return default_columns(located, codec or DEFAULT_CODEC)
+
+    def _resolved(self, name: str, columns: Sequence[ColumnName], *, found: bool) -> Sequence[ColumnName]:
+        if is_given(self.store, name):  # what has its vectors passes by; what lacks them is refused when it comes
+            return columns
+        return resolve(self._located[name] if found else self.known(name), columns)
 
     def written_out(self, names: Sequence[str]) -> list[str]:
         """Column names in full: with their codec, and `own` as the pooling that it stands for."""
@@ -123,6 +127,8 @@ class Encoders:
         entry = self.store.catalogue.encoders().get(name)
         if entry is None:
             return self.find(name)
+        if is_given(self.store, name):
+            raise UsageError(f"vectors of {name!r} are made elsewhere: put those of new texts with Bank.put")
         reading, facts = entry
         asked = self.options.reading
         options = ReadingOptions(
