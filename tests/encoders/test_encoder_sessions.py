@@ -124,3 +124,15 @@ def test_a_text_far_longer_than_the_encoder_reads_is_cut_counted_and_found_again
         report = bank.encode([long, "a"], encoder=str(bert), columns=["bert/3/mean@float32"])
         assert (report.new, report.cut, report.n_faults) == (2, 1, 0)
         assert bank.encode([long]).known == 1
+
+
+def test_an_encoder_opened_for_a_few_texts_is_measured_once_many_come(tmp_path, bert):
+    compute = ComputeOptions("torch", None, tmp_path / "cache")
+    with Bank.create(tmp_path / "bank", BankOptions(compute=compute, local_files_only=True)) as bank:
+        bank.encode(TEXTS, encoder=str(bert), columns=["bert/2/mean"])
+        assert bank.summary().encoders[0].compute == "torch float32"
+        bank.encode([f"the pump number {number} is late" for number in range(1100)])
+        assert "cosine to float32" in bank.summary().encoders[0].compute
+    with Bank.open(tmp_path / "bank", BankOptions(compute=compute, local_files_only=True)) as bank:
+        bank.encode(["one more text"])
+        assert "cosine to float32" in bank.summary().encoders[0].compute

@@ -34,12 +34,14 @@ class Compute:
         dtype: "float32", "bfloat16" or "float16".
         cosine: the lowest cosine to torch float32 over the sample; 1 where nothing was compared.
         speed: texts a second on the sample, 0 where nothing was timed.
+        unmeasured: whether there was a choice that was not worth measuring for a few texts.
     """
 
     backend: str
     dtype: str
     cosine: float = 1.0
     speed: float = 0.0
+    unmeasured: bool = False
 
     def __str__(self) -> str:
         measured = f", cosine to float32 {self.cosine:.5f}, {self.speed:,.0f} texts/s on a sample" if self.speed else ""

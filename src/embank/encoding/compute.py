@@ -67,7 +67,7 @@ def open_fastest(
         choice = None
     if choice is None and len(texts) < WORTH_MEASURING:
         backend, dtype = candidates[0]
-        return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype)
+        return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype, unmeasured=True)
     opened: dict[tuple[str, str], Encoder] = {}
 
     def load_one(backend: str, dtype: str) -> Encoder:

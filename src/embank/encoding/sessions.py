@@ -13,7 +13,7 @@ from embank.encoders.opening import DEFAULT, Located, ReadingOptions, locate
 from embank.encoding import EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encoding.bodies import unpack
 from embank.encoding.columns import check_reading, readout_of
-from embank.encoding.compute import ComputeOptions, open_fastest
+from embank.encoding.compute import WORTH_MEASURING, ComputeOptions, open_fastest
 from embank.encoding.defaults import default_columns, resolve
 from embank.encoding.given import is_given
 from embank.encoding.running import EncodeRun, EncodeSettings
@@ -151,12 +151,16 @@ class Encoders:
 
     def open(self, name: str, columns: Sequence[ColumnName], texts: Sequence[Text]) -> Encoder:
         """Open an encoder, or give the one that is open."""
-        if name not in self._any:
+        if name not in self._any or self._is_worth_measuring(name, texts):
             readouts = list(dict.fromkeys(map(readout_of, columns)))
             encoder, compute = open_fastest(self.known(name), self.options.compute, texts, readouts)
             self._any[name] = encoder
             self.compute[name] = compute
         return self._any[name]
+
+    def _is_worth_measuring(self, name: str, texts: Sequence[Text]) -> bool:
+        """Whether an encoder that was opened for a few texts, unmeasured, has met many since."""
+        return len(texts) >= WORTH_MEASURING and self.compute[name].unmeasured
 
     def fill(
         self,
