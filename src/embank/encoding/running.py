@@ -39,7 +39,7 @@ class EncodeSettings:
     """
 
     window: int = 4096
-    segment_bytes: int = 32 << 20
+    segment_bytes: int = 16 << 20
     segment_seconds: float = 60.0
     keep_text: bool = False
 
@@ -250,7 +250,9 @@ class EncodeRun:
         entries = [group.waiting[at] for at in order]
         if self._is_committed(new, group, entries[0]):
             return  # Ctrl-C came between the commit and the line that says so
-        rows = {name: np.concatenate(parts)[order] for name, parts in group.rows.items()}
+        rows = {name: np.concatenate(parts) for name, parts in group.rows.items()}
+        if not new:  # new texts are numbered in this order; copying theirs would double what a commit holds
+            rows = {name: part[order] for name, part in rows.items()}
         ids = [(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else []
         self.report.moved += len(self._store.catalogue.texts_of_ids([name for _, name in ids]))
         self._writer.append(
