@@ -11,8 +11,8 @@ import shutil
 import sys
 
 import numpy as np
-import pyarrow.parquet as pq
-from measuring import WORK, data_folder, kept, record
+from corpus import sets, split
+from measuring import WORK, kept, record
 from sentence_transformers import SentenceTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
@@ -21,49 +21,40 @@ from sklearn.model_selection import train_test_split
 import embank
 from embank.encoders.opening import locate
 
-ROWS = 3000
 STRENGTHS = [10.0**power for power in np.arange(-2, 3.01, 0.5)]
 CODECS = ("float16", "int8", "binary")
 
 
-def rows(name: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Training texts and labels, capped, and test texts and labels."""
-    folder = data_folder() / "classify" / name
-    train, test = (pq.read_table(folder / f"{split}.parquet").to_pydict() for split in ("train", "test"))
-    chosen = np.random.default_rng(0).permutation(len(train["text"]))[:ROWS]
-    return [train["text"][i] for i in chosen], [train["label"][i] for i in chosen], test["text"], test["label"]
-
-
 def competitor(name: str) -> dict[str, float]:
     """sentence-transformers `encode`, and logistic regression with a validated penalty."""
-    texts, labels, test_texts, test_labels = rows(name)
+    train, test = split(name)
     model = SentenceTransformer(str(locate("minilm").folder.path), device="cpu")
-    X, X_test = (model.encode(part, batch_size=64, show_progress_bar=False) for part in (texts, test_texts))
-    y = np.array(labels)
+    X, X_test = (model.encode(part.texts, batch_size=64, show_progress_bar=False) for part in (train, test))
+    y = train.labels
     counts = dict(zip(*np.unique(y, return_counts=True), strict=True))
-    split = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y if min(counts.values()) > 1 else None)
+    parts = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y if min(counts.values()) > 1 else None)
     scores = {}
     for strength in STRENGTHS:
-        fitted = LogisticRegression(C=strength, max_iter=2000).fit(split[0], split[2])
-        scores[strength] = f1_score(split[3], fitted.predict(split[1]), average="macro")
+        fitted = LogisticRegression(C=strength, max_iter=2000).fit(parts[0], parts[2])
+        scores[strength] = f1_score(parts[3], fitted.predict(parts[1]), average="macro")
     best = max(scores, key=scores.__getitem__)
     final = LogisticRegression(C=best, max_iter=2000).fit(X, y)
-    return {"f1": f1_score(test_labels, final.predict(X_test), average="macro"), "C": best}
+    return {"f1": f1_score(test.labels, final.predict(X_test), average="macro"), "C": best}
 
 
 def ours(name: str, codec: str) -> dict[str, object]:
     """Embank with default settings."""
-    texts, labels, test_texts, test_labels = rows(name)
+    train, test = split(name)
     folder = WORK / "accuracy" / f"{name}-{codec}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with embank.Bank.create(folder) as bank:
-        bank.encode(texts, codec=codec)
-        report = bank.fit("label", labels, texts=texts)
-        predicted = bank.predict(test_texts)["label"].to_pylist()
+        bank.encode(train.texts, codec=codec)
+        report = bank.fit("label", train.labels.tolist(), texts=train.texts)
+        predicted = bank.predict(test.texts)["label"].to_pylist()
     shutil.rmtree(folder)
     return {
-        "f1": f1_score(test_labels, predicted, average="macro"),
+        "f1": f1_score(test.labels, predicted, average="macro"),
         "columns": list(report.columns),
         "seconds": report.seconds,
         "chosen": dict(report.chosen),
@@ -71,7 +62,7 @@ def ours(name: str, codec: str) -> dict[str, object]:
 
 
 def main() -> None:
-    names = sys.argv[1:] or sorted(path.name for path in (data_folder() / "classify").iterdir())
+    names = sys.argv[1:] or sets()
     table = {}
     for name in names:
         found = {"sentence-transformers": kept(f"accuracy/{name}-competitor", lambda name=name: competitor(name))}

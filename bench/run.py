@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("memory", "cache_hit", "prediction", "encoding", "fitting", "accuracy", "default_columns")
+SCRIPTS = ("memory", "cache_hit", "prediction", "encoding", "fitting", "accuracy", "default_columns", "codecs", "heads")
 
 
 def main() -> None:
