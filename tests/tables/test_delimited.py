@@ -7,6 +7,7 @@ import pytest
 
 from embank.errors import InputError
 from embank.tables import check, read
+from embank.tables.delimited import UNCLOSED
 
 
 def only(path, *columns, **options):
@@ -98,7 +99,7 @@ def test_a_field_longer_than_the_limit_is_a_fault_and_reading_goes_on(tmp_path, 
 def test_a_quote_that_is_never_closed_is_a_fault_of_the_row_it_opens_in(tmp_path):
     block = only(csv_file(tmp_path, b'text,n\nok,1\n"lost,2\nalso lost,3\n'), "text")
     assert block.columns["text"] == ["ok", None]
-    assert block.faults == {1: "a quote that is never closed"}
+    assert block.faults == {1: UNCLOSED}
 
 
 def test_blank_lines_are_no_rows_but_quoted_empty_fields_are(tmp_path):
@@ -140,3 +141,10 @@ def test_a_torn_gzip_file_is_refused_in_one_line(tmp_path):
     path = csv_file(tmp_path, gzip.compress(b"text\n" + bytes(range(32, 127)) * 500)[:-20], "t.csv.gz")
     with pytest.raises(InputError, match="cannot be read"):
         list(read([path], ["text"]))
+
+
+def test_quotes_of_an_unquoted_tsv_file_are_part_of_the_text(tmp_path):
+    content = b'n\ttext\n1\t"open and never closed\n2\tsay "hi"\n3\t"whole"\n'
+    block = only(csv_file(tmp_path, content, "t.tsv"), "text", as_format="tsv-unquoted")
+    assert block.columns["text"] == ['"open and never closed', 'say "hi"', '"whole"']
+    assert block.faults == {}

@@ -91,7 +91,7 @@ def test_a_file_that_may_not_be_read_is_refused_in_one_line(tmp_path, monkeypatc
         ([], ["text"], {}, "no source to read"),
         (["-"], [], {}, "no column to read"),
         (["-", "-"], ["text"], {}, "named twice"),
-        (["-"], ["text"], {"as_format": "xml"}, "the formats are: csv, tsv, jsonl, parquet, arrow, text"),
+        (["-"], ["text"], {"as_format": "xml"}, "the formats are: csv, tsv, tsv-unquoted, jsonl, parquet, arrow, text"),
         (["-"], ["text"], {"block_rows": 0}, "one at least"),
     ],
 )
@@ -101,4 +101,4 @@ def test_arguments_that_ask_for_nothing_are_refused(sources, columns, options, c
 
 
 def test_the_formats_have_names():
-    assert known_formats() == ("csv", "tsv", "jsonl", "parquet", "arrow", "text")
+    assert known_formats() == ("csv", "tsv", "tsv-unquoted", "jsonl", "parquet", "arrow", "text")

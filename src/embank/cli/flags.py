@@ -18,8 +18,8 @@ Format = Annotated[
     str | None,
     flag(
         "--format",
-        help="How to read files whose extension does not tell, and standard input: csv, tsv, jsonl, "
-        "parquet, arrow or text.",
+        help="How to read files whose extension does not tell, and standard input: csv, tsv, "
+        "tsv-unquoted (quotes are part of the text), jsonl, parquet, arrow or text.",
     ),
 ]
 TextColumn = Annotated[str, flag("--text", metavar="COL", help="The column of texts.")]

@@ -15,7 +15,7 @@ from embank.tables.plain import INVALID
 from embank.tables.streams import Stream
 from embank.tables.stretches import stretches, total_length
 
-UNCLOSED = "a quote that is never closed"
+UNCLOSED = "a quote that is never closed (if quotes belong to the text of a TSV file: --format tsv-unquoted)"
 OVERLONG = "a field of more than 128 MiB (a quote that is never closed?)"
 
 _LONGEST_FIELD = 1 << 27
@@ -32,10 +32,12 @@ class DelimitedTable:
     Attributes:
         stream: Where the bytes come from.
         delimiter: What stands between fields; None is a comma, or a semicolon where the header has no comma.
+        quoted: Whether a field may stand in quotes; where not, a quote is a character like any other.
     """
 
     stream: Stream
     delimiter: str | None = None
+    quoted: bool = True
 
     @property
     def name(self) -> str:
@@ -67,7 +69,8 @@ class DelimitedTable:
             text = io.TextIOWrapper(handle, encoding="utf-8", errors="surrogateescape", newline="")
             try:
                 first = next(filter(str.strip, text), "")
-                records = _records(chain([first], text), self.delimiter or _sniffed(first))
+                quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
+                records = _records(chain([first], text), self.delimiter or _sniffed(first), quoting)
                 yield self._header(next(records, [])), records
             finally:
                 text.detach()  # or it would close standard input
@@ -90,14 +93,14 @@ def _sniffed(header: str) -> str:
     return ";" if ";" in header and "," not in header else ","
 
 
-def _records(lines: Iterator[str], delimiter: str) -> Iterator[_Record]:
+def _records(lines: Iterator[str], delimiter: str, quoting: int) -> Iterator[_Record]:
     ended: list[bool] = []
 
     def end() -> Iterator[str]:
         ended.append(True)
         yield from ()
 
-    reader = csv.reader(chain(lines, end()), delimiter=delimiter)
+    reader = csv.reader(chain(lines, end()), delimiter=delimiter, quoting=quoting)
     while True:
         try:
             for record in filter(None, reader):

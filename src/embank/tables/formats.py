@@ -7,6 +7,7 @@ from embank.errors import UsageError
 _EXTENSIONS = {
     "csv": (".csv",),
     "tsv": (".tsv",),
+    "tsv-unquoted": (),
     "jsonl": (".jsonl", ".ndjson"),
     "parquet": (".parquet", ".pq"),
     "arrow": (".arrow",),
@@ -21,7 +22,7 @@ def known_formats() -> tuple[str, ...]:
     """Name the formats that can be read, as messages and `--format` call them.
 
     >>> known_formats()
-    ('csv', 'tsv', 'jsonl', 'parquet', 'arrow', 'text')
+    ('csv', 'tsv', 'tsv-unquoted', 'jsonl', 'parquet', 'arrow', 'text')
     """
     return tuple(_EXTENSIONS)
 

@@ -13,7 +13,8 @@ from embank.tables.saveddatasets import saved_tables
 from embank.tables.standardinput import GuessedInput
 from embank.tables.streams import STANDARD_INPUT, Stream
 
-_DELIMITERS = {"csv": None, "tsv": "\t"}
+_DELIMITERS = {"csv": (None, True), "tsv": ("\t", True), "tsv-unquoted": ("\t", False)}
+"""The delimiter, and whether fields may be quoted. Many TSV files of research hold quotes that are part of the text."""
 
 
 def tables_of(source: str | Path, as_format: str | None) -> list[Table]:
@@ -42,7 +43,7 @@ def tables_of(source: str | Path, as_format: str | None) -> list[Table]:
 
 def _standard_input(as_format: str | None) -> Table:
     if as_format in _DELIMITERS:
-        return DelimitedTable(Stream(STANDARD_INPUT, None), _DELIMITERS[as_format])
+        return DelimitedTable(Stream(STANDARD_INPUT, None), *_DELIMITERS[as_format])
     if as_format in {"parquet", "arrow"}:
         raise InputError(
             f"{as_format} cannot be read from standard input, since it is not read front to back; name the file"
@@ -53,7 +54,7 @@ def _standard_input(as_format: str | None) -> Table:
 def _file(name: str, path: Path, kind: str | None) -> Table:
     stream = Stream(name, path)
     if kind in _DELIMITERS:
-        return DelimitedTable(stream, _DELIMITERS[kind])
+        return DelimitedTable(stream, *_DELIMITERS[kind])
     if kind == "jsonl":
         return JsonLinesTable(stream)
     if kind == "parquet":
