@@ -1,8 +1,9 @@
 """Recipes: everything that decides the bytes of one column, and nothing that does not.
 
 A column is written `encoder/layer/pooling@codec`, for example `minilm/4/mean@int8`. Steps after pooling follow it with
-a plus sign: `minilm/6/mean+unit@float16` is scaled to length one. The encoder's name is a label that the bank gives to
-a `Reading`; it has no part in the fingerprint, which is made from digests.
+a plus sign: `minilm/6/mean+unit@float16` is scaled to length one. `minilm/3/states@float16` is not pooled: it is
+ragged, with a row a token. The encoder's name is a label that the bank gives to a `Reading`; it has no part in the
+fingerprint, which is made from digests.
 """
 
 import json
@@ -12,11 +13,18 @@ from hashlib import blake2b
 
 from embank.errors import UsageError
 
-POOLINGS = ("mean", "max", "first", "last", "own")
+STATES = "states"
+"""What stands in the place of a pooling where states are not pooled: a block of rows a text, one a token."""
+
+POOLINGS = ("mean", "max", "first", "last", "own", STATES)
 """How states become one vector. `own` is what the encoder's folder itself prescribes, projections included."""
 
 STEPS = ("unit",)
 """What may follow pooling. `unit` scales a vector to length one."""
+
+LIMITS = ("first", "segments")
+"""What may follow `states` to limit their number: `first8` keeps the first 8 positions, `segments8` the means of 8
+stretches of equal length."""
 
 CODECS = ("float32", "float16", "int8", "binary")
 """The precisions in which rows are stored."""
@@ -61,6 +69,8 @@ class ColumnName:
     'minilm/6/mean+unit@int8'
     >>> ColumnName.parse("minilm/4/mean").codec
     'float16'
+    >>> ColumnName.parse("minilm/3/states+first8").is_states
+    True
     """
 
     encoder: str
@@ -68,6 +78,11 @@ class ColumnName:
     pooling: str
     steps: tuple[str, ...] = ()
     codec: str = DEFAULT_CODEC
+
+    @property
+    def is_states(self) -> bool:
+        """Whether the column is ragged: states, not vectors."""
+        return self.pooling == STATES
 
     def __str__(self) -> str:
         return f"{self.encoder}/{self.layer}/{'+'.join((self.pooling, *self.steps))}@{self.codec}"
@@ -90,11 +105,12 @@ class ColumnName:
             raise UsageError(f"{encoder!r} in {spec!r} is no encoder name: letters, digits, dot, dash and underscore")
         if not layer.isdecimal():
             raise UsageError(f"{layer!r} in {spec!r} is no layer number: {grammar}")
-        if pooling == "states":
-            raise UsageError(f"{spec!r} asks for states; this version banks vectors (poolings: {', '.join(POOLINGS)})")
         _known(pooling, POOLINGS, "pooling", spec)
-        for step in steps:
-            _known(step, STEPS, "step", spec)
+        if pooling == STATES:
+            _check_limits(steps, spec)
+        else:
+            for step in steps:
+                _known(step, STEPS, "step", spec)
         return cls(encoder, int(layer), pooling, tuple(steps), _known(precision or codec, CODECS, "codec", spec))
 
 
@@ -143,6 +159,24 @@ def valid_name(name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for {what}: use letters, digits, dot, dash and underscore")
     return name
+
+
+def limit_of(step: str) -> tuple[str, int]:
+    """Take a limit of states apart.
+
+    >>> limit_of("segments8")
+    ('segments', 8)
+    """
+    word = step.rstrip("0123456789")
+    return word, int(step[len(word) :] or 0)
+
+
+def _check_limits(steps: list[str], spec: str) -> None:
+    if len(steps) > 1 or any(step not in {f"{word}{limit_of(step)[1] or ''}" for word in LIMITS} for step in steps):
+        raise UsageError(
+            f"{spec!r} limits states in a way that there is not: states+first8 keeps the first 8 positions, "
+            "states+segments8 the means of 8 stretches"
+        )
 
 
 def _known(word: str, words: tuple[str, ...], what: str, spec: str) -> str:

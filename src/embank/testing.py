@@ -14,7 +14,7 @@ from embank.encoders import Batch, EncoderFacts, Readout, Tokens
 from embank.encoding import EncodeReport, TextBlock, Watch
 from embank.encoding.running import EncodeRun, EncodeSettings
 from embank.errors import UsageError
-from embank.recipe import ColumnName, Reading
+from embank.recipe import STATES, ColumnName, Reading
 from embank.store.folder import Store
 from embank.texts import Text
 
@@ -124,7 +124,12 @@ class FakeEncoder:
         self.calls += 1
         self._fail_on(texts, "vectors")
         self.encoded.update(texts)
-        found = [np.stack([self._vector(row, readout) for row in rows]) for readout in readouts]
+        found = [
+            self._padded(rows, readout, batch.ids.shape[1])
+            if readout.pooling == STATES
+            else np.stack([self._vector(row, readout) for row in rows])
+            for readout in readouts
+        ]
         broken = [self._failing.get(text) == "numbers" for text in texts]
         for part in found:
             part[broken] = np.nan
@@ -134,14 +139,27 @@ class FakeEncoder:
         """The vector of one text, for comparison with what a bank gives back; it counts as no pass."""
         return self._vector(self._row(text), readout)
 
+    def states_of(self, text: Text, readout: Readout) -> Vectors:
+        """The states of one text, `[tokens, width]`, for comparison; it counts as no pass."""
+        return self._states(self._row(text), readout)
+
+    def _padded(self, rows: Sequence[_Row], readout: Readout, length: int) -> Float32[np.ndarray, "texts length width"]:
+        padded = np.full((len(rows), length, self.width_of(readout)), np.nan, np.float32)
+        for at, row in enumerate(rows):
+            padded[at, : len(row)] = self._states(row, readout)
+        return padded
+
     def _row(self, text: Text) -> _Row:
         return _tokens(text)[: self._reading.max_tokens]
 
     def _vector(self, row: _Row, readout: Readout) -> Float32[np.ndarray, " width"]:
-        states = np.stack([_state(readout.layer, *token, self.width_of(readout)) for token in row])
+        states = self._states(row, readout)
         pools = {"max": states.max(axis=0), "first": states[0], "last": states[-1]}
         vector: Float32[np.ndarray, " width"] = pools.get(readout.pooling, states.mean(axis=0))
         return vector / np.linalg.norm(vector) if "unit" in readout.steps else vector
+
+    def _states(self, row: _Row, readout: Readout) -> Vectors:
+        return np.stack([_state(readout.layer, *token, self.width_of(readout)) for token in row])
 
     def _fail_on(self, texts: Iterable[Text], where: Failure) -> None:
         for text in texts:

@@ -142,14 +142,16 @@ def test_a_text_that_fits_has_the_same_vector_to_the_byte_cut_or_in_windows(open
     readouts = [Readout(3, "mean"), Readout(3, "mean", ("unit",)), Readout(1, "max")]
     cut = encode_texts(open_tiny(max_tokens=16), texts, readouts)
     windows = encode_texts(open_tiny(max_tokens=16, long="windows"), texts, readouts)
-    for one, other in zip(cut.vectors, windows.vectors, strict=True):
+    for one, other in zip(cut.vectors.values(), windows.vectors.values(), strict=True):
         assert one.tobytes() == other.tobytes()
 
 
 def test_windows_are_averaged_by_their_tokens(open_tiny, encode, close):
     encoder = open_tiny(max_tokens=16, long="windows")
     text = words(31)
-    plain, unit = encode_texts(encoder, ["a", text, "b"], [Readout(3, "mean"), Readout(3, "mean", ("unit",))]).vectors
+    plain, unit = encode_texts(
+        encoder, ["a", text, "b"], [Readout(3, "mean"), Readout(3, "mean", ("unit",))]
+    ).vectors.values()
     tokens = encoder.tokens([text])
     single = open_tiny(max_tokens=16)
     lengths = np.array([len(ids) for ids in tokens.ids])

@@ -28,7 +28,7 @@ def right(encoder, texts, readout):
 def test_vectors_come_in_the_order_of_the_texts_whatever_the_batches(budget):
     encoder = FakeEncoder(budget=budget)
     found = encode_texts(encoder, TEXTS, READOUTS)
-    for vectors, readout in zip(found.vectors, READOUTS, strict=True):
+    for vectors, readout in zip(found.vectors.values(), READOUTS, strict=True):
         assert vectors.dtype == np.float32
         assert vectors.tobytes() == right(encoder, TEXTS, readout).tobytes()
     assert found.done.all()
@@ -39,7 +39,7 @@ def test_vectors_come_in_the_order_of_the_texts_whatever_the_batches(budget):
 def test_no_texts_need_no_pass():
     encoder = FakeEncoder()
     found = encode_texts(encoder, [], READOUTS)
-    assert [vectors.shape for vectors in found.vectors] == [(0, 16)] * 3
+    assert [vectors.shape for vectors in found.vectors.values()] == [(0, 16)] * 3
     assert encoder.calls == 0
 
 
@@ -64,7 +64,7 @@ def test_only_the_text_that_an_encoder_fails_on_is_lost(where, reason, budget):
     assert list(found.failures) == [3]
     assert found.failures[3].startswith(reason)
     assert found.done.tolist() == [True, True, True, False, True, True, True]
-    for vectors, readout in zip(found.vectors, READOUTS, strict=True):
+    for vectors, readout in zip(found.vectors.values(), READOUTS, strict=True):
         others = [text for text in TEXTS if text != TEXTS[3]]
         assert vectors[found.done].tobytes() == right(encoder, others, readout).tobytes()
 
@@ -117,7 +117,7 @@ def test_a_batch_that_fails_as_a_whole_is_run_row_by_row():
     encoder = Narrow()
     found = encode_texts(encoder, TEXTS, READOUTS)
     assert found.done.all()
-    assert found.vectors[0].tobytes() == right(encoder, TEXTS, READOUTS[0]).tobytes()
+    assert found.vectors[READOUTS[0]].tobytes() == right(encoder, TEXTS, READOUTS[0]).tobytes()
 
 
 def test_a_stop_keeps_what_was_encoded_by_then():
@@ -126,7 +126,7 @@ def test_a_stop_keeps_what_was_encoded_by_then():
     assert encoder.calls == 2
     assert 0 < found.done.sum() < len(TEXTS)
     done = [text for text, kept in zip(TEXTS, found.done, strict=True) if kept]
-    assert found.vectors[0][found.done].tobytes() == right(encoder, done, READOUTS[0]).tobytes()
+    assert found.vectors[READOUTS[0]][found.done].tobytes() == right(encoder, done, READOUTS[0]).tobytes()
     assert found.failures == {}
 
 
@@ -166,7 +166,7 @@ def test_rows_of_one_text_are_averaged_by_their_tokens_and_scaled_again(budget):
     encoder = Windowed(budget=budget)
     texts = ["one two", "a b c d e f g h i", "x y z"]  # with the token for the whole: 3, 10 and 4 tokens
     readouts = [Readout(2, "mean"), Readout(2, "mean", ("unit",))]
-    plain, unit = encode_texts(encoder, texts, readouts).vectors
+    plain, unit = encode_texts(encoder, texts, readouts).vectors.values()
     ids = encoder.tokens(texts[1:2]).ids
     assert list(map(len, ids)) == [4, 4, 2]
     rows = [tuple((token, 0) for token in row) for row in ids]

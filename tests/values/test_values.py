@@ -68,7 +68,11 @@ def test_a_column_name_survives_being_written_and_read(encoder, layer, pooling, 
         ("minilm/4/mean+pca", "there are: unit"),
         ("minilm/4/mean@int4", "float32, float16, int8, binary"),
         ("mini lm/4/mean", "no encoder name"),
-        ("minilm/4/states@int8", "this version banks vectors"),
+        ("minilm/4/states+unit@int8", "limits states in a way that there is not"),
+        ("minilm/4/states+first08", "limits states"),
+        ("minilm/4/states+segments0", "limits states"),
+        ("minilm/4/states+first2+first1", "limits states"),
+        ("minilm/4/mean+first2", "is no step"),
     ],
 )
 def test_a_wrong_column_name_is_refused_with_what_is_right(spec, said):

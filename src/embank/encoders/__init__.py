@@ -17,7 +17,7 @@ class Readout:
     """What is taken from one pass: a layer, how its states are pooled, and the steps that follow.
 
     Layer 0 is the embedding layer's output, layer L the encoder's output after its final norm. `pooling` is "mean",
-    "max", "first", "last", or "own": what the encoder's folder prescribes.
+    "max", "first", "last", "own" (what the encoder's folder prescribes), or "states": none, a row a token.
     """
 
     layer: int
@@ -120,7 +120,10 @@ class Encoder(Protocol):
         ...
 
     def vectors(self, batch: Batch, readouts: Sequence[Readout]) -> list[Vectors]:
-        """One pass over a batch: for each readout, one vector for each of the batch's real rows."""
+        """One pass over a batch: for each readout, one vector for each of the batch's real rows.
+
+        A readout of states gives `[rows, length, width]`; what stands at masked places means nothing.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from embank.arrays import Vectors
+from embank.arrays import Mask, Vectors
 from embank.encoders import Batch, Tokens
 
 _LADDER = ((64, 8), (128, 16), (512, 32), (2048, 128))
@@ -65,6 +65,14 @@ def is_bare(batch: Batch) -> bool:
 def stacked(rows: Iterable[list[Vectors]]) -> list[Vectors]:
     """Vectors of single rows as those of one batch, for each readout."""
     return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+
+
+def finite(part: np.ndarray, batch: Batch) -> Mask:
+    """Which real rows of a batch are numbers throughout, in the vectors or states of one readout."""
+    if part.ndim == 2:  # noqa: PLR2004 - texts and width
+        return np.asarray(np.isfinite(part).all(axis=1))
+    sound = np.isfinite(part).all(axis=2) | (batch.mask[: len(part)] == 0)
+    return np.asarray(sound.all(axis=1))
 
 
 def _rounded_rows(rows: int, full: int) -> int:

@@ -137,11 +137,22 @@ def _pass(encoder: Encoder, texts: Sequence[Text], readouts: Sequence[Readout]) 
     found: Iterator[tuple[np.ndarray, list[Vectors]]] = (
         (rows, encoder.vectors(batch, readouts)) for rows, batch in batches(tokens, encoder.budget, encoder.padding)
     )
-    outputs = [np.empty((len(tokens.ids), encoder.width_of(readout)), np.float32) for readout in readouts]
+    outputs: list[list[tuple[np.ndarray, Vectors]]] = [[] for _ in readouts]
+    lengths = np.array([len(ids) for ids in tokens.ids], np.int64)
     for rows, vectors in found:
         for output, vector in zip(outputs, vectors, strict=True):
-            output[rows] = vector
-    return outputs
+            output.append((rows, vector))
+    return [_in_order(parts, lengths) for parts in outputs]
+
+
+def _in_order(parts: Sequence[tuple[np.ndarray, Vectors]], lengths: np.ndarray) -> Vectors:
+    """Vectors in the order of their rows; states without their padding, a row a token."""
+    by_row = {
+        int(row): own[: lengths[row]] if own.ndim > 1 else own[None]
+        for rows, vectors in parts
+        for row, own in zip(rows, vectors, strict=True)
+    }
+    return np.concatenate([by_row[row] for row in range(len(lengths))])
 
 
 def _lowest_cosine(ours: Sequence[Vectors], theirs: Sequence[Vectors]) -> float:

@@ -14,7 +14,7 @@ import torch
 
 from embank.arrays import Vectors
 from embank.encoders import Batch, EncoderFacts, Readout, Tokens
-from embank.encoders.batching import is_bare, single_rows, stacked
+from embank.encoders.batching import finite, is_bare, single_rows, stacked
 from embank.encoders.transformer import TransformerEncoder
 from embank.recipe import Reading
 from embank.texts import Text
@@ -71,13 +71,13 @@ class GraphEncoder:
         request.infer(given, share_inputs=True)
         # copied: the request writes its next outputs into the same memory
         found = [np.array(request.get_output_tensor(at).data[: batch.rows]) for at in range(len(readouts))]
-        sound = np.all([np.isfinite(part).all(axis=1) for part in found], axis=0)
+        sound = np.all([finite(part, batch) for part in found], axis=0)
         if not sound.all() and not is_bare(batch):
             # A padded place that sees no token at all, as under sliding windows, is not a number here: run without it.
             for row, single in enumerate(single_rows(batch)):
                 if not sound[row]:
                     for part, vectors in zip(found, self.vectors(single, readouts), strict=True):
-                        part[row] = vectors[0]
+                        part[row][tuple(map(slice, vectors[0].shape))] = vectors[0]  # states: without the padding
         return found
 
     def _request(self, readouts: tuple[Readout, ...]) -> Any:

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from embank.encoders import Readout
 from embank.encoders.folder import Dense, OwnPooling
 from embank.encoders.seam import states
+from embank.recipe import STATES
 
 _LEAST = 1e-12
 
@@ -60,7 +61,10 @@ class Pooled(torch.nn.Module):
         pool_mask: torch.Tensor,
         token_type_ids: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, ...]:
-        """Run one pass; all arguments are `[batch, length]` int64, each output is `[batch, width]` float32."""
+        """Run one pass; all arguments are `[batch, length]` int64.
+
+        Each output is `[batch, width]` float32, or `[batch, length, width]` where states are read.
+        """
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
@@ -68,6 +72,8 @@ class Pooled(torch.nn.Module):
         return tuple(self._read(readout, found[readout.layer], pool_mask) for readout in self.readouts)
 
     def _read(self, readout: Readout, state: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if readout.pooling == STATES:
+            return state.float()
         if readout.pooling == "own" and self.own:
             vector = torch.cat([pool(state, mask, mode) for mode in self.own.modes], dim=-1)
             for projection in self.dense:

@@ -16,7 +16,7 @@ from embank.encoders.folder import EncoderFolder
 from embank.encoders.pooled import Pooled
 from embank.encoders.tokenizing import Tokenizing
 from embank.errors import EncoderError, UsageError
-from embank.recipe import Reading
+from embank.recipe import STATES, Reading
 from embank.texts import Text
 
 _CPU_BUDGET = 2048
@@ -58,6 +58,11 @@ class TransformerEncoder:
         """
         if not 0 <= readout.layer <= self.n_layers:
             raise UsageError(f"{self.facts.name} has layers 0 to {self.n_layers}; there is no layer {readout.layer}")
+        if readout.pooling == STATES and self.folder.family not in ANATOMY:
+            raise UsageError(
+                f"{self.facts.name} is of a family ({self.folder.family}) that cannot be cut at a layer: its pooled "
+                "vectors work, its states and tails do not"
+            )
         own = self.folder.own
         if readout.pooling != "own":
             return self.width

@@ -37,6 +37,9 @@ class Fault:
     reason: str
 
 
+_COUNTED = ("rows", "new", "completed", "known", "unkept", "cut", "n_faults", "moved", "seconds", "encoding_seconds")
+
+
 @dataclass
 class EncodeReport:
     """What an encoding run did; also what it has done so far, while it runs.
@@ -46,6 +49,7 @@ class EncodeReport:
         new: texts that the bank did not have.
         completed: texts that it had, and that were given columns they lacked.
         known: rows whose text needed nothing.
+        unkept: texts whose states found no room in the budget, and that lacked nothing else.
         cut: texts longer than the encoder reads, that lost their end.
         faults: rows that could not be encoded: the first ones, all of them are in the bank.
         n_faults: how many there were.
@@ -59,6 +63,7 @@ class EncodeReport:
     new: int = 0
     completed: int = 0
     known: int = 0
+    unkept: int = 0
     cut: int = 0
     faults: list[Fault] = field(default_factory=list)
     n_faults: int = 0
@@ -69,7 +74,7 @@ class EncodeReport:
 
     def add(self, other: "EncodeReport") -> None:
         """Count another run in."""
-        for name in ("rows", "new", "completed", "known", "cut", "n_faults", "moved", "seconds", "encoding_seconds"):
+        for name in _COUNTED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.faults += other.faults[: max(0, SHOWN_FAULTS - len(self.faults))]
         self.interrupted |= other.interrupted

@@ -20,6 +20,9 @@ from embank.texts import Text
 _SAMPLE = 4096
 """Texts of the user's that a calibration looks at, at the most."""
 
+_STATES_SAMPLE = 512
+"""Texts for the calibration of states."""
+
 _ENOUGH = 1024
 """Below this many, the sample that ships with Embank is added, so that three texts do not calibrate a column."""
 
@@ -101,5 +104,13 @@ def _sample(encoder: Encoder, names: Sequence[ColumnName], texts: Sequence[Text]
     chosen: list[Text] = list(texts[::step][:_SAMPLE])
     if len(chosen) < _ENOUGH:
         chosen += messages()
-    encoded = encode_texts(encoder, chosen, [readout_of(name) for name in names])
-    return [vectors[encoded.done] for vectors in encoded.vectors]
+    ragged = any(name.is_states for name in names)
+    if ragged:  # a text brings all its tokens
+        chosen = chosen[:: max(1, len(chosen) // _STATES_SAMPLE)]
+    encoded = encode_texts(encoder, chosen, list(dict.fromkeys(map(readout_of, names))))
+    return [
+        np.concatenate(encoded.states[readout_of(name)])
+        if name.is_states
+        else encoded.vectors[readout_of(name)][encoded.done]
+        for name in names
+    ]

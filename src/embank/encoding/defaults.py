@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from embank.encoders.anatomy import ANATOMY
 from embank.encoders.opening import Located
 from embank.errors import UsageError
 from embank.recipe import ColumnName
@@ -31,6 +32,8 @@ def _plain(located: Located, column: ColumnName) -> ColumnName:
     if column.layer > located.layers:
         message = f"{column} asks for layer {column.layer}; {located.name} has layers 0 to {located.layers}"
         raise UsageError(message)
+    if column.is_states:
+        _check_states(located, column)
     own = located.folder.own
     if column.pooling == "own" and column.layer != located.layers:
         raise UsageError(f"{column}: an encoder's own pooling belongs to its last layer, {located.layers}")
@@ -40,3 +43,16 @@ def _plain(located: Located, column: ColumnName) -> ColumnName:
     if own.dense or len(own.modes) != 1:
         return replace(column, steps=steps)
     return replace(column, pooling=own.modes[0], steps=steps)
+
+
+def _check_states(located: Located, column: ColumnName) -> None:
+    if located.folder.family not in ANATOMY:
+        raise UsageError(
+            f"{column}: {located.name} is of a family ({located.folder.family}) that cannot be cut at a layer; its "
+            "pooled vectors work, its states and tails do not"
+        )
+    if located.reading.long != "cut":
+        raise UsageError(
+            f"{column}: states are kept of texts in one piece, and {located.name} reads long ones in windows; give it "
+            "another name with --long cut for its states, as in --encoder NAME=FOLDER"
+        )

@@ -44,6 +44,10 @@ def put_vectors(
     Raises:
         UsageError: numbers of texts, vectors and ids differ, or the encoder's name is taken.
     """
+    if name.is_states:
+        raise UsageError(
+            f"{name} would hold states; vectors that were made elsewhere go into a column such as mine/0/own"
+        )
     if vectors.ndim != 2 or len(vectors) != len(texts) or (ids is not None and len(ids) != len(texts)):  # noqa: PLR2004
         raise UsageError(
             f"{len(texts)} texts need vectors [{len(texts)}, width] and as many ids, found {vectors.shape}"

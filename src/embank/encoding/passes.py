@@ -8,9 +8,11 @@ import numpy as np
 
 from embank.arrays import Mask, Vectors
 from embank.encoders import Batch, Encoder, Readout, Tokens
-from embank.encoders.batching import batches
+from embank.encoders.batching import batches, finite
 from embank.encoding import Stop
+from embank.encoding.limits import limited
 from embank.errors import EncoderError
+from embank.recipe import STATES
 from embank.texts import Text
 
 _log = logging.getLogger(__name__)
@@ -23,13 +25,15 @@ class Encoded:
     """What came out of a window.
 
     Attributes:
-        vectors: for each readout, one vector a text; rows of texts that are not `done` hold nothing.
+        vectors: for each readout of vectors, one vector a text; rows of texts that are not `done` hold nothing.
+        states: for each readout of states, one block `[tokens, width]` a text; an empty one where a text is not `done`.
         done: which texts have their vectors.
         cut: which texts lost their end.
         failures: offsets of texts that the encoder failed on, and why.
     """
 
-    vectors: list[Vectors]
+    vectors: dict[Readout, Vectors]
+    states: dict[Readout, list[Vectors]]
     done: Mask
     cut: Mask
     failures: dict[int, str]
@@ -60,14 +64,27 @@ def encode_texts(
     pieces = np.bincount(tokens.owner, minlength=len(texts))
     total = np.bincount(tokens.owner, weights=lengths, minlength=len(texts)).astype(np.float32)
     weights = np.where(pieces[tokens.owner] > 1, lengths / np.maximum(total[tokens.owner], 1), np.float32(1))
-    sums = [np.zeros((len(texts), encoder.width_of(readout)), np.float32) for readout in readouts]
+    sums = {
+        readout: np.zeros((len(texts), encoder.width_of(readout)), np.float32)
+        for readout in readouts
+        if readout.pooling != STATES
+    }
+    states = {
+        readout: [np.empty((0, encoder.width_of(readout)), np.float32)] * len(texts)
+        for readout in readouts
+        if readout.pooling == STATES
+    }
     seen = np.zeros(len(texts), np.int64)
     for rows, batch in batches(tokens, encoder.budget, encoder.padding):
         for place, vectors in _run(encoder, batch, readouts, rows, tokens, failures):
             owners = tokens.owner[place]
             seen += np.bincount(owners, minlength=len(texts))
-            for total_vectors, part in zip(sums, vectors, strict=True):
-                np.add.at(total_vectors, owners, part * weights[place, None].astype(np.float32))
+            for readout, part in zip(readouts, vectors, strict=True):
+                if readout in sums:
+                    np.add.at(sums[readout], owners, part * weights[place, None].astype(np.float32))
+                    continue
+                for row, owner, block in zip(place.tolist(), owners.tolist(), part, strict=True):
+                    states[readout][owner] = limited(block[: len(tokens.ids[row])], readout.steps)
         tick(len(rows))
         if stop():
             break
@@ -76,14 +93,15 @@ def encode_texts(
         done[offset] = False
     if texts and len(failures) == len(texts) and not _runs(encoder, readouts):
         raise EncoderError(f"the encoder {encoder.facts.name} failed on every text: {next(iter(failures.values()))}")
-    return Encoded(_renormalised(sums, pieces, readouts), done, tokens.cut, failures)
+    _renormalise(sums, pieces)
+    return Encoded(sums, states, done, tokens.cut, failures)
 
 
 def _runs(encoder: Encoder, readouts: Sequence[Readout]) -> bool:
     """Whether an encoder gives numbers for a text that nothing is wrong with."""
     try:
         ((_, batch),) = batches(encoder.tokens([_HARMLESS]), encoder.budget, encoder.padding)
-        return all(bool(np.isfinite(part).all()) for part in encoder.vectors(batch, readouts))
+        return all(bool(finite(part, batch).all()) for part in encoder.vectors(batch, readouts))
     except Exception as fault:  # noqa: BLE001 - backends raise what they like
         _log.debug("the encoder fails on a harmless text too: %s", fault)
         return False
@@ -126,7 +144,7 @@ def _run(
     """Vectors of a batch; where it fails, of its rows one by one, so that only the guilty are lost."""
     try:
         vectors = encoder.vectors(batch, readouts)
-        sound = np.all([np.isfinite(part).all(axis=1) for part in vectors], axis=0)
+        sound = np.all([finite(part, batch) for part in vectors], axis=0)
         if sound.all():
             return [(rows, vectors)]
         failures.update({int(tokens.owner[row]): "the encoder gave no finite numbers" for row in rows[~sound]})
@@ -146,15 +164,14 @@ def _run(
     return found
 
 
-def _renormalised(sums: list[Vectors], pieces: np.ndarray, readouts: Sequence[Readout]) -> list[Vectors]:
+def _renormalise(sums: dict[Readout, Vectors], pieces: np.ndarray) -> None:
     """Scale averages of unit vectors back to length one."""
     several = pieces > 1
     if several.any():
-        for vectors, readout in zip(sums, readouts, strict=True):
+        for readout, vectors in sums.items():
             if "unit" in readout.steps:
                 lengths = np.linalg.norm(vectors[several], axis=1, keepdims=True)
                 vectors[several] /= np.maximum(lengths, 1e-12)
-    return sums
 
 
 def _reason(fault: Exception) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Rows, TextIds, Vectors
-from embank.encoders import Encoder
+from embank.encoders import Encoder, Readout
 from embank.encoding import SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encoding.bodies import pack
 from embank.encoding.columns import add_missing_columns, readout_of
 from embank.encoding.passes import encode_texts
 from embank.encoding.queue import Queue, Waiting
+from embank.ragged import Ragged
 from embank.recipe import ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.compaction import merge_small
@@ -27,21 +28,31 @@ Opener = Callable[[str, Sequence[ColumnName], Sequence[Text]], Encoder]
 """Gives the encoder of that name, for these columns, and a first stretch of texts; called for every window."""
 
 
+_STATES_WINDOW = 256
+"""Texts of a window whose states are taken: as float32, they weigh some hundred megabytes."""
+
+_STATES_SEGMENTS = 4
+"""How many times larger segments may be then: states weigh some fifty times as much as a vector."""
+
+
 @dataclass(frozen=True)
 class EncodeSettings:
     """How a run goes; nothing here changes a byte of what is stored.
 
     Attributes:
-        window: texts that are sorted by length and encoded together.
-        segment_bytes: rows are committed when they weigh this much,
+        window: texts that are sorted by length and encoded together; fewer where states are taken, which weigh more.
+        segment_bytes: rows are committed when they weigh this much (four times as much where states are taken),
         segment_seconds: or when the last commit is this long ago.
         keep_text: keep the texts themselves, compressed, so that columns can be added without the files.
+        states_budget: bytes that all columns of states may weigh together; None is no limit. Texts beyond it get their
+            vectors, and no states.
     """
 
     window: int = 4096
     segment_bytes: int = 16 << 20
     segment_seconds: float = 60.0
     keep_text: bool = False
+    states_budget: int | None = None
 
 
 @dataclass
@@ -49,11 +60,24 @@ class _Finished:
     """Encoded rows that wait for their commit, in one group of columns."""
 
     waiting: list[Waiting] = field(default_factory=list)
-    rows: dict[str, list[Rows]] = field(default_factory=dict)
+    rows: dict[str, list[Rows | Ragged]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         return sum(part.nbytes for parts in self.rows.values() for part in parts)
+
+    @property
+    def states_size(self) -> int:
+        return sum(part.nbytes for parts in self.rows.values() for part in parts if isinstance(part, Ragged))
+
+    def joined(self, name: str) -> Rows | Ragged:
+        parts = self.rows[name]
+        ragged = [part for part in parts if isinstance(part, Ragged)]
+        return (
+            Ragged.joined(ragged)
+            if ragged
+            else np.concatenate([part for part in parts if not isinstance(part, Ragged)])
+        )
 
 
 class EncodeRun:
@@ -71,6 +95,9 @@ class EncodeRun:
         self.report = EncodeReport()
         self._store, self._writer, self._settings = store, writer, settings
         self._columns = {str(name): name for name in columns}
+        self._states = {str(name) for name in columns if name.is_states}
+        self._window = min(settings.window, _STATES_WINDOW) if self._states else settings.window
+        self._segment_bytes = settings.segment_bytes * (_STATES_SEGMENTS if self._states else 1)
         self._opened = opened
         self._queue = Queue()
         self._finished: dict[tuple[bool, tuple[str, ...]], _Finished] = {}
@@ -91,7 +118,7 @@ class EncodeRun:
                     with self._store.catalogue.transaction():
                         self._store.catalogue.clear_faults([block.source])
                 self._sort_out(block)
-                self._encode_groups(self._settings.window, watch, stop)
+                self._encode_groups(self._window, watch, stop)
                 self.tell(watch)
                 if stop():
                     break
@@ -145,10 +172,10 @@ class EncodeRun:
 
     def _lacking(self, numbers: TextIds) -> list[tuple[str, ...]]:
         """For each text, the columns that it has no row in; new texts lack all."""
-        everything = tuple(self._columns)
+        everything = tuple(name for name in self._columns if name not in self._states or self._has_room())
         if self._readers is None:
             there = self._store.catalogue.columns()
-            self._readers = {name: self._store.reader(name) for name in everything if name in there}
+            self._readers = {name: self._store.reader(name) for name in self._columns if name in there}
         lacks = np.ones((len(everything), len(numbers)), np.bool_)
         known = numbers != UNKNOWN
         for at, name in enumerate(everything):
@@ -172,10 +199,18 @@ class EncodeRun:
             with catalogue.transaction():
                 catalogue.set_ids(changed)
 
+    def _has_room(self) -> bool:
+        """Whether the budget has room for the states of another window."""
+        if self._settings.states_budget is None:
+            return True
+        there = self._store.catalogue.columns()
+        banked = sum(self._store.reader(name).n_bytes for name, column in there.items() if column.is_ragged)
+        return banked + sum(group.states_size for group in self._finished.values()) < self._settings.states_budget
+
     def _encode_groups(self, at_least: int, watch: Watch, stop: Stop) -> None:
         for columns, waiting in self._queue.take(at_least):
-            for start in range(0, len(waiting), self._settings.window):
-                left = waiting[start : start + self._settings.window]
+            for start in range(0, len(waiting), self._window):
+                left = waiting[start : start + self._window]
                 hurried = True
                 while left and not stop():
                     # On a slow encoder a window takes minutes: what is done by then is committed, the rest goes on.
@@ -188,10 +223,15 @@ class EncodeRun:
 
     def _encode(self, columns: tuple[str, ...], waiting: list[Waiting], watch: Watch, stop: Stop) -> list[Waiting]:
         """Encode texts as far as `stop` lets it; returns those that are left."""
+        if not self._has_room():
+            columns = tuple(name for name in columns if name not in self._states)
+        if not columns:
+            self.report.unkept += len(waiting)
+            return []
         texts = [entry.text for entry in waiting]
         done = np.ones(len(waiting), np.bool_)
         failed: set[int] = set()
-        vectors: dict[str, Vectors] = {}
+        found: dict[str, Vectors | list[Vectors]] = {}
         by_encoder: dict[str, list[ColumnName]] = {}
         for name in columns:
             by_encoder.setdefault(self._columns[name].encoder, []).append(self._columns[name])
@@ -205,17 +245,24 @@ class EncodeRun:
             self.report.encoding_seconds += time.monotonic() - started
             done &= encoded.done
             failed.update(encoded.failures)
-            vectors |= {str(column): encoded.vectors[distinct.index(readout_of(column))] for column in asked}
+            outputs: dict[Readout, Any] = {**encoded.vectors, **encoded.states}
+            found |= {str(column): outputs[readout_of(column)] for column in asked}
             self.report.cut += int(encoded.cut[encoded.done].sum())
             self._record(
                 Fault(waiting[at].source, waiting[at].position, next(iter(waiting[at].ids), None), reason)
                 for at, reason in encoded.failures.items()
             )
         progress.settle(int(done.sum()))
-        self._keep(columns, waiting, vectors, np.flatnonzero(done))
+        self._keep(columns, waiting, found, np.flatnonzero(done))
         return [entry for at, entry in enumerate(waiting) if not done[at] and at not in failed]
 
-    def _keep(self, columns: tuple[str, ...], waiting: list[Waiting], vectors: dict[str, Vectors], done: Any) -> None:
+    def _keep(
+        self,
+        columns: tuple[str, ...],
+        waiting: list[Waiting],
+        found: dict[str, Vectors | list[Vectors]],
+        done: TextIds,
+    ) -> None:
         if not len(done):
             return
         there = self._store.catalogue.columns()
@@ -225,13 +272,18 @@ class EncodeRun:
         self._pending.update((entry.key, entry) for entry in kept)
         for name in columns:
             codec = codec_of(self._store, there[name])
-            group.rows.setdefault(name, []).append(codec.encode(vectors[name][done]))
+            vectors = found[name]
+            if isinstance(vectors, list):
+                ragged = Ragged.of([vectors[at] for at in done])
+                group.rows.setdefault(name, []).append(Ragged(codec.encode(ragged.rows), ragged.lengths))
+            else:
+                group.rows.setdefault(name, []).append(codec.encode(vectors[done]))
 
     def _is_late(self) -> bool:
         return time.monotonic() - self._committed > self._settings.segment_seconds
 
     def _commit_if_due(self) -> None:
-        if self._is_late() or sum(group.size for group in self._finished.values()) >= self._settings.segment_bytes:
+        if self._is_late() or sum(group.size for group in self._finished.values()) >= self._segment_bytes:
             self._commit()
 
     def _commit(self) -> None:
@@ -250,9 +302,9 @@ class EncodeRun:
         entries = [group.waiting[at] for at in order]
         if self._is_committed(new, group, entries[0]):
             return  # Ctrl-C came between the commit and the line that says so
-        rows = {name: np.concatenate(parts) for name, parts in group.rows.items()}
+        rows = {name: group.joined(name) for name in group.rows}
         if not new:  # new texts are numbered in this order; copying theirs would double what a commit holds
-            rows = {name: part[order] for name, part in rows.items()}
+            rows = {name: part.take(order) if isinstance(part, Ragged) else part[order] for name, part in rows.items()}
         ids = [(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else []
         self.report.moved += len(self._store.catalogue.texts_of_ids([name for _, name in ids]))
         self._writer.append(

@@ -1,7 +1,7 @@
 """A bank's encoders while it is open: found, checked against what the bank knows, opened once, used by every run."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ from embank.store.folder import Store
 from embank.texts import Text, keys_and_faults, plain_id
 
 _KEPT_BLOCK = 4096
+
+STATES_BUDGET = "states_budget"
+"""The name under which a bank keeps the budget that it was given last."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +180,14 @@ class Encoders:
             BankLockedError: another writer holds the bank.
         """
         run = self.options.run
-        settings = EncodeSettings(run.window, run.segment_bytes, run.segment_seconds, keep_text or run.keep_text)
+        budget = run.states_budget
+        if budget is None:
+            budget = self.store.catalogue.setting(STATES_BUDGET)
+        settings = replace(run, keep_text=keep_text or run.keep_text, states_budget=budget)
         with self.store.writer() as writer:
+            if run.states_budget is not None:
+                with self.store.catalogue.transaction():
+                    self.store.catalogue.set_setting(STATES_BUDGET, run.states_budget)
             report = EncodeRun(self.store, writer, columns, self.open, settings).run(blocks, watch, stop)
             self._state_compute()
         return report

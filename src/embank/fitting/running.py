@@ -131,7 +131,10 @@ def _columns(store: Store, examples: Examples, asked: Sequence[str]) -> tuple[di
     known = store.catalogue.columns()
     if not known:
         raise HeadError(f"{store.root} has no columns yet: encode texts first, with 'embank encode'")
-    names = [str(ColumnName.parse(name)) for name in asked] or list(known)
+    names = [str(ColumnName.parse(name)) for name in asked]
+    names = names or [name for name, column in known.items() if not column.is_ragged]
+    if not names:
+        raise HeadError(f"{store.root} has states and no vectors: encode vectors too, or fit a tail (--tail)")
     for name in names:
         store.column(name)
     readers = {name: store.reader(name) for name in names}

@@ -2,13 +2,14 @@
 
 A bank is a folder. `embank.json` says which format version it has; `catalogue.sqlite` says which text is in which row;
 `columns/` holds the rows as plain `.npy` files, `tasks/` the heads. A segment's rows are in ascending order of the
-bank's own text numbers; where those are not consecutive, a second file beside the rows lists them.
+bank's own text numbers; where those are not consecutive, a second file beside the rows lists them. In a column of
+states a text has a block of rows; one more file says where each block begins.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from embank.recipe import Recipe
+from embank.recipe import STATES, Recipe
 
 FORMAT_VERSION = 1
 """Version of the folder's layout. A newer one is refused, an older one is migrated."""
@@ -16,7 +17,7 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Part:
-    """One file of a segment: `rows`, or `texts` where the text numbers are not consecutive.
+    """One file of a segment: `rows`, `texts` where the text numbers are not consecutive, `offsets` of a ragged column.
 
     Attributes:
         name: what it holds.
@@ -84,6 +85,11 @@ class StoredColumn:
     cells: int
     folder: str
     calibration: Part | None
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether a text has a block of rows (its states) instead of one row."""
+        return self.recipe.pooling == STATES
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,15 @@ class Catalogue:
 
     # encoders, columns, segments
 
+    def setting(self, name: str) -> int | None:
+        """A number that was set for the whole bank, or None."""
+        found = self._ask("SELECT value FROM settings WHERE name = ?", (name,))
+        return int(found[0][0]) if found and found[0][0] is not None else None
+
+    def set_setting(self, name: str, value: int | None) -> None:
+        """Set a number for the whole bank."""
+        self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
     def encoders(self) -> dict[str, tuple[Reading, dict[str, Any]]]:
         """Each encoder's reading, and facts about it (where it came from, width, layers, compute)."""
         return dict(self._ask("SELECT name, reading, facts FROM encoders", (), encoder_of))

@@ -7,6 +7,7 @@ import numpy as np
 from embank.arrays import TextIds
 from embank.store import Segment, StoredColumn
 from embank.store.segments import ColumnReader
+from embank.store.states import stored
 from embank.store.writing import Writer
 
 SMALL = 1 << 20
@@ -33,7 +34,7 @@ def forget_texts(writer: Writer, readers: Sequence[ColumnReader], texts: TextIds
                 continue
             old.append(segment)
             if kept.any():
-                rows = reader.rows_of(segment)[kept]
+                rows = stored(reader, own[kept])
                 new.append(writer.write_segment(number + len(new), reader.column, own[kept], rows))
     writer.replace_segments(old, new, [int(text) for text in texts])
     writer.catalogue.vacuum()
@@ -46,5 +47,5 @@ def merge_small(writer: Writer, reader: ColumnReader) -> None:
     if len(small) <= MANY:
         return
     texts = np.sort(np.concatenate([reader.texts_of(segment) for segment in small]))
-    merged = writer.write_segment(writer.catalogue.next_segment(), column, texts, reader.gather(texts))
+    merged = writer.write_segment(writer.catalogue.next_segment(), column, texts, stored(reader, texts))
     writer.replace_segments(small, [merged])

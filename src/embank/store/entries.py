@@ -21,7 +21,8 @@ def segment_of(number: int, column: int, first: int, last: int, rows: int, parts
     """A row of `segments`, where its numbers can be."""
     segment = Segment(number, column, int(first), int(last), int(rows), _parts(parts))
     expected = {"rows"} if segment.consecutive else {"rows", "texts"}
-    if not 0 < segment.rows <= last - first + 1 or {part.name for part in segment.parts} != expected:
+    names = {part.name for part in segment.parts} - {"offsets"}  # of a column of states
+    if not 0 < segment.rows <= last - first + 1 or names != expected:
         raise ValueError(f"segment {number} of {rows} rows for texts {first} to {last}")
     return segment
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from embank.arrays import Mask, Rows, TextIds
-from embank.errors import DamageError
+from embank.errors import DamageError, UsageError
 from embank.store import Segment, StoredColumn
 from embank.store.files import map_array
 
@@ -24,7 +24,7 @@ class ColumnReader:
     def __init__(self, root: Path, column: StoredColumn, listing: Callable[[], Sequence[Segment]]) -> None:
         """Read `column` of the bank at `root`; `listing` asks the catalogue for its segments."""
         self.column = column
-        self._root = root
+        self.root = root
         self._listing = listing
         self._load()
 
@@ -47,25 +47,28 @@ class ColumnReader:
 
     def covered(self) -> TextIds:
         """The numbers of all texts that have a row, ascending."""
-        return np.sort(np.concatenate([np.empty(0, np.int64), *self._current(self._listed)]))
+        return np.sort(np.concatenate([np.empty(0, np.int64), *self.current(self._listed)]))
 
     def has(self, texts: TextIds) -> Mask:
         """Which of these texts have a row."""
-        return self._current(lambda: self._has(texts))
+        return self.current(lambda: self._has(texts))
 
     def gather(self, texts: TextIds) -> Rows:
         """The stored rows of these texts, in their order.
 
         Raises:
+            UsageError: the column holds states; a `StatesReader` reads those.
             DamageError: a text has no row here, or a file cannot be read.
         """
-        return self._current(lambda: self._gather(texts))
+        if self.column.is_ragged:
+            raise UsageError(f"{self.column.name} holds states, not vectors: name a column of vectors, or fit a tail")
+        return self.current(lambda: self._gather(texts))
 
     def _gather(self, texts: TextIds) -> Rows:
         column = self.column
         out = np.empty((len(texts), column.cells), column.dtype)
         filled = 0
-        for segment, inside, places in self._places(texts):
+        for segment, inside, places in self.places(texts):
             rows = self.rows_of(segment)
             first = int(places[0])
             if len(inside) == len(texts) and int(places[-1]) - first + 1 == len(places) and _is_run(places):
@@ -80,7 +83,7 @@ class ColumnReader:
 
     def blocks(self, size: int) -> Iterator[TextIds]:
         """Stretches of at most `size` covered texts, ascending; inside one segment where segments do not interleave."""
-        listed = self._current(self._listed)  # all now: a writer may rewrite segments while the scan goes on
+        listed = self.current(self._listed)  # all now: a writer may rewrite segments while the scan goes on
         if any(after.first <= before.last for before, after in pairwise(self._segments)):
             listed = [self.covered()]
         for texts in listed:
@@ -88,15 +91,15 @@ class ColumnReader:
                 yield np.asarray(texts[start : start + size], np.int64)
 
     def rows_of(self, segment: Segment) -> Rows:
-        """The mapped rows of a segment.
+        """The mapped rows of a segment; of a ragged column, those of all its texts together.
 
         Raises:
             DamageError: the file is gone, cut short, or of another shape than the catalogue says.
         """
         if segment.number not in self._rows:
             part = segment.part("rows")
-            rows = map_array(self._root / part.file)
-            expected = (segment.rows, self.column.cells)
+            rows = map_array(self.root / part.file)
+            expected = (len(rows) if self.column.is_ragged else segment.rows, self.column.cells)
             if rows.shape != expected or rows.dtype != self.column.dtype:
                 found = f"{rows.dtype} {rows.shape}"
                 message = (
@@ -111,13 +114,13 @@ class ColumnReader:
         if segment.consecutive:
             return np.arange(segment.first, segment.last + 1, dtype=np.int64)
         if segment.number not in self._texts:
-            offsets = map_array(self._root / segment.part("texts").file)
+            offsets = map_array(self.root / segment.part("texts").file)
             if offsets.shape != (segment.rows,):
                 raise DamageError(f"{segment.part('texts').file} lists {offsets.shape} texts, not {segment.rows}")
             self._texts[segment.number] = offsets.astype(np.int64) + segment.first
         return self._texts[segment.number]
 
-    def _current(self, ask: Callable[[], _Answer]) -> _Answer:
+    def current(self, ask: Callable[[], _Answer]) -> _Answer:
         """Answer from the segments; from those that the catalogue has now, where a file has gone since."""
         try:
             return ask()
@@ -138,11 +141,11 @@ class ColumnReader:
 
     def _has(self, texts: TextIds) -> Mask:
         found = np.zeros(len(texts), np.bool_)
-        for _, inside, _ in self._places(texts):
+        for _, inside, _ in self.places(texts):
             found[inside] = True
         return found
 
-    def _places(self, texts: TextIds) -> Iterator[tuple[Segment, TextIds, TextIds]]:
+    def places(self, texts: TextIds) -> Iterator[tuple[Segment, TextIds, TextIds]]:
         """Where the texts are: segment, offsets into `texts`, rows in the segment."""
         if not len(texts):
             return

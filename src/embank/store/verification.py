@@ -13,6 +13,7 @@ from embank.store.catalogue import Catalogue
 from embank.store.files import digest_of, map_array
 from embank.store.folder import Store
 from embank.store.segments import ColumnReader
+from embank.store.states import StatesReader
 
 Progress = Callable[[int], None]
 """Told the bytes of each file that was checked."""
@@ -112,6 +113,8 @@ def _rows(root: Path, column: StoredColumn, listing: _Listing, broken: set[str])
     for segment in segments:
         try:
             reader.rows_of(segment)
+            if column.is_ragged:
+                StatesReader(reader).offsets_of(segment)
             seen.append(reader.texts_of(segment))
         except DamageError as damage:
             yield Damage("unreadable", segment.part("rows").file, str(damage))

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from embank.arrays import Rows, TextIds
 from embank.errors import BankLockedError, UsageError
+from embank.ragged import Ragged
 from embank.store import Part, Segment, StoredColumn, StoredTask
 from embank.store.catalogue import Catalogue
 from embank.store.files import storage_errors, sync_folder, write_array, write_durably
@@ -30,14 +31,14 @@ class Addition:
     Attributes:
         keys: keys of new texts, in the order of the rows; empty where `known` is given.
         known: ascending numbers of texts that the bank has.
-        rows: stored rows by column name, one a text.
+        rows: stored rows by column name, one a text, or a block a text.
         ids: (offset of the text, what the user calls it).
         bodies: packed content by offset, where the user asked to keep it.
     """
 
     keys: Sequence[bytes] = ()
     known: TextIds | None = None
-    rows: Mapping[str, Rows] = field(default_factory=dict)
+    rows: Mapping[str, Rows | Ragged] = field(default_factory=dict)
     ids: Iterable[tuple[int, Any]] = ()
     bodies: Iterable[tuple[int, bytes]] = ()
 
@@ -143,11 +144,18 @@ class Writer:
             catalogue.keep_bodies((int(texts[offset]), body) for offset, body in addition.bodies)
         return texts
 
-    def write_segment(self, number: int, column: StoredColumn, texts: TextIds, rows: Rows) -> Segment:
+    def write_segment(self, number: int, column: StoredColumn, texts: TextIds, rows: Rows | Ragged) -> Segment:
         """Write the files of a segment; the caller commits it."""
         first, last = int(texts[0]), int(texts[-1])
         stem = f"{column.folder}/{number:09d}"
-        parts = [Part("rows", f"{stem}.npy", *write_array(self._root / f"{stem}.npy", rows))]
+        plain = rows.rows if isinstance(rows, Ragged) else rows
+        parts = [Part("rows", f"{stem}.npy", *write_array(self._root / f"{stem}.npy", plain))]
+        if isinstance(rows, Ragged):
+            begins = np.concatenate([[0], rows.ends])
+            packed = begins.astype(np.uint32 if begins[-1] < 1 << 32 else np.int64)
+            parts.append(
+                Part("offsets", f"{stem}.offsets.npy", *write_array(self._root / f"{stem}.offsets.npy", packed))
+            )
         if last - first + 1 != len(texts):
             offsets = texts - first
             packed = offsets.astype(np.uint32 if last - first < 1 << 32 else np.int64)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from typing import Literal
 
 from embank.errors import InputError
 from embank.tables.contract import Block
@@ -69,8 +70,10 @@ class DelimitedTable:
             text = io.TextIOWrapper(handle, encoding="utf-8", errors="surrogateescape", newline="")
             try:
                 first = next(filter(str.strip, text), "")
-                quoting = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
-                records = _records(chain([first], text), self.delimiter or _sniffed(first), quoting)
+                delimiter = self.delimiter or _sniffed(first)
+                records = _records(
+                    chain([first], text), delimiter, csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
+                )
                 yield self._header(next(records, [])), records
             finally:
                 text.detach()  # or it would close standard input
@@ -93,7 +96,7 @@ def _sniffed(header: str) -> str:
     return ";" if ";" in header and "," not in header else ","
 
 
-def _records(lines: Iterator[str], delimiter: str, quoting: int) -> Iterator[_Record]:
+def _records(lines: Iterator[str], delimiter: str, quoting: Literal[0, 3]) -> Iterator[_Record]:
     ended: list[bool] = []
 
     def end() -> Iterator[str]:
