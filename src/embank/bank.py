@@ -18,8 +18,10 @@ from embank.errors import UsageError
 from embank.fitting import FitReport, FitSettings
 from embank.fitting.running import fit_task, refit_task
 from embank.inspection import BankSummary, TaskSummary, summarise, summarise_tasks
+from embank.lending import Lending
 from embank.prediction.answering import Numbered, Table, answer_all, answer_rows
-from embank.prediction.loading import load_tasks
+from embank.prediction.loading import TAIL, load_tasks, tail_tasks
+from embank.prediction.tails import Tails
 from embank.recipe import ColumnName, valid_name
 from embank.store import Damage
 from embank.store.catalogue import UNKNOWN
@@ -27,6 +29,7 @@ from embank.store.compaction import forget_texts
 from embank.store.decoding import vectors as stored_vectors
 from embank.store.folder import Store, is_bank
 from embank.store.verification import Progress, verify
+from embank.tails.settings import TrainingWatch
 from embank.tasks import APART
 
 
@@ -43,6 +46,7 @@ class Bank:
         """Hold an open store; use `Bank.create` or `Bank.open`."""
         self._store = store
         self._encoders = Encoders(store, options)
+        self._lending = Lending(store, self._encoders)
 
     @classmethod
     def create(cls, path: str | Path, options: BankOptions | None = None) -> Self:
@@ -203,6 +207,7 @@ class Bank:
         seconds: Sequence[Any] | None = None,
         settings: FitSettings | None = None,
         watch: Watch = lambda _: None,
+        train_watch: TrainingWatch = lambda _: None,
     ) -> FitReport:
         """Fit a task on banked columns; texts that the bank lacks are encoded first.
 
@@ -212,17 +217,16 @@ class Bank:
             texts: the labelled texts (pairs for a task that reads two texts together), or
             ids: what you called them when they were encoded.
             seconds: for a task that reads two texts apart (`FitSettings(reads="apart")`), the second ones.
-            settings: kind, columns, class weights, seed.
+            settings: kind, columns, class weights, seed; a tail.
             watch: told of progress while texts are encoded.
+            train_watch: told after every step while a tail is trained.
 
         Raises:
             UsageError: neither texts nor ids, unequal lengths, an unknown column or kind.
             HeadError: too few labels, or one class only.
         """
         chosen = settings or FitSettings()
-        valid_name(task, "a task")
-        if task == "id" or task.endswith("_score") or "_proba_" in task:
-            raise UsageError(f"a task cannot be called {task!r}: predictions have a column of that kind already")
+        _check_task_name(task)
         given = texts if texts is not None else ids
         if given is None or (texts is not None and ids is not None):
             raise UsageError("fit needs the labelled texts or their ids: give one of texts=... and ids=...")
@@ -233,16 +237,23 @@ class Bank:
         if (seconds is not None) != (chosen.reads == APART):
             takes = "second texts" if chosen.reads == APART else "no second texts"
             raise UsageError(f"a task with reads={chosen.reads!r} takes {takes}")
+        if chosen.tail is not None:
+            if chosen.reads == APART:
+                raise UsageError("a tail reads two texts together, as one: give pairs as texts (--pair)")
+            return self._lending.fit(task, labels, (texts, ids), chosen, train_watch)
         numbers = self._numbers(texts, watch) if texts is not None else self._encoders.numbers_of_ids(given)
         second = None if seconds is None else self._numbers(seconds, watch)
         return fit_task(self._store, task, labels, (numbers, second), chosen)
 
-    def refit(self, task: str) -> FitReport:
+    def refit(self, task: str, *, train_watch: TrainingWatch = lambda _: None) -> FitReport:
         """Fit a task again on the labels and the split that the bank kept, for example after columns were added.
 
         Raises:
             UsageError: no such task.
         """
+        known = self._store.catalogue.tasks().get(task)
+        if known is not None and TAIL in known.record:
+            return self._lending.refit(task, known.record, known.folder, train_watch)
         return refit_task(self._store, task)
 
     def predict(
@@ -294,17 +305,19 @@ class Bank:
             watch: told after each block what was encoded on the way so far.
         """
         loaded = load_tasks(self._store, tasks)
+        stored = tail_tasks(self._store, tasks)
+        tails = Tails(self._store, stored, (self._lending.upper, self._lending.lower)) if stored else None
         if blocks is None:
-            return answer_all(self._store, loaded, proba=proba)
+            return answer_all(self._store, loaded, proba=proba, tails=tails)
         if seconds is None:
             apart = [task.name for task in loaded if task.reads == APART]
-            if apart and (tasks or len(apart) == len(loaded)):
+            if apart and (tasks or (len(apart) == len(loaded) and tails is None)):
                 raise UsageError(
                     f"task {apart[0]!r} reads two texts apart: give second texts too (--text and --pair-apart)"
                 )
         else:
             loaded = [task for task in loaded if task.reads == APART or tasks]
-        return answer_rows(self._store, loaded, self._numbered(blocks, seconds, watch), proba=proba)
+        return answer_rows(self._store, loaded, self._numbered(blocks, seconds, watch), proba=proba, tails=tails)
 
     def _numbered(
         self, blocks: Iterable[TextBlock], seconds: Iterable[TextBlock] | None, watch: Watch
@@ -320,7 +333,7 @@ class Bank:
                 others, report = self._encoders.numbers(second, wanted)
                 total.add(report)
             watch(total)
-            yield block.ids, numbers, others
+            yield block.ids, numbers, others, block.texts
 
     # looking, checking, forgetting
 
@@ -385,3 +398,9 @@ class Bank:
     def _numbers(self, texts: Sequence[Any], watch: Watch) -> TextIds:
         """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""
         return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.own_columns(), watch)[0]
+
+
+def _check_task_name(task: str) -> None:
+    valid_name(task, "a task")
+    if task == "id" or task.endswith("_score") or "_proba_" in task:
+        raise UsageError(f"a task cannot be called {task!r}: predictions have a column of that kind already")

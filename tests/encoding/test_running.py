@@ -8,7 +8,7 @@ import pytest
 from embank.codecs import CODECS
 from embank.encoders import Readout
 from embank.encoding import TextBlock
-from embank.encoding.bodies import unpack
+from embank.store.bodies import unpack
 from embank.encoding.columns import check_reading
 from embank.encoding.running import EncodeRun, EncodeSettings
 from embank.encoding.sessions import BankOptions, Encoders

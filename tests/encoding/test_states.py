@@ -5,7 +5,7 @@ import pytest
 
 from embank.codecs import CODECS
 from embank.encoders import Readout
-from embank.encoding.limits import limited
+from embank.encoders.limits import limited
 from embank.recipe import ColumnName
 from embank.store.decoding import codec_of
 from embank.store.folder import Store

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embank.encoding.bodies import unpack
+from embank.store.bodies import unpack
 from embank.encoding.columns import readout_of
 from embank.recipe import ColumnName, Reading, Recipe
 from embank.store import FORMAT_VERSION

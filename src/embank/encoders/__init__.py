@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int8, Int32, Int64
 
 from embank.arrays import Mask, Vectors
 from embank.recipe import Reading
@@ -42,6 +42,23 @@ class Tokens:
     owner: Int64[np.ndarray, " rows"]
     skip: int
     cut: Mask
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the tokens of one text's row stand in the text.
+
+    Attributes:
+        starts: offset of each token's first character, in the text as it was given, or in the half of a pair that the
+            token belongs to; prompt and lower-casing are accounted for.
+        ends: offset behind each token's last character. Special tokens and those of the prompt have 0 for both; a token
+            that stands for no character of the text has equal offsets.
+        halves: -1 for a special token or one of the prompt, 0 for the text or a pair's first half, 1 for its second.
+    """
+
+    starts: Int32[np.ndarray, " tokens"]
+    ends: Int32[np.ndarray, " tokens"]
+    halves: Int8[np.ndarray, " tokens"]
 
 
 @dataclass(frozen=True)

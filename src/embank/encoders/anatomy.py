@@ -4,7 +4,7 @@ State k is the input of layer k; the last state is the encoder's output, after t
 A family that is not listed still gives pooled vectors of every layer, through the hidden states its own code returns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,14 @@ class Anatomy:
         causal: a decoder, run without its cache.
         positions: where positions are learned, how many entries of the position table no token uses; else None. A
             longer input than the table has no place in it, so it is refused beforehand.
+        norm: dotted path to the final norm, "" where there is none.
+        returns: how many values a layer returns as a tuple, its states first; 0 where it returns its states alone.
+        relative_bias: dotted path, inside a layer, to the attention whose position bias the first layer owns and hands
+            on to all others (T5); "" where no layer depends on another in this way.
+        autocast: its own code runs under autocast; otherwise it runs in the precision of its weights there.
+        attention_out: dotted path, inside a layer, to the linear that ends attention; "" where layers are shared.
+        feed_forward_out: the same for the linear that ends the feed-forward block.
+        queries_values: the same for the projections to queries and values; one where they are fused.
     """
 
     layers: str
@@ -25,14 +33,54 @@ class Anatomy:
     shared: bool = False
     causal: bool = False
     positions: int | None = None
+    norm: str = ""
+    returns: int = 0
+    relative_bias: str = ""
+    autocast: bool = True
+    attention_out: str = ""
+    feed_forward_out: str = ""
+    queries_values: tuple[str, ...] = ()
 
 
-_BERT = Anatomy("encoder.layer", positions=0)
-_ROBERTA = Anatomy("encoder.layer", positions=2)  # positions start after the padding token's
-_RELATIVE = Anatomy("encoder.layer")
-_T5 = Anatomy("encoder.block", model="T5EncoderModel")
-_FLAT = Anatomy("layers")
-_DECODER = Anatomy("layers", causal=True)
+_BERT = Anatomy(
+    "encoder.layer",
+    positions=0,
+    attention_out="attention.output.dense",
+    feed_forward_out="output.dense",
+    queries_values=("attention.self.query", "attention.self.value"),
+)
+_ROBERTA = replace(_BERT, positions=2)  # positions start after the padding token's
+_MPNET = replace(
+    _ROBERTA, returns=1, attention_out="attention.attn.o", queries_values=("attention.attn.q", "attention.attn.v")
+)
+_DEBERTA = replace(_BERT, positions=None, returns=2, queries_values=("attention.self.in_proj",))
+_DISTILBERT = Anatomy(
+    "transformer.layer",
+    positions=0,
+    attention_out="attention.out_lin",
+    feed_forward_out="ffn.lin2",
+    queries_values=("attention.q_lin", "attention.v_lin"),
+)
+_T5 = Anatomy(
+    "encoder.block",
+    model="T5EncoderModel",
+    norm="encoder.final_layer_norm",
+    returns=3,
+    relative_bias="layer.0.SelfAttention",
+    attention_out="layer.0.SelfAttention.o",
+    feed_forward_out="layer.1.DenseReluDense.wo",
+    queries_values=("layer.0.SelfAttention.q", "layer.0.SelfAttention.v"),
+)
+_MODERNBERT = Anatomy(
+    "layers", norm="final_norm", attention_out="attn.Wo", feed_forward_out="mlp.Wo", queries_values=("attn.Wqkv",)
+)
+_FLAT = Anatomy(
+    "layers",
+    attention_out="self_attn.o_proj",
+    feed_forward_out="mlp.down_proj",
+    queries_values=("self_attn.q_proj", "self_attn.v_proj"),
+)
+_DECODER = replace(_FLAT, causal=True, norm="norm")
 
 ANATOMY = {
     "bert": _BERT,
@@ -40,18 +88,18 @@ ANATOMY = {
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
     "electra": _BERT,
-    "mpnet": _ROBERTA,
-    "deberta": _RELATIVE,
-    "deberta-v2": _RELATIVE,
-    "distilbert": Anatomy("transformer.layer", positions=0),
+    "mpnet": _MPNET,
+    "deberta": replace(_DEBERTA, autocast=False),  # it masks bfloat16 scores with the lowest number of float32
+    "deberta-v2": replace(_DEBERTA, queries_values=("attention.self.query_proj", "attention.self.value_proj")),
+    "distilbert": _DISTILBERT,
     "albert": Anatomy("encoder.albert_layer_groups", shared=True, positions=0),
     "t5": _T5,
-    "mt5": Anatomy("encoder.block", model="MT5EncoderModel"),
-    "umt5": Anatomy("encoder.block", model="UMT5EncoderModel"),
-    "modernbert": _FLAT,
+    "mt5": replace(_T5, model="MT5EncoderModel"),
+    "umt5": replace(_T5, model="UMT5EncoderModel", returns=0, relative_bias=""),  # each block owns its bias
+    "modernbert": _MODERNBERT,
     "nomic_bert": _FLAT,
     "gte": _FLAT,
-    "jina_embeddings_v3": _FLAT,
+    "jina_embeddings_v3": replace(_FLAT, feed_forward_out="mlp.fc2"),
     "llama": _DECODER,
     "mistral": _DECODER,
     "qwen2": _DECODER,

@@ -1,13 +1,15 @@
 """Texts to token rows: prompts, pairs, texts that are too long, and texts that are far too long."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int32
 
-from embank.encoders import Tokens
+from embank.encoders import Places, Tokens
 from embank.encoders.folder import EncoderFolder
-from embank.errors import EncoderError
+from embank.errors import EncoderError, UsageError
 from embank.extras import load
 from embank.recipe import Reading
 from embank.texts import Text
@@ -57,20 +59,65 @@ class Tokenizing:
         Raises:
             EncoderError: the tokenizer broke down over these texts.
         """
-        try:
+        with _breakdowns():
             prepared = [self._prepare(text) for text in texts]
             # Single texts and pairs are framed differently, and windows come by another call: each kind is tokenised
             # apart, and put together again.
             kinds = [(isinstance(text, str), self._slides(text)) for text in prepared]
             places = {kind: [at for at, own in enumerate(kinds) if own == kind] for kind in dict.fromkeys(kinds)}
             parts = [(at, self._alike([prepared[one] for one in at], windows=kind[1])) for kind, at in places.items()]
-        except BaseException as fault:
-            if type(fault).__name__ != "PanicException":  # what breaks inside the tokenizers library is no Exception
-                raise
-            raise EncoderError(f"the tokenizer broke down: {fault}") from fault
         if len(parts) == 1:
             return parts[0][1]
         return self._merged(parts, len(texts))
+
+    def places(self, texts: Sequence[Text]) -> list[Places]:
+        """Say where the tokens of each text stand in it: as many as the row has that `__call__` gives for the text.
+
+        A token that the prompt and the text share belongs to the text, from its first character on.
+
+        Raises:
+            UsageError: long texts are read in windows, so a text is no single row; or the tokenizer knows no offsets.
+            EncoderError: the tokenizer broke down over these texts.
+        """
+        if self._reading.long == "windows":
+            message = "found an encoder that reads long texts in windows, expected one row a text to place its tokens"
+            raise UsageError(f"{message}; give the encoder long='cut' (--long cut)")
+        if not self._tokenizer.is_fast:
+            message = f"found {type(self._tokenizer).__name__}, expected a tokenizer that knows character offsets"
+            raise UsageError(f"{message}; choose an encoder with a tokenizer.json")
+        found: dict[int, Places] = {}
+        with _breakdowns():
+            for single in (True, False):
+                alike = [at for at, text in enumerate(texts) if isinstance(text, str) == single]
+                if alike:
+                    found |= zip(alike, self._places_alike([texts[at] for at in alike]), strict=True)
+        return [found[at] for at in range(len(texts))]
+
+    def _places_alike(self, texts: Sequence[Text]) -> Iterator[Places]:
+        prepared = [self._prepare(text) for text in texts]
+        shortened = [self._shorten(text) for text in prepared]
+        encoded = self._encode(shortened, overflow=False)
+        for at, text in enumerate(texts):
+            # What shortening took from the left of a single text stands before the offsets.
+            gone = len(prepared[at]) - len(shortened[at]) if self._reading.truncation == "left" else 0
+            yield self._placed(text, encoded.encodings[at], gone)
+
+    def _placed(self, text: Text, encoding: Any, gone: int) -> Places:
+        """Offsets in the text as it was given, from those in what the tokenizer was shown."""
+        offsets = np.array(encoding.offsets, np.int32).reshape(-1, 2)
+        halves = np.array([-1 if half is None else half for half in encoding.sequence_ids], np.int8)
+        offsets[halves == 0] += gone
+        if self._lower:
+            given = (text,) if isinstance(text, str) else text
+            for half, string in enumerate((self._reading.prompt + given[0], *given[1:])):
+                offsets[halves == half] = _before_lowering(string, offsets[halves == half])
+        first = halves == 0
+        offsets[first] -= len(self._reading.prompt)
+        if self._reading.prompt:
+            halves[first & (offsets[:, 1] <= 0)] = -1
+        offsets[halves < 0] = 0
+        np.maximum(offsets, 0, out=offsets)
+        return Places(offsets[:, 0].copy(), offsets[:, 1].copy(), halves)
 
     def _merged(self, parts: Sequence[tuple[list[int], Tokens]], texts: int) -> Tokens:
         cut = np.zeros(texts, np.bool_)
@@ -167,3 +214,25 @@ class Tokenizing:
         """How many tokens stand before the text: those of the prompt alone, less a closing special token."""
         ids = self._tokenizer(prompt.lower() if self._lower else prompt)["input_ids"]
         return len(ids) - 1 if ids and ids[-1] in self._tokenizer.all_special_ids else len(ids)
+
+
+@contextmanager
+def _breakdowns() -> Iterator[None]:
+    """Turn what breaks inside the tokenizers library, which is no Exception, into an error of ours."""
+    try:
+        yield
+    except BaseException as fault:
+        if type(fault).__name__ != "PanicException":
+            raise
+        raise EncoderError(f"the tokenizer broke down: {fault}") from fault
+
+
+def _before_lowering(text: str, offsets: Int32[np.ndarray, "tokens 2"]) -> Int32[np.ndarray, "tokens 2"]:
+    """Offsets in a text, from offsets in its lower case: one letter (a dotted capital I) becomes two."""
+    if len(text.lower()) == len(text):
+        return offsets
+    # Where each character of the lower case comes from; one more, for the end of the text.
+    origin = np.repeat(np.arange(len(text) + 1), [*(len(letter.lower()) for letter in text), 1])
+    covered = offsets[:, 0] < offsets[:, 1]
+    ends = np.where(covered, origin[offsets[:, 1] - 1] + 1, origin[offsets[:, 0]])
+    return np.stack([origin[offsets[:, 0]], ends], axis=1).astype(np.int32)

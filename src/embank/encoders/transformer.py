@@ -77,6 +77,15 @@ class TransformerEncoder:
         sample = Batch(*(np.ones((1, 1), np.int64),) * 3, None, 1)
         return int(module(**self.inputs(sample))[0].shape[1])
 
+    @property
+    def pooling(self) -> str:
+        """How its states become a vector where nothing else is said: as its folder prescribes, or by its kind."""
+        own = self.folder.own
+        if own and len(own.modes) == 1:
+            return own.modes[0]
+        anatomy = ANATOMY.get(self.folder.family)
+        return "last" if anatomy and anatomy.causal else "mean"
+
     def tokens(self, texts: Sequence[Text]) -> Tokens:
         """Turn texts into token rows."""
         return self.tokenizing(texts)

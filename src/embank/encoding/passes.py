@@ -9,8 +9,8 @@ import numpy as np
 from embank.arrays import Mask, Vectors
 from embank.encoders import Batch, Encoder, Readout, Tokens
 from embank.encoders.batching import batches, finite
+from embank.encoders.limits import limited
 from embank.encoding import Stop
-from embank.encoding.limits import limited
 from embank.errors import EncoderError
 from embank.recipe import STATES
 from embank.texts import Text

@@ -10,12 +10,12 @@ import numpy as np
 from embank.arrays import Rows, TextIds, Vectors
 from embank.encoders import Encoder, Readout
 from embank.encoding import SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
-from embank.encoding.bodies import pack
 from embank.encoding.columns import add_missing_columns, readout_of
 from embank.encoding.passes import encode_texts
 from embank.encoding.queue import Queue, Waiting
 from embank.ragged import Ragged
 from embank.recipe import ColumnName
+from embank.store.bodies import pack
 from embank.store.catalogue import UNKNOWN
 from embank.store.compaction import merge_small
 from embank.store.decoding import codec_of

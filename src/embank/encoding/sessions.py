@@ -11,7 +11,6 @@ from embank.encoders import Encoder
 from embank.encoders.choosing import Compute
 from embank.encoders.opening import DEFAULT, Located, ReadingOptions, locate
 from embank.encoding import EncodeReport, Fault, Stop, TextBlock, Watch
-from embank.encoding.bodies import unpack
 from embank.encoding.columns import check_reading, readout_of
 from embank.encoding.compute import WORTH_MEASURING, ComputeOptions, open_fastest
 from embank.encoding.defaults import default_columns, resolve
@@ -19,6 +18,7 @@ from embank.encoding.given import is_given
 from embank.encoding.running import EncodeRun, EncodeSettings
 from embank.errors import EncoderChangedError, UsageError
 from embank.recipe import DEFAULT_CODEC, ColumnName
+from embank.store.bodies import unpack
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
 from embank.texts import Text, keys_and_faults, plain_id

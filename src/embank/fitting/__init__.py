@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from embank.arrays import TextIds
-from embank.tasks import TOGETHER, Kind
+from embank.tails.settings import TailSettings
+from embank.tasks import TOGETHER
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,12 @@ class FitSettings:
     """What a user may say about a fit.
 
     Attributes:
-        kind: "auto", "single", "multi" or "regression".
-        columns: columns to read; empty lets validation choose among all of the bank's.
+        kind: "auto", "single", "multi" or "regression"; with a tail also "tagging" or "span".
+        columns: columns to read; empty lets validation choose among all of the bank's. A tail reads one, of states.
         reads: TOGETHER, or APART for two banked texts.
         class_weight: "none", or "balanced": rows count in inverse proportion to their class.
         seed: of the split and of everything random.
+        tail: train upper layers of the encoder on states, instead of a head on vectors.
     """
 
     kind: str = "auto"
@@ -42,6 +44,7 @@ class FitSettings:
     reads: str = TOGETHER
     class_weight: str = "none"
     seed: int = 0
+    tail: TailSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class FitReport:
     """
 
     task: str
-    kind: Kind
+    kind: str
     labels: tuple[str, ...]
     examples: int
     held_back: int

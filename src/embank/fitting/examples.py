@@ -13,6 +13,9 @@ from embank.errors import DamageError, HeadError
 from embank.fitting import Examples
 from embank.tasks import Labels
 
+EXAMPLES = "examples.parquet"
+"""The file in a task's folder."""
+
 HELD_BACK = 0.2
 """The share of examples that is kept from training."""
 
@@ -79,7 +82,7 @@ def pack(examples: Examples) -> bytes:
         "second": pa.array(examples.seconds)
         if examples.seconds is not None
         else pa.nulls(len(examples.texts), pa.int64()),
-        "label": pa.array([json.dumps(value, ensure_ascii=False) for value in examples.values]),
+        "label": pa.array([json.dumps(value, ensure_ascii=False, default=_plain) for value in examples.values]),
         "held_back": pa.array([bool(held) for held in examples.held_back]),
     }
     sink = io.BytesIO()
@@ -103,6 +106,11 @@ def unpack(content: bytes) -> Examples:
     return Examples(np.array(table["text"], np.int64), seconds, restored, table["held_back"])
 
 
+def _plain(value: Any) -> Any:
+    """An answer as JSON has it: its texts, and where they start."""
+    return [value.texts, value.starts]
+
+
 def _split(texts: np.ndarray, values: Sequence[Any], kind: str, seed: int) -> list[bool]:
     """Hold back a fifth of each class; all pairs that share their first text stay together."""
     strata: Sequence[Hashable]
@@ -110,6 +118,8 @@ def _split(texts: np.ndarray, values: Sequence[Any], kind: str, seed: int) -> li
         numbers = np.array(values, np.float64)
         edges = np.quantile(numbers, np.linspace(0, 1, _STRATA + 1)[1:-1])
         strata = np.searchsorted(edges, numbers).tolist()
+    elif kind in ("tagging", "span"):
+        strata = [0] * len(values)  # no two texts have the same tags: all are of one stratum
     else:
         strata = list(values)
     random = np.random.default_rng(seed)

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 from embank.arrays import TextIds, Vectors
 from embank.errors import HeadError, UsageError
 from embank.fitting import Examples, FitReport, FitSettings
-from embank.fitting.examples import collect, pack, unpack
+from embank.fitting.examples import EXAMPLES, collect, pack, unpack
+from embank.fitting.targets import targets_of
 from embank.heads.mlp import MLPHead
 from embank.heads.pairing import paired
 from embank.heads.scoring import PRIMARY, baseline, measures
@@ -24,9 +25,7 @@ from embank.heads.storage import pack_head
 from embank.recipe import ColumnName
 from embank.store.decoding import codec_of, decoded
 from embank.store.folder import Store
-from embank.tasks import Kind, Labels, read_labels
-
-_EXAMPLES = "examples.parquet"
+from embank.tasks import Kind, read_labels
 
 _WORTH_A_THREAD = 4_000_000
 """Numbers in the design matrix for each BLAS thread: with fewer, threads wait for each other longer than they work, and
@@ -68,7 +67,7 @@ def refit_task(store: Store, name: str) -> FitReport:
     if name not in tasks:
         raise UsageError(f"{store.root} has no task {name!r}; it has: {', '.join(tasks) or 'none yet'}")
     record = tasks[name].record
-    examples = unpack((store.root / tasks[name].folder / _EXAMPLES).read_bytes())
+    examples = unpack((store.root / tasks[name].folder / EXAMPLES).read_bytes())
     there = store.catalogue.columns()
     asked = {**record["settings"], "kind": record["kind"]}
     asked["columns"] = tuple(column for column in asked["columns"] if column in there)
@@ -82,7 +81,7 @@ def _fit(
     kind, examples = task
     columns, whole = _columns(store, examples, settings.columns)
     lost = len(whole) - int(whole.sum())
-    y, labels = _targets(kind, [value for value, there in zip(examples.values, whole, strict=True) if there])
+    y, labels = targets_of(kind, [value for value, there in zip(examples.values, whole, strict=True) if there])
     held = np.array(examples.held_back, np.bool_)[whole]
     train = {column: vectors[~held] for column, vectors in columns.items()}
     back = {column: vectors[held] for column, vectors in columns.items()}
@@ -154,19 +153,6 @@ def _columns(store: Store, examples: Examples, asked: Sequence[str]) -> tuple[di
     return vectors, whole
 
 
-def _targets(kind: Kind, values: Sequence[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
-    labels = Labels(kind, tuple(values), 0).names
-    if kind == "regression":
-        return np.array(values, np.float64), ()
-    if kind == "single":
-        return np.array(values, dtype=object).astype(str), labels
-    place = {label: at for at, label in enumerate(labels)}
-    matrix = np.zeros((len(values), len(labels)), np.int64)
-    for row, names in enumerate(values):
-        matrix[row, [place[label] for label in names]] = 1
-    return matrix, labels
-
-
 def _refitted(estimator: Fitted, X: Vectors, y: np.ndarray) -> Fitted:
     """The chosen estimator, with what was chosen, on all rows: the held-back ones have done their work."""
     again: Fitted = clone(estimator)
@@ -207,4 +193,4 @@ def _keep(store: Store, report: FitReport, final: Fitted, examples: Examples, se
     }
     served = final.serve(report.labels)
     with store.writer() as writer:
-        writer.set_task(report.task, record, {**pack_head(served), _EXAMPLES: pack(examples)})
+        writer.set_task(report.task, record, {**pack_head(served), EXAMPLES: pack(examples)})

@@ -12,22 +12,31 @@ from embank.prediction import LoadedTask, TaskOutputs
 from embank.prediction.answers import answer_columns, spread
 from embank.prediction.fused import FusedHeads
 from embank.prediction.scanning import all_texts, scan
+from embank.prediction.tails import Tails
 from embank.store.folder import Store
 from embank.tasks import APART
 
-Numbered = tuple[Sequence[Any] | None, TextIds, TextIds | None]
-"""A block of a user's rows: their ids or None, the numbers of their texts (-1 for none), and of second texts."""
+Numbered = tuple[Sequence[Any] | None, TextIds, TextIds | None, Sequence[Any]]
+"""A block of a user's rows: their ids or None, the numbers of their texts (-1 for none), of second texts, the texts."""
+
+TAIL_BLOCK = 2048
+"""Texts in a block where tails predict: enough to sort by length."""
 
 Table = dict[str, pa.Array]
 
 
-def answer_all(store: Store, tasks: Sequence[LoadedTask], *, proba: bool) -> Iterator[Table]:
+def answer_all(
+    store: Store, tasks: Sequence[LoadedTask], *, proba: bool, tails: Tails | None = None
+) -> Iterator[Table]:
     """Predict every text of the bank, in order of its number; a text without an id is called by its hash.
 
     Raises:
         UsageError: all tasks read two texts apart, so there is nothing to predict for single ones.
     """
     together = [task for task in tasks if task.reads != APART]
+    if tails is not None:
+        yield from _answer_with_tails(store, together, tails, proba=proba)
+        return
     if not together:
         raise UsageError("these tasks read two texts apart: give a file with --text and --pair-apart")
     heads = FusedHeads(store, together)
@@ -38,12 +47,29 @@ def answer_all(store: Store, tasks: Sequence[LoadedTask], *, proba: bool) -> Ite
         yield {"id": ids, **(spread(columns, rows) if len(rows) != len(texts) else columns)}
 
 
+def _answer_with_tails(store: Store, tasks: Sequence[LoadedTask], tails: Tails, *, proba: bool) -> Iterator[Table]:
+    """One scan for heads and tails; a text that lacks what a task reads has null there."""
+    heads = FusedHeads(store, tasks)
+    names = _Names(store)
+    numbers = store.catalogue.text_numbers()
+    for start in range(0, len(numbers), TAIL_BLOCK):
+        texts = numbers[start : start + TAIL_BLOCK]
+        columns = _columns(heads.predict(texts), proba=proba) | tails.answer(texts, {}, proba=proba)
+        rows, ids = names.of(texts)
+        yield {"id": ids, **(spread(columns, rows) if len(rows) != len(texts) else columns)}
+
+
 def answer_rows(
-    store: Store, tasks: Sequence[LoadedTask], blocks: Iterable[Numbered], *, proba: bool
+    store: Store,
+    tasks: Sequence[LoadedTask],
+    blocks: Iterable[Numbered],
+    *,
+    proba: bool,
+    tails: Tails | None = None,
 ) -> Iterator[Table]:
     """Predict a user's rows, one row out for each row in; a row without an id is called by its position from 0."""
     position = 0
-    for ids, texts, seconds in blocks:
+    for ids, texts, seconds, contents in blocks:
         # made anew for each block: texts may have been added since the last one
         heads = FusedHeads(store, tasks)
         sound = texts >= 0 if seconds is None else (texts >= 0) & (seconds >= 0)
@@ -54,7 +80,11 @@ def answer_rows(
         rows[sound] = which.reshape(-1)
         called = pa.array(range(position, position + len(texts))) if ids is None else id_column(ids)
         position += len(texts)
-        yield {"id": called, **spread(_columns(found, proba=proba), rows)}
+        columns = _columns(found, proba=proba)
+        if tails is not None and seconds is None:
+            known = {int(number): text for number, text in zip(texts, contents, strict=True) if number >= 0}
+            columns |= tails.answer(distinct, known, proba=proba)
+        yield {"id": called, **spread(columns, rows)}
 
 
 def id_column(ids: Sequence[Any]) -> pa.Array:

@@ -191,6 +191,15 @@ class Catalogue:
             yield from page
             first = page[-1][0] + 1
 
+    def bodies_of(self, texts: Sequence[int]) -> dict[int, bytes]:
+        """The kept ones of these texts."""
+        found: dict[int, bytes] = {}
+        for start in range(0, len(texts), _LOOKUP):
+            page = texts[start : start + _LOOKUP]
+            marks = ", ".join("?" * len(page))
+            found.update(self._ask(f"SELECT text, body FROM bodies WHERE text IN ({marks})", page))
+        return found
+
     def body_counts(self) -> tuple[int, int]:
         """How many texts are kept, and their packed bytes."""
         query = "SELECT count(*), coalesce(sum(length(body)), 0) FROM bodies"

@@ -2,7 +2,9 @@
 
 import json
 import zlib
+from collections.abc import Sequence
 
+from embank.store.folder import Store
 from embank.texts import Text
 
 
@@ -13,6 +15,11 @@ def pack(text: Text) -> bytes:
     ('a question', 'a context')
     """
     return zlib.compress(json.dumps(text, ensure_ascii=False).encode(), 6)
+
+
+def kept_texts(store: Store, texts: Sequence[int]) -> dict[int, Text]:
+    """The texts of a bank that were kept themselves, of those asked for, by number."""
+    return {number: unpack(body) for number, body in store.catalogue.bodies_of(texts).items()}
 
 
 def unpack(body: bytes) -> Text:

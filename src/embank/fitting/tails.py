@@ -1,0 +1,261 @@
+"""Fitting a tail: upper layers of an encoder trained for one task on banked states."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embank.arrays import TextIds
+from embank.errors import HeadError, UsageError
+from embank.extras import load
+from embank.fitting import Examples, FitReport, FitSettings
+from embank.fitting.examples import EXAMPLES, collect, pack, unpack
+from embank.fitting.targets import targets_of
+from embank.recipe import ColumnName
+from embank.spans import Answer, read_answers
+from embank.store.bodies import kept_texts
+from embank.store.folder import Store
+from embank.tagging import read_tags, tag_names
+from embank.tails import Kind, TailDesign, TailOptions
+from embank.tails.settings import TailSettings, TrainingWatch, default_rate
+from embank.tasks import Labels, read_labels
+from embank.texts import Text
+
+_TRAINING = "training"
+"""The folder of a bank in which checkpoints of running trainings lie."""
+
+
+@dataclass(frozen=True, eq=False)
+class TailTools:
+    """What a bank lends to the fit of a tail.
+
+    Attributes:
+        column: the states that it starts from.
+        upper: loads the encoder once more, in torch and float32, for the tail to take apart.
+        lower: opens the encoder for states that are not banked.
+        contents: texts by number, where the user gave them.
+        watch: told after every step.
+    """
+
+    column: ColumnName
+    upper: Callable[[], Any]
+    lower: Callable[[Sequence[Text]], Any]
+    contents: Mapping[int, Text]
+    watch: TrainingWatch
+
+
+@dataclass(frozen=True)
+class TailLabels:
+    """Labels of a task for a tail, understood.
+
+    Attributes:
+        kind: of the task.
+        values: one a row: as in `Labels`, a tuple of tags, or an `Answer`; None where there is none.
+        names: of classes, labels or tags.
+    """
+
+    kind: Kind
+    values: Sequence[Any]
+    names: tuple[str, ...]
+
+
+def read_tail_labels(values: Sequence[Any], kind: str, texts: Sequence[Any] | None) -> TailLabels:
+    """Understand a column of labels, tags or answers.
+
+    Raises:
+        UsageError: an unknown kind; answers without their contexts.
+        HeadError: labels that do not fit the kind.
+    """
+    if kind == "tagging":
+        tags = read_tags(values)
+        return TailLabels("tagging", tags, tag_names(tags))
+    if kind == "span":
+        if texts is None:
+            raise UsageError("a span task needs its texts, question and context: give them, not only ids")
+        contexts = [text[1] if isinstance(text, tuple | list) and len(text) == 2 else None for text in texts]  # noqa: PLR2004
+        return TailLabels("span", read_answers(values, contexts), ())
+    parsed = read_labels(values, kind)
+    return TailLabels(parsed.kind, parsed.values, parsed.names)
+
+
+def fit_tail(
+    store: Store, name: str, labels: TailLabels, numbers: TextIds, settings: FitSettings, tools: TailTools
+) -> FitReport:
+    """Fit a tail on texts of the bank.
+
+    Args:
+        store: the bank.
+        name: of the task; one of that name is replaced.
+        labels: one a text.
+        numbers: of the texts; UNKNOWN where there is none.
+        settings: what the user said; `tail` is given.
+        tools: what the bank lends.
+
+    Raises:
+        UsageError: the family cannot be cut, or the states cannot serve the kind.
+        HeadError: too few labels, states that can be had nowhere, or a training that went astray.
+    """
+    missing = sum(value is None for value in labels.values)
+    as_labels = Labels(labels.kind, tuple(labels.values), missing)  # type: ignore[arg-type]
+    examples, skipped = collect(numbers.tolist(), None, as_labels, settings.seed)
+    return fit_examples(store, name, (labels.kind, examples), settings, tools, skipped)
+
+
+def fit_examples(
+    store: Store,
+    name: str,
+    task: tuple[Kind, Examples],
+    settings: FitSettings,
+    tools: TailTools,
+    skipped: Mapping[str, int],
+) -> FitReport:
+    """Fit a tail on examples with their split; see `fit_tail`."""
+    began = time.monotonic()
+    kind, examples = task
+    tail_settings = settings.tail or TailSettings()
+    # Imported here and not above: these need torch, and reading a bank must not.
+    modules, learning = (load(f"embank.tails.{part}", "torch") for part in ("modules", "learning"))
+    sources, storage = (load(f"embank.tails.{part}", "torch") for part in ("source", "storage"))
+    encoder = tools.upper()
+    source = sources.StateSource(store, str(tools.column), tools.lower, tools.contents)
+    held = np.array(examples.held_back, np.bool_)
+    train, back = np.flatnonzero(~held), np.flatnonzero(held)
+    objective, names = _objective(store, kind, examples, (train, encoder, tools))
+    training = tail_settings.training
+    rate = training.rate or default_rate(tail_settings.method, encoder.width)
+    training = replace(training, rate=rate, seed=settings.seed)
+    options = TailOptions(
+        pooling=encoder.pooling, width=tail_settings.width, rank=tail_settings.rank, alpha=2 * tail_settings.rank
+    )
+    design = TailDesign(tools.column.layer, tail_settings.method, kind, objective.n_outputs, options)
+    tail = modules.build_tail(encoder.model, encoder.n_layers, design, training.seed)
+    lessons = learning.StateLessons(source, examples.texts, objective, encoder.tokenizing.skip)
+    identity = _identity([asdict(design), asdict(training), str(tools.column), encoder.reading.weights], examples)
+    checkpoint = store.root / _TRAINING / f"{name}.safetensors"
+    trained = learning.learn(
+        tail, learning.Assignment(lessons, objective, train, back), training, (identity, checkpoint), tools.watch
+    )
+    on_train, on_back = (learning.outputs_of(tail, lessons, rows) for rows in (train, back))
+    learned = objective.calibrated(back, on_back)
+    measure = _measure(objective, learned)
+    report = FitReport(
+        name,
+        kind,
+        names,
+        len(examples.texts),
+        len(back),
+        skipped,
+        (str(tools.column),),
+        _chosen(tail_settings, tools.column, encoder.n_layers, training, trained, source),
+        measure(train, on_train),
+        measure(back, on_back),
+        objective.guess(train, back),
+        objective.primary,
+        {f"pass {number}": score for number, score in enumerate(trained.position.scores, start=1)},
+        time.monotonic() - began,
+    )
+    stored = storage.StoredTail(design, training.seed, names, learned, tail.state())
+    _keep(store, report, storage.pack_tail(stored), examples, settings)
+    checkpoint.unlink(missing_ok=True)
+    return report
+
+
+def _objective(
+    store: Store, kind: Kind, examples: Examples, known: tuple[np.ndarray, Any, TailTools]
+) -> tuple[Any, tuple[str, ...]]:
+    train, encoder, tools = known
+    objectives = load("embank.tails.objectives", "torch")
+    if kind in ("single", "multi", "regression"):
+        y, labels = targets_of(kind, examples.values)
+        if kind == "single" and len(set(y[train].tolist())) < 2:  # noqa: PLR2004 - two classes
+            raise HeadError(f"all rows that may be trained on have the label {y[train][0]!r}; add others")
+        return objectives.PooledObjective(kind, y, labels, train), labels
+    if tools.column.steps:
+        raise UsageError(f"{tools.column} keeps no state for every token; tagging and spans need states without limit")
+    numbers = examples.texts.tolist()
+    texts = {**kept_texts(store, numbers), **tools.contents}
+    lost = [number for number in numbers if number not in texts]
+    if lost:
+        raise HeadError(
+            f"{len(lost)} of the labelled texts are not kept in the bank, and {kind} needs the texts themselves: give "
+            "them (--text), or encode with --keep-text"
+        )
+    contents = [texts[number] for number in numbers]
+    places = encoder.tokenizing.places(contents)
+    if kind == "tagging":
+        names = tag_names(examples.values)
+        words = [objectives.words_of(text, own) for text, own in zip(contents, places, strict=True)]
+        for text, tags in zip(contents, examples.values, strict=True):
+            if not isinstance(text, str) or len(text.split()) != len(tags):
+                found = f"{len(tags)} tags for {text!r:.60}"
+                raise HeadError(f"found {found}; tags are one a word, and words are what white space divides")
+        return objectives.TaggingObjective(examples.values, names, words), names
+    answers = [
+        value if isinstance(value, Answer) else Answer(tuple(value[0]), tuple(value[1])) for value in examples.values
+    ]
+    return objectives.SpanObjective(answers, contents, places), ()
+
+
+def _measure(objective: Any, learned: Mapping[str, Any]) -> Callable[[np.ndarray, Any], dict[str, float]]:
+    if objective.kind in ("tagging", "span"):
+        return lambda which, outputs: dict(objective.measure(which, outputs))
+    head = objective.served(learned)
+    return lambda which, outputs: dict(objective.measure_served(head, which, outputs))
+
+
+def _chosen(
+    settings: TailSettings, column: ColumnName, layers: int, training: Any, trained: Any, source: Any
+) -> dict[str, Any]:
+    position = trained.position
+    return {
+        "head": f"tail ({settings.method})",
+        "cut": f"{column.layer} of {layers} layers",
+        "learning rate": float(training.rate),
+        "passes": f"{position.best_epoch} of {position.epoch}",
+        "steps": position.step,
+        "training seconds": round(position.seconds, 1),
+        "states read": source.hits,
+        "states computed": source.misses,
+    }
+
+
+def _identity(parts: Sequence[Any], examples: Examples) -> str:
+    digest = blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=16)
+    digest.update(pack(examples))
+    return digest.hexdigest()
+
+
+def _keep(
+    store: Store, report: FitReport, files: Mapping[str, bytes], examples: Examples, settings: FitSettings
+) -> None:
+    known = store.catalogue.columns()
+    record = {
+        "kind": report.kind,
+        "labels": list(report.labels),
+        "reads": settings.reads,
+        "columns": {name: known[name].recipe.fingerprint for name in report.columns if name in known},
+        "states": report.columns[0],
+        "settings": {**asdict(settings), "columns": list(settings.columns)},
+        "measure": report.measure,
+        "train": dict(report.train),
+        "validation": dict(report.validation),
+        "baseline": dict(report.baseline),
+        "examples": report.examples,
+        "held_back": report.held_back,
+        "chosen": dict(report.chosen),
+        "fitted_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(report.seconds, 3),
+    }
+    with store.writer() as writer:
+        writer.set_task(report.task, record, {**files, EXAMPLES: pack(examples)})
+
+
+def kept_examples(store: Store, folder: str) -> Examples:
+    """The examples of a task, with their split."""
+    return unpack((store.root / Path(folder) / EXAMPLES).read_bytes())

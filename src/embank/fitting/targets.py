@@ -1,0 +1,26 @@
+"""Labels as the arrays that estimators take."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from embank.tasks import Kind, Labels
+
+
+def targets_of(kind: Kind, values: Sequence[Any]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels as an array that estimators take, and their names.
+
+    Returns:
+        Class names `[texts]`, a 0/1 matrix `[texts, labels]`, or numbers `[texts]`; names are sorted, none for numbers.
+    """
+    labels = Labels(kind, tuple(values), 0).names
+    if kind == "regression":
+        return np.array(values, np.float64), ()
+    if kind == "single":
+        return np.array(values, dtype=object).astype(str), labels
+    place = {label: at for at, label in enumerate(labels)}
+    matrix = np.zeros((len(values), len(labels)), np.int64)
+    for row, names in enumerate(values):
+        matrix[row, [place[label] for label in names]] = 1
+    return matrix, labels

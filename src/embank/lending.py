@@ -1,0 +1,121 @@
+"""What a bank lends to tails: which states they start from, the encoder's upper layers, its lower ones for misses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from embank.encoders import Encoder
+from embank.encoders.opening import Located, open_encoder
+from embank.encoding import TextBlock
+from embank.encoding.sessions import Encoders
+from embank.errors import HeadError, UsageError
+from embank.fitting import FitReport, FitSettings
+from embank.fitting.tails import TailTools, fit_examples, fit_tail, kept_examples, read_tail_labels
+from embank.recipe import STATES, ColumnName
+from embank.store.catalogue import UNKNOWN
+from embank.store.folder import Store
+from embank.tagging import words_text
+from embank.tails.settings import TailSettings, TrainingSettings, TrainingWatch
+from embank.texts import Text
+
+
+class Lending:
+    """Serves the tails of one bank."""
+
+    def __init__(self, store: Store, encoders: Encoders) -> None:
+        """Lend from `store` and its encoders."""
+        self._store, self._encoders = store, encoders
+
+    def fit(
+        self,
+        task: str,
+        labels: Sequence[Any],
+        given: tuple[Sequence[Any] | None, Sequence[Any] | None],
+        settings: FitSettings,
+        watch: TrainingWatch,
+    ) -> FitReport:
+        """Fit a tail; states of labelled texts that the bank lacks are banked first, as far as the budget goes.
+
+        Args:
+            task: its name.
+            labels: one a text.
+            given: texts, or ids.
+            settings: with `tail`.
+            watch: told after every training step.
+        """
+        texts, ids = given
+        parsed = read_tail_labels(labels, settings.kind, texts)
+        column = self.column(settings)
+        contents: dict[int, Text] = {}
+        if texts is not None:
+            block = TextBlock("texts", 0, [_as_text(text) for text in texts])
+            numbers, _ = self._encoders.numbers(block, [*self._encoders.own_columns(), column])
+            pairs = zip(numbers.tolist(), block.texts, strict=True)
+            contents = {number: text for number, text in pairs if number != UNKNOWN}
+        else:
+            numbers = self._encoders.numbers_of_ids(ids or [])
+        return fit_tail(self._store, task, parsed, numbers, settings, self.tools(column, contents, watch))
+
+    def refit(self, task: str, record: Mapping[str, Any], folder: str, watch: TrainingWatch) -> FitReport:
+        """Fit a tail again on the examples that the bank kept."""
+        asked = dict(record["settings"])
+        tail = dict(asked.pop("tail"))
+        tail["training"] = TrainingSettings(**tail["training"])
+        settings = FitSettings(**{**asked, "columns": tuple(asked["columns"]), "tail": TailSettings(**tail)})
+        column = ColumnName.parse(record["states"])
+        examples = kept_examples(self._store, folder)
+        tools = self.tools(column, {}, watch)
+        return fit_examples(self._store, task, (record["kind"], examples), settings, tools, {})
+
+    def column(self, settings: FitSettings) -> ColumnName:
+        """Which column of states a tail starts from.
+
+        Raises:
+            UsageError: several columns were named, or one of vectors.
+        """
+        tail = settings.tail or TailSettings()
+        if settings.columns:
+            named = [ColumnName.parse(name) for name in settings.columns]
+            if len(named) != 1 or not named[0].is_states:
+                found = ", ".join(settings.columns)
+                raise UsageError(f"a tail reads one column of states, such as minilm/3/states@float16, not {found}")
+            if tail.cut not in (None, named[0].layer):
+                raise UsageError(f"{named[0]} has the states of layer {named[0].layer}, and the cut is {tail.cut}")
+            return named[0]
+        there = [ColumnName.parse(name) for name in self._store.catalogue.columns()]
+        states = [name for name in there if name.is_states and tail.cut in (None, name.layer) and not name.steps]
+        if states:
+            return states[-1]
+        own = self._encoders.own_columns()
+        located = self._encoders.known(own[0].encoder) if own else self._encoders.find(None)
+        cut = located.layers // 2 if tail.cut is None else tail.cut
+        (column,) = self._encoders.wanted([f"{located.name}/{cut}/{STATES}"], None, None)
+        return column
+
+    def tools(self, column: ColumnName, contents: Mapping[int, Text], watch: TrainingWatch) -> TailTools:
+        """All that fitting or running a tail on a column needs."""
+        return TailTools(column, lambda: self.upper(column), lambda texts: self.lower(column, texts), contents, watch)
+
+    def upper(self, column: ColumnName) -> Any:
+        """Load an encoder in torch and float32, for a tail to take apart."""
+        located = self._located(column)
+        return open_encoder(located, "torch", "float32", self._encoders.options.compute.folder)
+
+    def lower(self, column: ColumnName, texts: Sequence[Text]) -> Encoder:
+        """The encoder whose lower layers give states that are not banked."""
+        return self._encoders.open(column.encoder, [column], texts)
+
+    def _located(self, column: ColumnName) -> Located:
+        located = self._encoders.known(column.encoder)
+        stored = self._store.catalogue.columns().get(str(column))
+        if stored is not None and stored.recipe.reading.weights != located.reading.weights:
+            raise HeadError(f"{column} holds states of other weights than {located.origin} has now; encode them again")
+        return located
+
+
+def _as_text(text: Any) -> Any:
+    """A list of words as the text that they make."""
+    if isinstance(text, np.ndarray):
+        text = text.tolist()
+    return words_text(text) if isinstance(text, list) and all(isinstance(word, str) for word in text) else text

@@ -1,0 +1,247 @@
+"""The training loop: AdamW, warm-up and linear decay, clipping, early stopping, and going on after a kill.
+
+What a run computes depends on its seed and settings alone: a run that was killed and went on ends with the same weights
+as one that was not disturbed (on the same machine with the same number of threads).
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from embank.errors import HeadError
+from embank.tails.checkpoints import Checkpoint, Position, Tensors
+from embank.tails.lessons import Lessons, order
+from embank.tails.settings import TrainingProgress, TrainingSettings, TrainingWatch
+
+_LEAST_STEPS = 300
+"""Heads want about that many steps, however few examples there are."""
+
+_LEAST_EPOCHS = 4
+
+_WARM = 100
+"""Steps of warm-up, or a tenth of all where that is fewer."""
+
+_CHECKPOINT_SECONDS = 60.0
+
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
+"""Logits, targets, and where spans may stand, to one number."""
+
+
+class Trainable(Protocol):
+    """What can be trained: a torch module that says which of its parameters are."""
+
+    def __call__(self, **inputs: torch.Tensor) -> torch.Tensor:
+        """Logits."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:  # noqa: FBT001, FBT002 - torch's own signature
+        """Turn dropout on or off."""
+        ...
+
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """Parameters that are trained, by name."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """How training went; the module holds the weights of the best pass.
+
+    Attributes:
+        position: where it ended.
+        resumed: whether it went on from a checkpoint.
+    """
+
+    position: Position
+    resumed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training.
+
+    Attributes:
+        module: what is trained, in place.
+        lessons: examples.
+        loss: of logits and targets.
+        validate: scores the module as it is; higher is better.
+        settings: how.
+        identity: digest of all that decides the outcome, for checkpoints.
+        checkpoint: where to keep them, or None.
+        checkpoint_seconds: how often; at the end of a pass in any case.
+    """
+
+    module: Trainable
+    lessons: Lessons
+    loss: Loss
+    validate: Callable[[], float]
+    settings: TrainingSettings
+    identity: str = ""
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = _CHECKPOINT_SECONDS
+
+
+def train(run: Run, watch: TrainingWatch = lambda _: None) -> Trained:
+    """Train until the passes are over or validation has not improved for `patience` of them.
+
+    Raises:
+        HeadError: no pass had a score, since losses were no numbers any more.
+        StorageFullError: a checkpoint cannot be written.
+    """
+    loop = _Loop(run)
+    while loop.goes_on:
+        loop.run_pass(watch)
+    return loop.finished()
+
+
+class _Loop:
+    """A training while it runs."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._weights = run.module.trainable()
+        self._optimiser = torch.optim.AdamW(self._weights.values(), lr=1.0, weight_decay=run.settings.decay)
+        torch.manual_seed(run.settings.seed)
+        self._position = Position()
+        self._best: Tensors = {}
+        kept = Checkpoint.read(run.checkpoint, run.identity) if run.checkpoint else None
+        if kept:
+            self._position, self._best = kept.position, kept.best
+            _restore(self._weights, self._optimiser, kept)
+        self._resumed = kept is not None
+        self._steps = math.ceil(len(run.lessons.lengths) / run.settings.batch)
+        self._epochs = run.settings.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_STEPS / self._steps))
+        self._clock = _Clock(self._position.seconds)
+
+    @property
+    def goes_on(self) -> bool:
+        position = self._position
+        return position.epoch < self._epochs and position.epoch - position.best_epoch < self._run.settings.patience
+
+    def run_pass(self, watch: TrainingWatch) -> None:
+        """Go through all examples once, or what is left of a pass that was interrupted, and validate."""
+        position, settings = self._position, self._run.settings
+        total = self._epochs * self._steps
+        batches = order(self._run.lessons.lengths, settings.batch, [settings.seed, position.epoch])
+        for which in batches[position.batch :]:
+            position.loss_sum += _step(self._run, self._optimiser, which, _rate(settings, position.step, total))
+            position.step, position.batch = position.step + 1, position.batch + 1
+            mean = position.loss_sum / position.batch
+            score = position.scores[-1] if position.scores else None
+            watch(TrainingProgress(position.step, total, position.epoch + 1, self._epochs, mean, score))
+            if self._clock.since_mark > self._run.checkpoint_seconds:
+                self._keep()
+        score = self._run.validate()
+        position.epoch += 1
+        position.scores += (score,)
+        position.losses += (position.loss_sum / max(position.batch, 1),)
+        position.batch, position.loss_sum = 0, 0.0
+        if score > position.best:
+            position.best, position.best_epoch = score, position.epoch
+            self._best = {name: tensor.clone() for name, tensor in _detached(self._weights).items()}
+        self._keep()
+
+    def finished(self) -> Trained:
+        """Give the module the weights of its best pass."""
+        if not self._best:
+            losses = ", ".join(f"{loss:.3g}" for loss in self._position.losses)
+            raise HeadError(f"training went astray (losses {losses}): try again with a lower learning rate")
+        with torch.no_grad():
+            for name, parameter in self._weights.items():
+                parameter.copy_(self._best[name])
+        self._run.module.train(mode=False)
+        self._position.seconds = self._clock.total
+        return Trained(self._position, self._resumed)
+
+    def _keep(self) -> None:
+        self._clock.mark()
+        if self._run.checkpoint:
+            self._position.seconds = self._clock.total
+            weights, moments = _detached(self._weights), _moments(self._weights, self._optimiser)
+            state = torch.get_rng_state()
+            Checkpoint(self._run.identity, self._position, weights, moments, self._best, state).write(
+                self._run.checkpoint
+            )
+
+
+@contextmanager
+def precision() -> Iterator[None]:
+    """Compute in bfloat16 where this processor has it in hardware; weights and sums stay float32."""
+    accelerated = torch.cuda.is_available()
+    if accelerated or torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 - torch has no public question for it
+        with torch.autocast("cuda" if accelerated else "cpu", dtype=torch.bfloat16):
+            yield
+    else:
+        yield
+
+
+def _step(run: Run, optimiser: torch.optim.Optimizer, which: np.ndarray, rate: float) -> float:
+    run.module.train()
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    inputs = run.lessons.inputs(which)
+    with precision():
+        logits = run.module(**inputs)
+    length = next(iter(inputs.values())).shape[1]
+    targets, allowed = run.lessons.targets(which, length)
+    loss = run.loss(logits, targets.to(logits.device), None if allowed is None else allowed.to(logits.device))
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(run.module.trainable().values(), run.settings.clip)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def _rate(settings: TrainingSettings, step: int, steps: int) -> float:
+    """Learning rate of a step: up from nothing, then down to nothing, both straight."""
+    warm = max(1, min(_WARM, steps // 10))
+    rate = settings.rate or 0.0
+    return rate * min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm)))
+
+
+def _detached(weights: dict[str, torch.nn.Parameter]) -> Tensors:
+    return {name: parameter.detach() for name, parameter in weights.items()}
+
+
+def _moments(weights: dict[str, torch.nn.Parameter], optimiser: torch.optim.Optimizer) -> Tensors:
+    found: Tensors = {}
+    for name, parameter in weights.items():
+        for kind, value in optimiser.state.get(parameter, {}).items():
+            found[f"{kind}.{name}"] = torch.as_tensor(value)
+    return found
+
+
+def _restore(weights: dict[str, torch.nn.Parameter], optimiser: torch.optim.Optimizer, kept: Checkpoint) -> None:
+    with torch.no_grad():
+        for name, parameter in weights.items():
+            parameter.copy_(kept.weights[name])
+    for entry, tensor in kept.moments.items():
+        kind, _, name = entry.partition(".")
+        optimiser.state[weights[name]][kind] = tensor.to(weights[name].device) if kind != "step" else tensor
+    torch.set_rng_state(kept.random)
+
+
+class _Clock:
+    """Seconds of a training, those before an interruption included."""
+
+    def __init__(self, before: float) -> None:
+        self._before = before
+        self._began = self._marked = time.monotonic()
+
+    @property
+    def total(self) -> float:
+        return self._before + time.monotonic() - self._began
+
+    @property
+    def since_mark(self) -> float:
+        return time.monotonic() - self._marked
+
+    def mark(self) -> None:
+        self._marked = time.monotonic()
