@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from embank.encoding.sessions import BankOptions as BankOptions
     from embank.fitting import FitReport as FitReport
     from embank.fitting import FitSettings as FitSettings
+    from embank.tails.settings import TailSettings as TailSettings
+    from embank.tails.settings import TrainingProgress as TrainingProgress
+    from embank.tails.settings import TrainingSettings as TrainingSettings
     from embank.texts import text_key as text_key
 
 _PUBLIC = {
@@ -34,7 +37,10 @@ _PUBLIC = {
     "FitReport": "embank.fitting",
     "FitSettings": "embank.fitting",
     "ReadingOptions": "embank.encoders.opening",
+    "TailSettings": "embank.tails.settings",
     "TextBlock": "embank.encoding",
+    "TrainingProgress": "embank.tails.settings",
+    "TrainingSettings": "embank.tails.settings",
     "available_encoders": "embank.encoders.listing",
     "backends": "embank.encoders.listing",
     "errors": "embank.errors",
@@ -54,7 +60,10 @@ __all__ = [
     "FitReport",
     "FitSettings",
     "ReadingOptions",
+    "TailSettings",
     "TextBlock",
+    "TrainingProgress",
+    "TrainingSettings",
     "available_encoders",
     "backends",
     "errors",

@@ -22,7 +22,7 @@ from embank.lending import Lending
 from embank.prediction.answering import Numbered, Table, answer_all, answer_rows
 from embank.prediction.loading import TAIL, load_tasks, tail_tasks
 from embank.prediction.tails import Tails
-from embank.recipe import ColumnName, valid_name
+from embank.recipe import ColumnName
 from embank.store import Damage
 from embank.store.catalogue import UNKNOWN
 from embank.store.compaction import forget_texts
@@ -30,7 +30,7 @@ from embank.store.decoding import vectors as stored_vectors
 from embank.store.folder import Store, is_bank
 from embank.store.verification import Progress, verify
 from embank.tails.settings import TrainingWatch
-from embank.tasks import APART
+from embank.tasks import APART, check_task_name
 
 
 class Bank:
@@ -226,7 +226,7 @@ class Bank:
             HeadError: too few labels, or one class only.
         """
         chosen = settings or FitSettings()
-        _check_task_name(task)
+        check_task_name(task)
         given = texts if texts is not None else ids
         if given is None or (texts is not None and ids is not None):
             raise UsageError("fit needs the labelled texts or their ids: give one of texts=... and ids=...")
@@ -398,9 +398,3 @@ class Bank:
     def _numbers(self, texts: Sequence[Any], watch: Watch) -> TextIds:
         """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""
         return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.own_columns(), watch)[0]
-
-
-def _check_task_name(task: str) -> None:
-    valid_name(task, "a task")
-    if task == "id" or task.endswith("_score") or "_proba_" in task:
-        raise UsageError(f"a task cannot be called {task!r}: predictions have a column of that kind already")

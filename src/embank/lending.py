@@ -1,17 +1,27 @@
 """What a bank lends to tails: which states they start from, the encoder's upper layers, its lower ones for misses."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from embank.arrays import TextIds
 from embank.encoders import Encoder
 from embank.encoders.opening import Located, open_encoder
 from embank.encoding import TextBlock
 from embank.encoding.sessions import Encoders
 from embank.errors import HeadError, UsageError
 from embank.fitting import FitReport, FitSettings
-from embank.fitting.tails import TailTools, fit_examples, fit_tail, kept_examples, read_tail_labels
+from embank.fitting.tails import (
+    TailLabels,
+    TailTools,
+    choose_cut,
+    fit_examples,
+    fit_tail,
+    kept_examples,
+    read_tail_labels,
+)
 from embank.recipe import STATES, ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
@@ -44,18 +54,46 @@ class Lending:
             settings: with `tail`.
             watch: told after every training step.
         """
-        texts, ids = given
-        parsed = read_tail_labels(labels, settings.kind, texts)
+        parsed = read_tail_labels(labels, settings.kind, given[0])
+        notes: dict[str, Any] = {}
+        if settings.tail is not None and settings.tail.trials:
+            settings, notes = self._with_cut(parsed, given, settings, watch)
         column = self.column(settings)
-        contents: dict[int, Text] = {}
-        if texts is not None:
-            block = TextBlock("texts", 0, [_as_text(text) for text in texts])
-            numbers, _ = self._encoders.numbers(block, [*self._encoders.own_columns(), column])
-            pairs = zip(numbers.tolist(), block.texts, strict=True)
-            contents = {number: text for number, text in pairs if number != UNKNOWN}
-        else:
-            numbers = self._encoders.numbers_of_ids(ids or [])
-        return fit_tail(self._store, task, parsed, numbers, settings, self.tools(column, contents, watch))
+        numbers, contents = self._numbers(given, [*self._encoders.own_columns(), column])
+        report = fit_tail(self._store, task, parsed, numbers, settings, self.tools(column, contents, watch))
+        return replace(report, tried={**notes, **report.tried})
+
+    def _with_cut(
+        self,
+        labels: TailLabels,
+        given: tuple[Sequence[Any] | None, Sequence[Any] | None],
+        settings: FitSettings,
+        watch: TrainingWatch,
+    ) -> tuple[FitSettings, dict[str, float]]:
+        """Settings with the cut that short trials chose, and the trials' scores."""
+        tail = settings.tail or TailSettings()
+        if settings.columns or tail.cut is not None:
+            raise UsageError("--tail auto chooses where to cut: leave out --cut and --columns")
+        own = self._encoders.own_columns()
+        if not own:
+            own = self._encoders.wanted([], None, None)
+        numbers, contents = self._numbers(given, own)
+        column = ColumnName(own[0].encoder, 1, STATES)
+        cut, scores = choose_cut(self._store, labels, numbers, settings, self.tools(column, contents, watch))
+        chosen = replace(settings, tail=replace(tail, cut=cut, trials=False))
+        return chosen, {f"one-layer tail at layer {layer}": score for layer, score in scores.items()}
+
+    def _numbers(
+        self, given: tuple[Sequence[Any] | None, Sequence[Any] | None], columns: Sequence[ColumnName]
+    ) -> tuple[TextIds, dict[int, Text]]:
+        """Numbers of the labelled texts, which are banked first where they lack one of the columns, and the texts."""
+        texts, ids = given
+        if texts is None:
+            return self._encoders.numbers_of_ids(ids or []), {}
+        block = TextBlock("texts", 0, [_as_text(text) for text in texts])
+        numbers, _ = self._encoders.numbers(block, columns)
+        pairs = zip(numbers.tolist(), block.texts, strict=True)
+        return numbers, {number: text for number, text in pairs if number != UNKNOWN}
 
     def refit(self, task: str, record: Mapping[str, Any], folder: str, watch: TrainingWatch) -> FitReport:
         """Fit a tail again on the examples that the bank kept."""

@@ -6,6 +6,7 @@ A label column is read as one of three kinds: `single` (one class of several), `
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ MOST_NUMBER_CLASSES = 20
 """Whole numbers with more distinct values than this are read as a regression, unless the kind is given."""
 
 _SEPARATOR = "|"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -160,3 +162,15 @@ def _json_list(value: str) -> list[Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, list) else None
+
+
+def check_task_name(name: str) -> None:
+    """Refuse a name that no folder can have, or that a column of predictions has already.
+
+    Raises:
+        UsageError: the message says which.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a task: use letters, digits, dot, dash and underscore")
+    if name == "id" or name.endswith("_score") or "_proba_" in name:
+        raise UsageError(f"a task cannot be called {name!r}: predictions have a column of that kind already")

@@ -28,6 +28,7 @@ def encode(
         ),
     ] = None,
     text: flags.TextColumn = "text",
+    words: flags.WordsColumn = None,
     pair: flags.PairColumn = None,
     pair_apart: flags.ApartColumn = None,
     id_column: flags.IdColumn = None,
@@ -85,7 +86,7 @@ def encode(
     reading = embank.ReadingOptions(prompt, max_tokens, truncation, long)
     options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only)
     blocks: "Iterator[TextBlock]" = iter(())
-    source = Source(files or [], text, pair, id_column, as_format)
+    source = Source(files or [], text, pair, id_column, as_format, words)
     specs = [spec for spec in (columns or "").split(",") if spec.strip()]
     if files:  # looked at before a bank is made for them
         blocks = text_blocks(source) if pair_apart is None else chain.from_iterable(paired_blocks(source, pair_apart))

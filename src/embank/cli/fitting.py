@@ -3,14 +3,14 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import embank
-from embank.cli import console, flags
+from embank.cli import console, flags, training
+from embank.cli.labels import LabelFiles
 from embank.cli.options import bank_options
-from embank.cli.sources import Source, rows_of
 
 if TYPE_CHECKING:
     from embank import FitReport
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 _MEASURES = {
     "macro_f1": "macro-F1",
     "accuracy": "accuracy",
-    "exact_match": "all labels right",
+    "exact_match": "exact match",
     "r2": "R2",
     "rmse": "RMSE",
     "pearson": "Pearson",
     "spearman": "Spearman",
+    "entity_f1": "entity F1",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1 of words",
 }
 
 
@@ -44,8 +48,14 @@ def fit(
     ] = None,
     pair: flags.PairColumn = None,
     pair_apart: flags.ApartColumn = None,
+    words: flags.WordsColumn = None,
     kind: Annotated[
-        str, flags.flag("--kind", help="auto, single (one class), multi (several labels) or regression (a number).")
+        str,
+        flags.flag(
+            "--kind",
+            help="auto, single (one class), multi (several labels) or regression (a number); "
+            "with --tail also tagging (a tag a word) or span (an answer in a context).",
+        ),
     ] = "auto",
     columns: Annotated[
         str | None,
@@ -58,6 +68,14 @@ def fit(
     refit: Annotated[
         bool, flags.flag("--refit", help="Fit again on the labels and the split that the bank kept; needs no LABELS.")
     ] = False,
+    tail: training.Tail = None,
+    cut: training.Cut = None,
+    epochs: training.Epochs = None,
+    batch: training.BatchSize = 32,
+    rate: training.Rate = None,
+    patience: training.Patience = 3,
+    adapter_width: training.AdapterWidth = 64,
+    rank: training.Rank = 8,
     as_format: flags.Format = None,
     as_json: flags.AsJson = False,
     quiet: flags.Quiet = False,
@@ -67,45 +85,33 @@ def fit(
     cache: flags.Cache = None,
     local_files_only: flags.Offline = False,
 ) -> None:
-    """Fit a task on banked columns. Texts that the bank lacks are encoded first."""
+    """Fit a task on banked columns, or a tail on banked states. Texts that the bank lacks are encoded first."""
     if not task:
         raise embank.errors.UsageError("name the task: --task NAME")
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
     with embank.Bank.open(bank, options) as opened:
         if refit:
-            report = opened.refit(task)
+            with training.progress(quiet=quiet or as_json) as train_watch:
+                report = opened.refit(task, train_watch=train_watch)
         else:
-            if not files or label is None:
-                raise embank.errors.UsageError("give a file of labels and --label COL, or --refit")
-            if (text is None) == (id_column is None):
-                raise embank.errors.UsageError("say which rows the labels belong to: --text COL, or --id COL")
-            if id_column is not None and (pair or pair_apart):
-                raise embank.errors.UsageError("--pair and --pair-apart go with --text, not with --id")
+            rows = LabelFiles(files or [], label, text, words, id_column, pair, pair_apart, as_format)
+            labels, given = rows.read()
+            chosen = training.Training(epochs, batch, rate, patience, adapter_width, rank).tail(tail, cut)
+            if kind in ("tagging", "span") and chosen is None:
+                raise embank.errors.UsageError(f"--kind {kind} reads states: give --tail full, adapters or lora")
             specs = tuple(spec for spec in (columns or "").split(",") if spec.strip())
-            settings = embank.FitSettings(
-                kind, specs, "together" if pair_apart is None else "apart", class_weight, seed
-            )
-            source = Source(files, text or id_column or "", pair, None, as_format)
-            found = rows_of(source, [label, *([pair_apart] if pair_apart else [])])
-            with console.progress(len(found[label]), quiet=quiet or as_json) as watch:
-                given = _texts(found, text, id_column, pair, pair_apart)
-                report = opened.fit(task, found[label], settings=settings, watch=watch, **given)
+            reads = "together" if pair_apart is None else "apart"
+            settings = embank.FitSettings(kind, specs, reads, class_weight, seed, chosen)
+            if chosen is not None:
+                with training.progress(quiet=quiet or as_json) as train_watch:
+                    report = opened.fit(task, labels, settings=settings, train_watch=train_watch, **given)
+            else:
+                with console.progress(len(labels), quiet=quiet or as_json) as watch:
+                    report = opened.fit(task, labels, settings=settings, watch=watch, **given)
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False))
     elif not quiet:
         _print(report)
-
-
-def _texts(
-    found: dict[str, list[Any]], text: str | None, id_column: str | None, pair: str | None, apart: str | None
-) -> dict[str, Any]:
-    if text is None:
-        return {"ids": found[id_column or ""]}
-    if apart is not None:
-        return {"texts": found[text], "seconds": found[apart]}
-    if pair is not None:
-        return {"texts": list(zip(found[text], found[pair], strict=True))}
-    return {"texts": found[text]}
 
 
 def _print(report: "FitReport") -> None:

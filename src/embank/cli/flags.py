@@ -23,6 +23,10 @@ Format = Annotated[
     ),
 ]
 TextColumn = Annotated[str, flag("--text", metavar="COL", help="The column of texts.")]
+WordsColumn = Annotated[
+    str | None,
+    flag("--words", metavar="COL", help="In the place of --text: a column of lists of words, as taggers have them."),
+]
 PairColumn = Annotated[
     str | None, flag("--pair", metavar="COL", help="A second column, read together with --text as one pair.")
 ]

@@ -39,6 +39,7 @@ def predict(
         list[str] | None, flags.flag("--task", metavar="NAME", help="A task to predict, again for more; left out, all.")
     ] = None,
     text: flags.TextColumn = "text",
+    words: flags.WordsColumn = None,
     pair: flags.PairColumn = None,
     pair_apart: flags.ApartColumn = None,
     id_column: flags.IdColumn = None,
@@ -55,7 +56,7 @@ def predict(
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
     with embank.Bank.open(bank, options) as opened:
         total = embank.EncodeReport()
-        first, second = _blocks(Source(files or [], text, pair, id_column, as_format), pair_apart)
+        first, second = _blocks(Source(files or [], text, pair, id_column, as_format, words), pair_apart)
         with (
             console.progress(console.rows_in(files or []), quiet=quiet) as show,
             embank.tables.open_writer(output) as writer,

@@ -1,11 +1,13 @@
 """Users' files as blocks of texts, for every command that reads some."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import embank
+from embank.tagging import words_fault, words_text
 
 if TYPE_CHECKING:
     from embank import TextBlock
@@ -22,6 +24,7 @@ class Source:
         pair: a second column that is read together with it, or None.
         id: the column of ids, or None.
         as_format: as the user said, or None.
+        words: a column of lists of words, in the place of `text`, or None.
     """
 
     files: Sequence[Path]
@@ -29,11 +32,12 @@ class Source:
     pair: str | None = None
     id: str | None = None
     as_format: str | None = None
+    words: str | None = None
 
     @property
     def columns(self) -> list[str]:
         """The columns to read."""
-        return list(dict.fromkeys(name for name in (self.text, self.pair, self.id) if name is not None))
+        return list(dict.fromkeys(name for name in (self.words or self.text, self.pair, self.id) if name is not None))
 
 
 def text_blocks(source: Source) -> "Iterator[TextBlock]":
@@ -63,8 +67,20 @@ def rows_of(source: Source, more: Sequence[str] = ()) -> dict[str, list[Any]]:
     return found
 
 
+def joined(words: Any) -> Any:
+    """The text that a list of words makes, also of one in JSON; whatever else stands there is left as it is."""
+    if isinstance(words, str) and words.lstrip().startswith("["):
+        try:
+            words = json.loads(words)
+        except ValueError:
+            return words
+    return words if words_fault(words) else words_text(words)
+
+
 def _text_block(source: Source, block: "Block") -> "TextBlock":
-    texts: list[Any] = block.columns[source.text]
+    texts: list[Any] = block.columns[source.words or source.text]
+    if source.words is not None:
+        texts = [joined(words) for words in texts]
     if source.pair is not None:
         texts = list(zip(texts, block.columns[source.pair], strict=True))
     ids = None if source.id is None else block.columns[source.id]

@@ -40,13 +40,14 @@ class Upper(torch.nn.Module):
         model: what is left of the model; None where nothing is left to run.
     """
 
-    def __init__(self, model: Any, cut: int, n_layers: int) -> None:
+    def __init__(self, model: Any, cut: int, n_layers: int, most: int | None = None) -> None:
         """Take a loaded model apart; it must belong to nobody else, since its lower layers are lost.
 
         Args:
             model: a transformers encoder, or decoder without head.
             cut: 0 to `n_layers`.
             n_layers: how many layers the model has.
+            most: run this many layers above the cut and skip those above them; None runs all.
 
         Raises:
             UsageError: the family is not in the anatomy table, or it cannot be cut there.
@@ -61,14 +62,15 @@ class Upper(torch.nn.Module):
         unused = self.anatomy.positions
         self._positions = None if unused is None else int(model.config.max_position_embeddings) - unused
         calls = _calls(model, self.anatomy, n_layers)
-        self._owned = _owned(model, calls, cut, self.anatomy.norm)
-        self.layers: dict[int, torch.nn.Module] = dict(enumerate(calls[cut:], cut))
+        until = n_layers if most is None else min(n_layers, cut + most)
+        self._owned = _owned(model, calls, (cut, until), self.anatomy.norm)
+        self.layers: dict[int, torch.nn.Module] = dict(enumerate(calls[cut:until], cut))
         model.requires_grad_(requires_grad=False)
         for parameter in self._owned.values():
             parameter.requires_grad = True
         self.model: Any = None
         if cut < n_layers:
-            _replace_lower(model, self.anatomy, calls, cut)
+            _replace_others(model, self.anatomy, calls, (cut, until))
             calls[cut].register_forward_pre_hook(_start, with_kwargs=True)
             # The table of words can be most of the weights, and nothing reads what it says: one row will do.
             row = model.get_input_embeddings().weight.detach()[:1].clone()
@@ -186,16 +188,20 @@ def _calls(model: Any, anatomy: Anatomy, n_layers: int) -> list[torch.nn.Module]
     return modules
 
 
-def _owned(model: Any, calls: Sequence[torch.nn.Module], cut: int, norm: str) -> dict[str, torch.nn.Parameter]:
+def _owned(
+    model: Any, calls: Sequence[torch.nn.Module], running: tuple[int, int], norm: str
+) -> dict[str, torch.nn.Parameter]:
+    cut, until = running
     if cut == len(calls):
         return {}
-    upper = [*calls[cut:], *([reduce(getattr, norm.split("."), model)] if norm else [])]
+    upper = [*calls[cut:until], *([reduce(getattr, norm.split("."), model)] if norm else [])]
     lower = {id(parameter) for layer in calls[:cut] for parameter in layer.parameters()}
     own = {id(parameter) for module in upper for parameter in module.parameters()} - lower
     return {name: parameter for name, parameter in model.named_parameters() if id(parameter) in own}
 
 
-def _replace_lower(model: Any, anatomy: Anatomy, calls: Sequence[torch.nn.Module], cut: int) -> None:
+def _replace_others(model: Any, anatomy: Anatomy, calls: Sequence[torch.nn.Module], running: tuple[int, int]) -> None:
+    cut, until = running
     if anatomy.relative_bias and cut:
         # Block 0 alone owns the bias and hands it on: now the first block that runs does.
         below: Any = reduce(getattr, anatomy.relative_bias.split("."), calls[0])
@@ -203,8 +209,8 @@ def _replace_lower(model: Any, anatomy: Anatomy, calls: Sequence[torch.nn.Module
         above.relative_attention_bias = below.relative_attention_bias
         above.has_relative_attention_bias = True
     *parents, name = anatomy.layers.split(".")
-    stubs = [_Stub(layer, anatomy.returns) for layer in calls[:cut]]
-    setattr(reduce(getattr, parents, model), name, torch.nn.ModuleList([*stubs, *calls[cut:]]))
+    kept = [layer if cut <= number < until else _Stub(layer, anatomy.returns) for number, layer in enumerate(calls)]
+    setattr(reduce(getattr, parents, model), name, torch.nn.ModuleList(kept))
     if anatomy.shared:
         # ALBERT asks its configuration which group runs as which layer: now each layer has a place of its own.
         model.config.num_hidden_groups = len(calls)

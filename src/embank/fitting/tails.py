@@ -15,6 +15,7 @@ from embank.arrays import TextIds
 from embank.errors import HeadError, UsageError
 from embank.extras import load
 from embank.fitting import Examples, FitReport, FitSettings
+from embank.fitting.cuts import best_cut, cuts_of, sampled, states_at, trial_scores
 from embank.fitting.examples import EXAMPLES, collect, pack, unpack
 from embank.fitting.targets import targets_of
 from embank.recipe import ColumnName
@@ -166,6 +167,49 @@ def fit_examples(
     return report
 
 
+def choose_cut(
+    store: Store, labels: TailLabels, numbers: TextIds, settings: FitSettings, tools: TailTools
+) -> tuple[int, dict[int, float]]:
+    """Where a tail for these labels should start, and the validation scores of the trials.
+
+    Raises:
+        HeadError: too few labels, or the texts themselves can be had nowhere.
+    """
+    tail = settings.tail or TailSettings()
+    missing = sum(value is None for value in labels.values)
+    as_labels = Labels(labels.kind, tuple(labels.values), missing)  # type: ignore[arg-type]
+    examples = sampled(collect(numbers.tolist(), None, as_labels, settings.seed)[0])
+    encoder = tools.upper()
+    train = np.flatnonzero(~np.array(examples.held_back, np.bool_))
+    objective, _ = _objective(store, labels.kind, examples, (train, encoder, tools))
+    texts = texts_of(store, examples.texts, tools, "trials of cuts need")
+    cuts = cuts_of(encoder.n_layers)
+    found = states_at(encoder, texts, cuts)
+    states = {cut: dict(zip(examples.texts.tolist(), found[cut], strict=True)) for cut in cuts}
+    rate = tail.training.rate or default_rate("full", encoder.width)
+    training = replace(tail.training, rate=rate, seed=settings.seed)
+    design = TailDesign(cuts[0], "full", labels.kind, objective.n_outputs, TailOptions(pooling=encoder.pooling))
+    scores = trial_scores(tools.upper, states, (objective, examples, design), training)
+    return best_cut(scores), scores
+
+
+def texts_of(store: Store, numbers: TextIds, tools: TailTools, why: str) -> list[Text]:
+    """The texts themselves: as the user gave them, or as the bank keeps them.
+
+    Raises:
+        HeadError: some are neither given nor kept.
+    """
+    wanted = numbers.tolist()
+    texts = {**kept_texts(store, wanted), **tools.contents}
+    lost = [number for number in wanted if number not in texts]
+    if lost:
+        raise HeadError(
+            f"{len(lost)} of the labelled texts are not kept in the bank, and {why} the texts themselves: give them "
+            "(--text), or encode with --keep-text"
+        )
+    return [texts[number] for number in wanted]
+
+
 def _objective(
     store: Store, kind: Kind, examples: Examples, known: tuple[np.ndarray, Any, TailTools]
 ) -> tuple[Any, tuple[str, ...]]:
@@ -178,15 +222,7 @@ def _objective(
         return objectives.PooledObjective(kind, y, labels, train), labels
     if tools.column.steps:
         raise UsageError(f"{tools.column} keeps no state for every token; tagging and spans need states without limit")
-    numbers = examples.texts.tolist()
-    texts = {**kept_texts(store, numbers), **tools.contents}
-    lost = [number for number in numbers if number not in texts]
-    if lost:
-        raise HeadError(
-            f"{len(lost)} of the labelled texts are not kept in the bank, and {kind} needs the texts themselves: give "
-            "them (--text), or encode with --keep-text"
-        )
-    contents = [texts[number] for number in numbers]
+    contents = texts_of(store, examples.texts, tools, f"{kind} needs")
     places = encoder.tokenizing.places(contents)
     if kind == "tagging":
         names = tag_names(examples.values)

@@ -72,6 +72,7 @@ class TailDesign:
         kind: what it predicts.
         outputs: classes, labels or numbers; 2 for a span, its first and its last token.
         options: everything else.
+        layers: how many layers run above the cut, those above them being skipped; None is all of them.
     """
 
     cut: int
@@ -79,6 +80,7 @@ class TailDesign:
     kind: Kind
     outputs: int
     options: TailOptions = field(default_factory=TailOptions)
+    layers: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown method or kind, and a number of outputs that does not fit."""

@@ -112,7 +112,7 @@ def build_tail(model: Any, n_layers: int, design: TailDesign, seed: int) -> Tail
         ExtraMissingError: the method is LoRA, and peft is not installed.
     """
     device = next(model.parameters()).device
-    upper = Upper(model, design.cut, n_layers)
+    upper = Upper(model, design.cut, n_layers, design.layers)
     options = design.options
     if design.method == "full":
         trained = upper.owned()
