@@ -1,1 +1,1 @@
-"""Yardsticks: what a user would do without a bank, measured with the same loop, schedule and seeds."""
+"""Yardsticks: what a user would do without a bank, with the same loop, schedule, early stopping and seeds as a tail."""

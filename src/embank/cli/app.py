@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from embank.cli import encoders, encoding, fitting, forgetting, looking, predicting
+from embank.cli import baselines, encoders, encoding, fitting, forgetting, looking, predicting
 
 app = typer.Typer(
     name="embank",
@@ -40,3 +40,4 @@ app.command("info")(looking.info)
 app.command("verify")(looking.verify)
 app.command("forget")(forgetting.forget)
 app.command("encoders")(encoders.encoders)
+app.add_typer(baselines.app, name="baseline")

@@ -19,6 +19,21 @@ SHOWN = 5
 """Faults that are shown; all of them are in the bank."""
 _KILO = 1000
 
+MEASURES = {
+    "macro_f1": "macro-F1",
+    "accuracy": "accuracy",
+    "exact_match": "exact match",
+    "r2": "R2",
+    "rmse": "RMSE",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+    "entity_f1": "entity F1",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1 of words",
+}
+"""What measures are called where people read them."""
+
 
 @contextmanager
 def progress(total: int | None, *, quiet: bool) -> "Iterator[Callable[[EncodeReport], None]]":

@@ -15,20 +15,6 @@ from embank.cli.options import bank_options
 if TYPE_CHECKING:
     from embank import FitReport
 
-_MEASURES = {
-    "macro_f1": "macro-F1",
-    "accuracy": "accuracy",
-    "exact_match": "exact match",
-    "r2": "R2",
-    "rmse": "RMSE",
-    "pearson": "Pearson",
-    "spearman": "Spearman",
-    "entity_f1": "entity F1",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1 of words",
-}
-
 
 def fit(
     bank: flags.BankPath,
@@ -111,24 +97,26 @@ def fit(
     if as_json:
         typer.echo(json.dumps(asdict(report), ensure_ascii=False))
     elif not quiet:
-        _print(report)
+        print_report(report)
 
 
-def _print(report: "FitReport") -> None:
+def print_report(report: "FitReport") -> None:
+    """Say in words what a fit found."""
     what = f"{report.kind}, {len(report.labels)} labels" if report.labels else report.kind
     trained = report.examples - report.held_back
     typer.echo(f"task {report.task}: {what}; {trained:,} training and {report.held_back:,} validation texts")
     for reason, count in report.skipped.items():
         typer.echo(f"  {count:,} rows left out: {reason}")
     rows = [
-        [_MEASURES[name], f"{report.train[name]:.3f}", f"{value:.3f}", f"{report.baseline[name]:.3f}"]
+        [console.MEASURES[name], f"{report.train[name]:.3f}", f"{value:.3f}", f"{report.baseline[name]:.3f}"]
         for name, value in report.validation.items()
     ]
     guess = "mean" if report.kind == "regression" else "majority"
     console.print_table(
         ["  measure", "train", "validation", guess], [["  " + row[0], *row[1:]] for row in rows], (1, 2, 3)
     )
-    typer.echo(f"  reads {', '.join(report.columns)}")
+    if report.columns:
+        typer.echo(f"  reads {', '.join(report.columns)}")
     chosen = [
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
         for name, value in report.chosen.items()

@@ -1,11 +1,9 @@
 """Fitting a tail: upper layers of an encoder trained for one task on banked states."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,15 @@ from embank.arrays import TextIds
 from embank.errors import HeadError, UsageError
 from embank.extras import load
 from embank.fitting import Examples, FitReport, FitSettings
+from embank.fitting.assignments import identity_of, measure_of, objective_for
 from embank.fitting.cuts import best_cut, cuts_of, sampled, states_at, trial_scores
 from embank.fitting.examples import EXAMPLES, collect, pack, unpack
-from embank.fitting.targets import targets_of
 from embank.recipe import ColumnName
-from embank.spans import Answer, read_answers
+from embank.spans import read_answers
 from embank.store.bodies import kept_texts
 from embank.store.folder import Store
 from embank.tagging import read_tags, tag_names
-from embank.tails import Kind, TailDesign, TailOptions
+from embank.tails import POOLED, Kind, TailDesign, TailOptions
 from embank.tails.settings import TailSettings, TrainingWatch, default_rate
 from embank.tasks import Labels, read_labels
 from embank.texts import Text
@@ -137,14 +135,14 @@ def fit_examples(
     design = TailDesign(tools.column.layer, tail_settings.method, kind, objective.n_outputs, options)
     tail = modules.build_tail(encoder.model, encoder.n_layers, design, training.seed)
     lessons = learning.StateLessons(source, examples.texts, objective, encoder.tokenizing.skip)
-    identity = _identity([asdict(design), asdict(training), str(tools.column), encoder.reading.weights], examples)
+    identity = identity_of([asdict(design), asdict(training), str(tools.column), encoder.reading.weights], examples)
     checkpoint = store.root / _TRAINING / f"{name}.safetensors"
     trained = learning.learn(
         tail, learning.Assignment(lessons, objective, train, back), training, (identity, checkpoint), tools.watch
     )
     on_train, on_back = (learning.outputs_of(tail, lessons, rows) for rows in (train, back))
     learned = objective.calibrated(back, on_back)
-    measure = _measure(objective, learned)
+    measure = measure_of(objective, learned)
     report = FitReport(
         name,
         kind,
@@ -214,35 +212,14 @@ def _objective(
     store: Store, kind: Kind, examples: Examples, known: tuple[np.ndarray, Any, TailTools]
 ) -> tuple[Any, tuple[str, ...]]:
     train, encoder, tools = known
-    objectives = load("embank.tails.objectives", "torch")
-    if kind in ("single", "multi", "regression"):
-        y, labels = targets_of(kind, examples.values)
-        if kind == "single" and len(set(y[train].tolist())) < 2:  # noqa: PLR2004 - two classes
-            raise HeadError(f"all rows that may be trained on have the label {y[train][0]!r}; add others")
-        return objectives.PooledObjective(kind, y, labels, train), labels
-    if tools.column.steps:
-        raise UsageError(f"{tools.column} keeps no state for every token; tagging and spans need states without limit")
-    contents = texts_of(store, examples.texts, tools, f"{kind} needs")
-    places = encoder.tokenizing.places(contents)
-    if kind == "tagging":
-        names = tag_names(examples.values)
-        words = [objectives.words_of(text, own) for text, own in zip(contents, places, strict=True)]
-        for text, tags in zip(contents, examples.values, strict=True):
-            if not isinstance(text, str) or len(text.split()) != len(tags):
-                found = f"{len(tags)} tags for {text!r:.60}"
-                raise HeadError(f"found {found}; tags are one a word, and words are what white space divides")
-        return objectives.TaggingObjective(examples.values, names, words), names
-    answers = [
-        value if isinstance(value, Answer) else Answer(tuple(value[0]), tuple(value[1])) for value in examples.values
-    ]
-    return objectives.SpanObjective(answers, contents, places), ()
-
-
-def _measure(objective: Any, learned: Mapping[str, Any]) -> Callable[[np.ndarray, Any], dict[str, float]]:
-    if objective.kind in ("tagging", "span"):
-        return lambda which, outputs: dict(objective.measure(which, outputs))
-    head = objective.served(learned)
-    return lambda which, outputs: dict(objective.measure_served(head, which, outputs))
+    contents: list[Text] = []
+    if kind not in POOLED:
+        if tools.column.steps:
+            raise UsageError(
+                f"{tools.column} keeps no state for every token; tagging and spans need states without limit"
+            )
+        contents = texts_of(store, examples.texts, tools, f"{kind} needs")
+    return objective_for((kind, examples.values), contents, train, encoder)
 
 
 def _chosen(
@@ -259,12 +236,6 @@ def _chosen(
         "states read": source.hits,
         "states computed": source.misses,
     }
-
-
-def _identity(parts: Sequence[Any], examples: Examples) -> str:
-    digest = blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=16)
-    digest.update(pack(examples))
-    return digest.hexdigest()
 
 
 def _keep(
