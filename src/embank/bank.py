@@ -1,7 +1,6 @@
 """The bank: what a user holds. One folder, its columns, its tasks."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,16 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from embank.arrays import TextIds, Vectors
+from embank.asking import numbered
 from embank.encoding import EncodeReport, Stop, TextBlock, Watch
 from embank.encoding.blocks import blocks_of
 from embank.encoding.given import put_vectors
 from embank.encoding.sessions import BankOptions, Encoders
+from embank.encoding.weighing import Verdict
 from embank.errors import UsageError
 from embank.fitting import FitReport, FitSettings
 from embank.fitting.running import fit_task, refit_task
 from embank.inspection import BankSummary, TaskSummary, summarise, summarise_tasks
 from embank.lending import Lending
-from embank.prediction.answering import Numbered, Table, answer_all, answer_rows
+from embank.prediction.answering import Table, answer_all, answer_rows
 from embank.prediction.loading import TAIL, load_tasks, tail_tasks
 from embank.prediction.tails import Tails
 from embank.recipe import ColumnName
@@ -111,6 +112,7 @@ class Bank:
         columns: Sequence[str] = (),
         encoder: str | None = None,
         codec: str | None = None,
+        states: int | None = None,
         keep_text: bool = False,
         watch: Watch = lambda _: None,
         stop: Stop = lambda: False,
@@ -125,6 +127,7 @@ class Bank:
                 none gets the encoder's defaults.
             encoder: "minilm", a folder, or a hub name; "NAME=FOLDER" names it.
             codec: precision of default columns: "float32", "float16", "int8" or "binary".
+            states: keep the states of this layer as well, at float16, for tails to start from.
             keep_text: keep the texts themselves, compressed.
             watch: told of progress after every batch.
             stop: asked after every batch whether to stop early.
@@ -137,6 +140,8 @@ class Bank:
             StorageFullError: no space is left; what was committed is kept.
         """
         wanted = self._encoders.wanted(columns, encoder, codec)
+        if states is not None:
+            wanted = list(dict.fromkeys([*wanted, self._encoders.states_of(wanted[0].encoder, states)]))
         return self._encoders.fill(wanted, blocks_of(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
 
     def encode_kept(
@@ -149,6 +154,16 @@ class Bank:
         """
         wanted = self._encoders.wanted(columns, None, None)
         return self._encoders.fill(wanted, self._encoders.kept_blocks(), watch=watch, stop=stop)
+
+    def weigh_states(self, texts: Sequence[Any], layer: int | None = None, encoder: str | None = None) -> Verdict:
+        """Measure whether reading states from this disk beats recomputing them, and what they would weigh.
+
+        Args:
+            texts: some of those that will be encoded; a hundred are enough.
+            layer: whose states; None is half of the depth.
+            encoder: "minilm", a folder, or a hub name; left out, the bank's own.
+        """
+        return self._encoders.weigh_states(texts, layer, encoder)
 
     def put(
         self, texts: Sequence[Any], vectors: Vectors, column: str, *, ids: Sequence[Any] | None = None
@@ -317,23 +332,9 @@ class Bank:
                 )
         else:
             loaded = [task for task in loaded if task.reads == APART or tasks]
-        return answer_rows(self._store, loaded, self._numbered(blocks, seconds, watch), proba=proba, tails=tails)
-
-    def _numbered(
-        self, blocks: Iterable[TextBlock], seconds: Iterable[TextBlock] | None, watch: Watch
-    ) -> Iterator[Numbered]:
-        wanted = self._encoders.own_columns()
-        seconds_or_none: Iterable[TextBlock | None] = seconds if seconds is not None else repeat(None)
-        total = EncodeReport()
-        for block, second in zip(blocks, seconds_or_none, strict=False):
-            numbers, report = self._encoders.numbers(block, wanted)
-            total.add(report)
-            others = None
-            if second is not None:
-                others, report = self._encoders.numbers(second, wanted)
-                total.add(report)
-            watch(total)
-            yield block.ids, numbers, others, block.texts
+        return answer_rows(
+            self._store, loaded, numbered(self._encoders, blocks, seconds, watch), proba=proba, tails=tails
+        )
 
     # looking, checking, forgetting
 

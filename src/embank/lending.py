@@ -126,10 +126,8 @@ class Lending:
         if states:
             return states[-1]
         own = self._encoders.own_columns()
-        located = self._encoders.known(own[0].encoder) if own else self._encoders.find(None)
-        cut = located.layers // 2 if tail.cut is None else tail.cut
-        (column,) = self._encoders.wanted([f"{located.name}/{cut}/{STATES}"], None, None)
-        return column
+        name = own[0].encoder if own else self._encoders.find(None).name
+        return self._encoders.states_of(name, tail.cut)
 
     def tools(self, column: ColumnName, contents: Mapping[int, Text], watch: TrainingWatch) -> TailTools:
         """All that fitting or running a tail on a column needs."""

@@ -1,5 +1,6 @@
 """What the command line shows: progress on a terminal and nowhere else, tables, sizes and reports in words."""
 
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -160,6 +161,26 @@ def size(number: float) -> str:
             return f"{number:.0f} B" if unit == "B" else f"{number:.3g} {unit}"
         number /= _KILO
     return f"{number:.3g} TB"
+
+
+def size_of(written: str) -> int:
+    """Bytes as people write them.
+
+    >>> size_of("20GB"), size_of("1.5 kB"), size_of("64MiB"), size_of("1000")
+    (20000000000, 1500, 67108864, 1000)
+
+    Raises:
+        UsageError: that is no size.
+    """
+    found = re.fullmatch(r"\s*([0-9.]+)\s*([kKMGT]?)(i?)[bB]?\s*", written)
+    try:
+        number = float(found[1]) if found else -1.0
+    except ValueError:
+        number = -1.0
+    if found is None or number < 0:
+        raise embank.errors.UsageError(f"{written!r} is no size; write it as 500MB, 20GB or 1.5TB")
+    step = 1024 if found[3] else _KILO
+    return int(number * step ** ("", "K", "M", "G", "T").index(found[2].upper()))
 
 
 def rows_in(files: Sequence[Path]) -> int | None:

@@ -13,8 +13,11 @@ from embank.cli import console, flags
 from embank.cli.options import bank_options
 from embank.cli.sources import Source, paired_blocks, text_blocks
 
+_WEIGHED = 128
+"""Texts that read-or-recompute is measured on."""
+
 if TYPE_CHECKING:
-    from embank import TextBlock
+    from embank import Bank, TextBlock
 
 
 def encode(
@@ -69,6 +72,22 @@ def encode(
     truncation: Annotated[
         str | None, flags.flag("--truncation", help="The side on which long texts are cut: right or left.")
     ] = None,
+    states: Annotated[
+        str,
+        flags.flag(
+            "--states",
+            help="Keep states as well, for tails to start from: none, a layer's number, or auto "
+            "(half of the depth, if reading them from this disk beats recomputing them).",
+        ),
+    ] = "none",
+    states_budget: Annotated[
+        str | None,
+        flags.flag(
+            "--states-budget",
+            metavar="SIZE",
+            help="What all states may weigh together, as in 20GB; beyond it they are computed when they are needed.",
+        ),
+    ] = None,
     keep_text: Annotated[
         bool,
         flags.flag(
@@ -84,7 +103,8 @@ def encode(
 ) -> None:
     """Encode texts into a bank. What it has already is not encoded again; run it again to go on after a stop."""
     reading = embank.ReadingOptions(prompt, max_tokens, truncation, long)
-    options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only)
+    run = embank.EncodeSettings(states_budget=None if states_budget is None else console.size_of(states_budget))
+    options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only, run=run)
     blocks: "Iterator[TextBlock]" = iter(())
     source = Source(files or [], text, pair, id_column, as_format, words)
     specs = [spec for spec in (columns or "").split(",") if spec.strip()]
@@ -100,8 +120,16 @@ def encode(
             console.interruptible() as stop,
         ):
             if files:
+                blocks, layer = _weighed(opened, blocks, (states, encoder), quiet=quiet)
                 report = opened.encode(
-                    blocks, columns=specs, encoder=encoder, codec=codec, keep_text=keep_text, watch=watch, stop=stop
+                    blocks,
+                    columns=specs,
+                    encoder=encoder,
+                    codec=codec,
+                    states=layer,
+                    keep_text=keep_text,
+                    watch=watch,
+                    stop=stop,
                 )
             else:
                 report = opened.encode_kept(specs, watch=watch, stop=stop)
@@ -122,6 +150,28 @@ def encode(
     if report.interrupted:
         typer.echo("stopped early: run the same command again to go on", err=True)
         raise typer.Exit(130)
+
+
+def _weighed(
+    bank: "Bank", blocks: "Iterator[TextBlock]", asked: tuple[str, str | None], *, quiet: bool
+) -> "tuple[Iterator[TextBlock], int | None]":
+    """Measure read-or-recompute on the first texts, say which wins, and give the layer whose states are kept."""
+    states, encoder = asked
+    if states == "none":
+        return blocks, None
+    if states != "auto" and not states.isdecimal():
+        raise embank.errors.UsageError(f"found --states {states}, expected none, auto, or a layer's number")
+    first = next(blocks, None)
+    if first is None:
+        return blocks, None
+    blocks = chain([first], blocks)
+    layer = int(states) if states != "auto" else None
+    verdict = bank.weigh_states(first.texts[:_WEIGHED], layer, encoder)
+    if not quiet:
+        typer.echo(str(verdict))
+    if states == "auto" and not verdict.banks:
+        return blocks, None
+    return blocks, int(verdict.column.split("/")[1])
 
 
 def _remove_empty(bank: Path) -> None:

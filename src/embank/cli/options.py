@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import embank
 
 if TYPE_CHECKING:
-    from embank import BankOptions, ReadingOptions
+    from embank import BankOptions, EncodeSettings, ReadingOptions
 
 
 def bank_options(
@@ -17,6 +17,7 @@ def bank_options(
     reading: "ReadingOptions | None" = None,
     local_files_only: bool = False,
     moved: str | None = None,
+    run: "EncodeSettings | None" = None,
 ) -> "BankOptions":
     """Settings of a bank from the flags of a command."""
     return embank.BankOptions(
@@ -24,4 +25,5 @@ def bank_options(
         compute=embank.ComputeOptions(backend, dtype, cache),
         local_files_only=local_files_only,
         places=(moved,) if moved else (),
+        run=run or embank.EncodeSettings(),
     )

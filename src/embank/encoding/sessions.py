@@ -16,8 +16,9 @@ from embank.encoding.compute import WORTH_MEASURING, ComputeOptions, open_fastes
 from embank.encoding.defaults import default_columns, resolve
 from embank.encoding.given import is_given
 from embank.encoding.running import EncodeRun, EncodeSettings
+from embank.encoding.weighing import Verdict, weigh
 from embank.errors import EncoderChangedError, UsageError
-from embank.recipe import DEFAULT_CODEC, ColumnName
+from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
 from embank.store.bodies import unpack
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
@@ -90,6 +91,23 @@ class Encoders:
         if codec is None and mine:
             return mine
         return default_columns(located, codec or DEFAULT_CODEC)
+
+    def states_of(self, name: str, layer: int | None) -> ColumnName:
+        """The column of an encoder's states at a layer (None: half of the depth), at float16.
+
+        Raises:
+            UsageError: no such layer, or a family that cannot be cut.
+        """
+        located = self.known(name)
+        cut = max(1, located.layers // 2) if layer is None else layer
+        (column,) = resolve(located, [ColumnName(name, cut, STATES)])
+        return column
+
+    def weigh_states(self, texts: Sequence[Any], layer: int | None, encoder: str | None) -> Verdict:
+        """Measure read-or-recompute for the states of a layer; see `weighing`."""
+        column = self.states_of(self.wanted([], encoder, None)[0].encoder, layer)
+        sound = [text for text, key in zip(texts, keys_and_faults(texts)[0], strict=True) if key is not None]
+        return weigh(self.open(column.encoder, [column], sound), column, sound, self.store.root)
 
     def _resolved(self, name: str, columns: Sequence[ColumnName], *, found: bool) -> Sequence[ColumnName]:
         if is_given(self.store, name):  # what has its vectors passes by; what lacks them is refused when it comes
