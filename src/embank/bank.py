@@ -332,9 +332,8 @@ class Bank:
                 )
         else:
             loaded = [task for task in loaded if task.reads == APART or tasks]
-        return answer_rows(
-            self._store, loaded, numbered(self._encoders, blocks, seconds, watch), proba=proba, tails=tails
-        )
+        rows = numbered(self._encoders, blocks, seconds, watch)
+        return answer_rows(self._store, loaded, rows, proba=proba, tails=tails)
 
     # looking, checking, forgetting
 

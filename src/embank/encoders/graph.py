@@ -15,7 +15,7 @@ import torch
 from embank.arrays import Vectors
 from embank.encoders import Batch, EncoderFacts, Readout, Tokens
 from embank.encoders.batching import finite, is_bare, single_rows, stacked
-from embank.encoders.transformer import TransformerEncoder
+from embank.encoders.transformer import TransformerEncoder, quietly
 from embank.recipe import Reading
 from embank.texts import Text
 
@@ -102,7 +102,7 @@ class GraphEncoder:
         mask = np.ones((3, 8), np.int64)
         mask[0, 5:] = 0
         example = self._torch.inputs(Batch(ids, mask, mask, np.zeros_like(ids), 3))
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), quietly(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracer and converter warn about torch's and transformers' internals
             graph = ov.convert_model(self._torch.pooled(readouts), example_input=example)
         path.parent.mkdir(parents=True, exist_ok=True)

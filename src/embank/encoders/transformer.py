@@ -1,7 +1,8 @@
 """The torch backend: any transformers encoder or sentence-transformers folder, on CPU or GPU."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -125,31 +126,39 @@ class TransformerEncoder:
         return not np.allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep transformers from telling users of states what is no news to them, as of a pooler without weights."""
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    progress = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if progress:
+            transformers.logging.enable_progress_bar()
+
+
 def _load(folder: EncoderFolder, dtype: str) -> Any:
     anatomy = ANATOMY.get(folder.family, Anatomy(""))
     loader = getattr(transformers, anatomy.model)
     settings: dict[str, Any] = {} if anatomy.model != "AutoModel" else {"trust_remote_code": False}
     if "add_pooling_layer" in _arguments(folder):
         settings["add_pooling_layer"] = False
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()  # "pooler weights unused" is no news to a user of states
-    progress = transformers.logging.is_progress_bar_enabled()
-    transformers.logging.disable_progress_bar()
     try:
-        model, found = loader.from_pretrained(
-            folder.transformer,
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=getattr(torch, dtype),
-            output_loading_info=True,
-            **settings,
-        )
+        with quietly():
+            model, found = loader.from_pretrained(
+                folder.transformer,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=getattr(torch, dtype),
+                output_loading_info=True,
+                **settings,
+            )
     except Exception as fault:
         raise EncoderError(f"{folder.path} cannot be loaded as an encoder: {_first_line(fault)}") from fault
-    finally:
-        transformers.logging.set_verbosity(verbosity)
-        if progress:
-            transformers.logging.enable_progress_bar()
     # What is missing would be random numbers. A pooler has no part in states; nor have a decoder's or a head's weights.
     missing = sorted(name for name in found["missing_keys"] if "pooler" not in name)
     if missing:
