@@ -57,14 +57,26 @@ def pages() -> dict[str, str]:
 # the command line
 
 
+def commands() -> dict[str, Any]:
+    """Every command by its words, those below another included."""
+    root: Any = typer.main.get_command(app)
+    found: dict[str, Any] = {}
+    for name, one in root.commands.items():
+        below = getattr(one, "commands", None)
+        found |= {f"{name} {inner}": command for inner, command in below.items()} if below else {name: one}
+    return found
+
+
 def command_line() -> str:
     """Every command with its arguments and flags."""
     root: Any = typer.main.get_command(app)
-    commands = root.commands
-    index = [f"| [`embank {name}`](#embank-{name}) | {_escaped(_first(one.help))} |" for name, one in commands.items()]
+    index = [
+        f"| [`embank {name}`](#embank-{name.replace(' ', '-')}) | {_escaped(_first(one.help))} |"
+        for name, one in commands().items()
+    ]
     intro = f"{root.help}\n\n`embank --version` prints the version. {_BOTH}"
     table = "\n".join(["| command | what it does |", "|---|---|", *index])
-    sections = [part for name, one in commands.items() for part in _command(name, one)]
+    sections = [part for name, one in commands().items() for part in _command(name, one)]
     return _page("# Command line", intro, table, *sections, "## Exit status", _EXIT_STATUS)
 
 
@@ -115,9 +127,8 @@ def _default(flag: Any) -> str:
 
 def environment() -> str:
     """Every variable: the flag that it stands for, and the commands that read it."""
-    root: Any = typer.main.get_command(app)
     found: dict[str, dict[tuple[str, str], list[str]]] = {}
-    for name, command in root.commands.items():
+    for name, command in commands().items():
         for one in filter(_is_flag, command.params):
             if one.envvar:
                 long = next(spelt for spelt in one.opts if spelt.startswith("--"))
