@@ -7,7 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("memory", "cache_hit", "prediction", "encoding", "fitting", "accuracy", "default_columns", "codecs", "heads")
+SCRIPTS = (
+    "memory",
+    "cache_hit",
+    "prediction",
+    "encoding",
+    "fitting",
+    "accuracy",
+    "default_columns",
+    "codecs",
+    "heads",
+    "tails_speed",
+    "states_precision",
+    "tails_peers",
+    "cross_model",
+    "tails_accuracy",
+)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from embank.arrays import TextIds, Vectors
+from embank.arrays import Vectors
 from embank.asking import numbered
 from embank.encoding import EncodeReport, Stop, TextBlock, Watch
 from embank.encoding.blocks import blocks_of
@@ -21,8 +21,7 @@ from embank.fitting.running import fit_task, refit_task
 from embank.inspection import BankSummary, TaskSummary, summarise, summarise_tasks
 from embank.lending import Lending
 from embank.prediction.answering import Table, answer_all, answer_rows
-from embank.prediction.loading import TAIL, load_tasks, tail_tasks
-from embank.prediction.tails import Tails
+from embank.prediction.loading import TAIL, load_tasks
 from embank.recipe import ColumnName
 from embank.store import Damage
 from embank.store.catalogue import UNKNOWN
@@ -256,8 +255,8 @@ class Bank:
             if chosen.reads == APART:
                 raise UsageError("a tail reads two texts together, as one: give pairs as texts (--pair)")
             return self._lending.fit(task, labels, (texts, ids), chosen, train_watch)
-        numbers = self._numbers(texts, watch) if texts is not None else self._encoders.numbers_of_ids(given)
-        second = None if seconds is None else self._numbers(seconds, watch)
+        numbers = self._encoders.numbers_of(texts, watch) if texts is not None else self._encoders.numbers_of_ids(given)
+        second = None if seconds is None else self._encoders.numbers_of(seconds, watch)
         return fit_task(self._store, task, labels, (numbers, second), chosen)
 
     def refit(self, task: str, *, train_watch: TrainingWatch = lambda _: None) -> FitReport:
@@ -320,8 +319,7 @@ class Bank:
             watch: told after each block what was encoded on the way so far.
         """
         loaded = load_tasks(self._store, tasks)
-        stored = tail_tasks(self._store, tasks)
-        tails = Tails(self._store, stored, (self._lending.upper, self._lending.lower)) if stored else None
+        tails = self._lending.tails(tasks)
         if blocks is None:
             return answer_all(self._store, loaded, proba=proba, tails=tails)
         if seconds is None:
@@ -334,6 +332,11 @@ class Bank:
             loaded = [task for task in loaded if task.reads == APART or tasks]
         rows = numbered(self._encoders, blocks, seconds, watch)
         return answer_rows(self._store, loaded, rows, proba=proba, tails=tails)
+
+    @property
+    def states_counts(self) -> tuple[int, int]:
+        """Texts whose states tails have read, and computed, in the last prediction."""
+        return self._lending.counts
 
     # looking, checking, forgetting
 
@@ -371,11 +374,12 @@ class Bank:
             UsageError: no such column.
         """
         name = self._store.column(str(ColumnName.parse(column))).name
-        orphaned = [task.name for task in self._store.catalogue.tasks().values() if name in task.record["columns"]]
+        tasks = self._store.catalogue.tasks().values()
+        orphaned = [task.name for task in tasks if name in task.record["columns"] and TAIL not in task.record]
         with self._store.writer() as writer:
             writer.drop_column(name)
             encoder = ColumnName.parse(name).encoder
-            if not any(ColumnName.parse(other).encoder == encoder for other in self._store.catalogue.columns()):
+            if encoder not in self._lending.encoders:
                 with self._store.catalogue.transaction():
                     self._store.catalogue.drop_encoder(encoder)
         return orphaned
@@ -394,7 +398,3 @@ class Bank:
                 readers = [self._store.reader(name) for name in self._store.catalogue.columns()]
                 forget_texts(writer, readers, gone)
         return len(gone), unknown
-
-    def _numbers(self, texts: Sequence[Any], watch: Watch) -> TextIds:
-        """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""
-        return self._encoders.numbers(TextBlock("texts", 0, texts), self._encoders.own_columns(), watch)[0]

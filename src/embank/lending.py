@@ -12,7 +12,7 @@ from embank.encoders.opening import Located, open_encoder
 from embank.encoding import TextBlock
 from embank.encoding.sessions import Encoders
 from embank.errors import HeadError, UsageError
-from embank.fitting import FitReport, FitSettings
+from embank.fitting import Examples, FitReport, FitSettings
 from embank.fitting.tails import (
     TailLabels,
     TailTools,
@@ -22,10 +22,13 @@ from embank.fitting.tails import (
     kept_examples,
     read_tail_labels,
 )
+from embank.prediction.loading import TAIL, tail_tasks
+from embank.prediction.tails import Tails
 from embank.recipe import STATES, ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
-from embank.tagging import words_text
+from embank.tagging import words_fault, words_text
+from embank.tails import Kind
 from embank.tails.settings import TailSettings, TrainingSettings, TrainingWatch
 from embank.texts import Text
 
@@ -36,6 +39,7 @@ class Lending:
     def __init__(self, store: Store, encoders: Encoders) -> None:
         """Lend from `store` and its encoders."""
         self._store, self._encoders = store, encoders
+        self._tails: Tails | None = None
 
     def fit(
         self,
@@ -59,7 +63,7 @@ class Lending:
         if settings.tail is not None and settings.tail.trials:
             settings, notes = self._with_cut(parsed, given, settings, watch)
         column = self.column(settings)
-        numbers, contents = self._numbers(given, [*self._encoders.own_columns(), column])
+        numbers, contents = self._numbers(given, [*self._encoders.own_columns(), column], parsed.kind)
         report = fit_tail(self._store, task, parsed, numbers, settings, self.tools(column, contents, watch))
         return replace(report, tried={**notes, **report.tried})
 
@@ -77,20 +81,20 @@ class Lending:
         own = self._encoders.own_columns()
         if not own:
             own = self._encoders.wanted([], None, None)
-        numbers, contents = self._numbers(given, own)
-        column = ColumnName(own[0].encoder, 1, STATES)
+        (column,) = self._encoders.wanted([f"{own[0].encoder}/1/{STATES}"], None, None)
+        numbers, contents = self._numbers(given, own, labels.kind)
         cut, scores = choose_cut(self._store, labels, numbers, settings, self.tools(column, contents, watch))
         chosen = replace(settings, tail=replace(tail, cut=cut, trials=False))
         return chosen, {f"one-layer tail at layer {layer}": score for layer, score in scores.items()}
 
     def _numbers(
-        self, given: tuple[Sequence[Any] | None, Sequence[Any] | None], columns: Sequence[ColumnName]
+        self, given: tuple[Sequence[Any] | None, Sequence[Any] | None], columns: Sequence[ColumnName], kind: Kind
     ) -> tuple[TextIds, dict[int, Text]]:
         """Numbers of the labelled texts, which are banked first where they lack one of the columns, and the texts."""
         texts, ids = given
         if texts is None:
             return self._encoders.numbers_of_ids(ids or []), {}
-        block = TextBlock("texts", 0, [_as_text(text) for text in texts])
+        block = TextBlock("texts", 0, [_as_text(text, kind) for text in texts])
         numbers, _ = self._encoders.numbers(block, columns)
         pairs = zip(numbers.tolist(), block.texts, strict=True)
         return numbers, {number: text for number, text in pairs if number != UNKNOWN}
@@ -102,9 +106,19 @@ class Lending:
         tail["training"] = TrainingSettings(**tail["training"])
         settings = FitSettings(**{**asked, "columns": tuple(asked["columns"]), "tail": TailSettings(**tail)})
         column = ColumnName.parse(record["states"])
-        examples = kept_examples(self._store, folder)
+        examples, gone = self._left(kept_examples(self._store, folder))
         tools = self.tools(column, {}, watch)
-        return fit_examples(self._store, task, (record["kind"], examples), settings, tools, {})
+        return fit_examples(self._store, task, (record["kind"], examples), settings, tools, gone)
+
+    def _left(self, examples: Examples) -> tuple[Examples, dict[str, int]]:
+        """Examples whose texts have not been forgotten, and how many have been."""
+        left = np.flatnonzero(np.isin(examples.texts, self._store.catalogue.text_numbers()))
+        held = [bool(examples.held_back[at]) for at in left.tolist()]
+        if all(held) or not any(held):
+            raise HeadError("too few of its texts are left in the bank to fit it again: fit it on new labels")
+        gone = len(examples.texts) - len(left)
+        remaining = Examples(examples.texts[left], None, [examples.values[at] for at in left.tolist()], held)
+        return remaining, {"text not in the bank": gone} if gone else {}
 
     def column(self, settings: FitSettings) -> ColumnName:
         """Which column of states a tail starts from.
@@ -120,7 +134,8 @@ class Lending:
                 raise UsageError(f"a tail reads one column of states, such as minilm/3/states@float16, not {found}")
             if tail.cut not in (None, named[0].layer):
                 raise UsageError(f"{named[0]} has the states of layer {named[0].layer}, and the cut is {tail.cut}")
-            return named[0]
+            (column,) = self._encoders.wanted([str(named[0])], None, None)
+            return column
         there = [ColumnName.parse(name) for name in self._store.catalogue.columns()]
         states = [name for name in there if name.is_states and tail.cut in (None, name.layer) and not name.steps]
         if states:
@@ -132,6 +147,24 @@ class Lending:
     def tools(self, column: ColumnName, contents: Mapping[int, Text], watch: TrainingWatch) -> TailTools:
         """All that fitting or running a tail on a column needs."""
         return TailTools(column, lambda: self.upper(column), lambda texts: self.lower(column, texts), contents, watch)
+
+    def tails(self, names: Sequence[str]) -> Tails | None:
+        """Load the tails among some tasks (or all), ready to predict; None where there are none."""
+        stored = tail_tasks(self._store, names)
+        self._tails = Tails(self._store, stored, (self.upper, self.lower)) if stored else None
+        return self._tails
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Texts whose states were read and computed by the tails that were loaded last."""
+        return (self._tails.hits, self._tails.misses) if self._tails else (0, 0)
+
+    @property
+    def encoders(self) -> set[str]:
+        """Encoders that columns were filled by, or that tails run, whether their states are banked or not."""
+        records = [task.record for task in self._store.catalogue.tasks().values()]
+        names = [*self._store.catalogue.columns(), *(record[TAIL] for record in records if TAIL in record)]
+        return {ColumnName.parse(name).encoder for name in names}
 
     def upper(self, column: ColumnName) -> Any:
         """Load an encoder in torch and float32, for a tail to take apart."""
@@ -150,8 +183,10 @@ class Lending:
         return located
 
 
-def _as_text(text: Any) -> Any:
-    """A list of words as the text that they make."""
+def _as_text(text: Any, kind: Kind) -> Any:
+    """A list of words as the text that they make, and a list of question and context as the pair that they are."""
     if isinstance(text, np.ndarray):
         text = text.tolist()
-    return words_text(text) if isinstance(text, list) and all(isinstance(word, str) for word in text) else text
+    if kind == "tagging" and isinstance(text, list) and not words_fault(text):
+        return words_text(text)
+    return tuple(text) if kind == "span" and isinstance(text, list) and len(text) == 2 else text  # noqa: PLR2004

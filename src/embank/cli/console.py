@@ -126,6 +126,8 @@ def print_report(report: "EncodeReport", *, quiet: bool) -> None:
         typer.echo(
             f"{counted(report.cut, 'text')} longer than the encoder reads, cut at its end (--long windows reads all)"
         )
+    if report.unkept:
+        typer.echo(f"{counted(report.unkept, 'text')} whose states found no room in the budget (--states-budget)")
     if report.moved:
         typer.echo(f"{report.moved:,} ids named another text before; the old texts stay until they are forgotten")
 

@@ -70,6 +70,7 @@ def predict(
             for block in opened.answer(first, seconds=second, tasks=task or (), proba=proba, watch=watch):
                 writer.write(block)
         rows = writer.rows
+        read, computed = opened.states_counts
         names = task or [one.name for one in opened.tasks()]
     if total.n_faults:
         typer.echo(
@@ -80,6 +81,8 @@ def predict(
     if not quiet and str(output) != "-":
         added = f"; {total.new:,} texts were new and are banked now" if total.new else ""
         typer.echo(f"{rows:,} rows, tasks {', '.join(names)}: {output}{added}")
+        if read or computed:
+            typer.echo(f"states of {read:,} texts were read, of {computed:,} computed")
 
 
 def _blocks(source: Source, apart: str | None) -> "tuple[Iterator[TextBlock] | None, Iterator[TextBlock] | None]":

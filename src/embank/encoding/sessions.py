@@ -236,6 +236,10 @@ class Encoders:
         numbers[sound] = found
         return numbers, report
 
+    def numbers_of(self, texts: Sequence[Any], watch: Watch) -> TextIds:
+        """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""
+        return self.numbers(TextBlock("texts", 0, texts), self.own_columns(), watch)[0]
+
     def own_columns(self) -> list[ColumnName]:
         """The bank's columns that an encoder can fill: all but vectors made elsewhere."""
         return [

@@ -1,7 +1,9 @@
 """A checkpoint: all that decides how training goes on, in one safetensors file that is whole or absent."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +71,14 @@ class Checkpoint:
         """
         tensors = {"random": self.random}
         for group in _GROUPS:
-            tensors |= {f"{group}.{name}": tensor.contiguous() for name, tensor in getattr(self, group).items()}
+            tensors |= {f"{group}.{name}": tensor.cpu().contiguous() for name, tensor in getattr(self, group).items()}
         notes = {"identity": self.identity, "position": json.dumps(asdict(self.position))}
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, save(tensors, notes))
+        write_durably(path, save(tensors, notes | {"digest": _digest(notes, tensors)}))
 
     @classmethod
     def read(cls, path: Path, identity: str) -> "Checkpoint | None":
-        """Read the checkpoint of this training; None where there is none, or it belongs to another training."""
+        """Read the checkpoint of this training; None where there is none, another training's, or a damaged one."""
         if not path.is_file():
             return None
         try:
@@ -85,10 +87,12 @@ class Checkpoint:
                 if notes.get("identity") != identity:
                     return None
                 found: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if notes.pop("digest", "") != _digest(notes, found):
+                return None
             fields = json.loads(notes["position"])
-        except (OSError, SafetensorError, ValueError, KeyError):
+            position = Position(**fields | {"scores": tuple(fields["scores"]), "losses": tuple(fields["losses"])})
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             return None  # what cannot be read is trained again
-        position = Position(**fields | {"scores": tuple(fields["scores"]), "losses": tuple(fields["losses"])})
         groups = {
             group: {
                 name.removeprefix(f"{group}."): tensor for name, tensor in found.items() if name.startswith(f"{group}.")
@@ -99,3 +103,12 @@ class Checkpoint:
 
 
 _GROUPS = ("weights", "moments", "best")
+
+
+def _digest(notes: Mapping[str, str], tensors: Tensors) -> str:
+    """Of all that a checkpoint says: safetensors itself does not notice a flipped bit."""
+    digest = blake2b(json.dumps(sorted(notes.items())).encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

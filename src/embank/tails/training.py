@@ -92,13 +92,14 @@ def train(run: Run, watch: TrainingWatch = lambda _: None) -> Trained:
     """Train until the passes are over or validation has not improved for `patience` of them.
 
     Raises:
-        HeadError: no pass had a score, since losses were no numbers any more.
+        HeadError: no pass had a score, since weights were no numbers any more.
         StorageFullError: a checkpoint cannot be written.
     """
-    loop = _Loop(run)
-    while loop.goes_on:
-        loop.run_pass(watch)
-    return loop.finished()
+    with torch.random.fork_rng():  # the caller's random numbers are not touched
+        loop = _Loop(run)
+        while loop.goes_on:
+            loop.run_pass(watch)
+        return loop.finished()
 
 
 class _Loop:
@@ -138,7 +139,7 @@ class _Loop:
             watch(TrainingProgress(position.step, total, position.epoch + 1, self._epochs, mean, score))
             if self._clock.since_mark > self._run.checkpoint_seconds:
                 self._keep()
-        score = self._run.validate()
+        score = self._run.validate() if self._is_sound() else math.nan
         position.epoch += 1
         position.scores += (score,)
         position.losses += (position.loss_sum / max(position.batch, 1),)
@@ -159,6 +160,10 @@ class _Loop:
         self._run.module.train(mode=False)
         self._position.seconds = self._clock.total
         return Trained(self._position, self._resumed)
+
+    def _is_sound(self) -> bool:
+        """Whether all weights are numbers. Where they are not, outputs are none, and yet may have a score."""
+        return all(bool(parameter.isfinite().all()) for parameter in self._weights.values())
 
     def _keep(self) -> None:
         self._clock.mark()

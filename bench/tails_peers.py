@@ -1,0 +1,174 @@
+"""Tails against what one would do without a bank: LoRA in all layers (peft), and SetFit, on SciCite and TREC.
+
+Accuracy on test rows, seconds of training, and texts a second when 1, 5 and 20 such tasks are predicted. A tail reads
+banked states (once for all tasks), the others run the whole encoder for every task. minilm, the same training rows;
+peft's LoRA runs in the same loop as a tail, SetFit in its own with its defaults, one pass of its pairs.
+
+    python bench/tails_peers.py [--rows 1000] [--epochs 8] [--sets scicite,trec]
+"""
+
+import argparse
+import importlib.util
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import peft
+import torch
+from corpus import split
+from measuring import WORK, kept, record
+from sklearn.metrics import f1_score
+
+import embank
+from embank.baselines.live import LiveEncoder, TokenLessons
+from embank.encoders.opening import locate, open_encoder
+from embank.fitting.examples import collect
+from embank.fitting.targets import targets_of
+from embank.store.folder import Store
+from embank.tails import TailDesign
+from embank.tails.learning import Assignment, learn, outputs_of, run_tails
+from embank.tails.modules import build_tail
+from embank.tails.objectives import PooledObjective
+from embank.tails.source import StateSource
+from embank.tasks import read_labels
+
+CUT = 3
+TASKS = (1, 5, 20)
+TIMED = 512
+"""Test texts that prediction is timed on."""
+
+
+class LoraEncoder(LiveEncoder):
+    """The whole encoder with peft's LoRA in every layer; the rest is frozen."""
+
+    def __init__(self, encoder: Any, design: TailDesign, seed: int) -> None:
+        super().__init__(encoder, design, seed)
+        self.model.requires_grad_(requires_grad=False)
+        settings = peft.LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules=["query", "value"])
+        torch.manual_seed(seed)
+        peft.inject_adapter_in_model(settings, self.model)
+
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """What LoRA adds, and the output layer."""
+        return {name: one for name, one in self.named_parameters() if "lora_" in name or name.startswith("output.")}
+
+
+def opened() -> Any:
+    """minilm, for nobody else."""
+    return open_encoder(locate("minilm"), "torch", "float32", Path.home() / ".cache" / "embank")
+
+
+def timed(run: Any, texts: int) -> float:
+    """Texts a second, after one untimed run."""
+    run()
+    started = time.perf_counter()
+    run()
+    return texts / (time.perf_counter() - started)
+
+
+def tail(name: str, most: int, epochs: int) -> dict[str, Any]:
+    """A full tail on banked states."""
+    train, test = split(name)
+    folder = WORK / "tails-peers"
+    shutil.rmtree(folder, ignore_errors=True)
+    with embank.Bank.create(folder) as bank:
+        bank.encode([*train.texts[:most], *test.texts], columns=[f"minilm/{CUT}/states@float16"])
+        settings = embank.FitSettings(tail=embank.TailSettings("full", CUT, embank.TrainingSettings(epochs=epochs)))
+        report = bank.fit("task", train.labels[:most].tolist(), texts=train.texts[:most], settings=settings)
+        guess = bank.predict(test.texts)["task"].to_pylist()
+        numbers = np.arange(TIMED)
+    speeds = {}
+    with Store(folder) as store:
+        for count in TASKS:
+            design = TailDesign(CUT, "full", "single", len(report.labels))
+            tails = {}
+            for number in range(count):
+                encoder = opened()
+                tails[str(number)] = build_tail(encoder.model, encoder.n_layers, design, number)
+            source = StateSource(store, f"minilm/{CUT}/states@float16", lambda _: None)
+            speeds[str(count)] = timed(lambda tails=tails, source=source: run_tails(tails, source, numbers, 0), TIMED)
+    shutil.rmtree(folder)
+    score = f1_score(test.labels, guess, average="macro")
+    return {"score": score, "seconds": report.chosen["training seconds"], "speeds": speeds}
+
+
+def lora(name: str, most: int, epochs: int) -> dict[str, Any]:
+    """LoRA in all layers, the whole encoder run for every task."""
+    train, test = split(name)
+    label_of = dict(zip(train.texts[:most], train.labels[:most].tolist(), strict=True))
+    texts = list(label_of)
+    examples, _ = collect(list(range(len(texts))), None, read_labels(list(label_of.values()), "single"), 0)
+    held = np.array(examples.held_back)
+    parts = np.flatnonzero(~held), np.flatnonzero(held)
+    y, labels = targets_of("single", examples.values)
+    objective = PooledObjective("single", y, labels, parts[0])
+    encoder = opened()
+    module = LoraEncoder(encoder, TailDesign(0, "full", "single", len(labels)), 0)
+    lessons = TokenLessons(encoder, encoder.tokens(texts), objective)
+    settings = embank.TrainingSettings(epochs=epochs, rate=1e-3)
+    trained = learn(module, Assignment(lessons, objective, *parts), settings)
+    others = TokenLessons(encoder, encoder.tokens(test.texts), objective)
+    logits = np.stack(outputs_of(module, others, np.arange(len(test.texts))))
+    guess = np.array(labels)[logits.argmax(axis=1)]
+    few = np.arange(TIMED)
+    # Twenty adapters are twenty passes: one is timed and counted.
+    one = timed(lambda: outputs_of(module, others, few), TIMED)
+    return {
+        "score": f1_score(test.labels, guess, average="macro"),
+        "seconds": trained.position.seconds,
+        "speeds": {str(count): one / count for count in TASKS},
+    }
+
+
+def setfit(name: str, most: int, epochs: int) -> dict[str, Any] | None:
+    """SetFit with its defaults, where it is installed; its pairs grow with rows, so one pass of at most 2,000 steps."""
+    del epochs
+    if importlib.util.find_spec("setfit") is None:
+        return None
+    import datasets
+    from setfit import SetFitModel, Trainer, TrainingArguments
+
+    train, test = split(name)
+    model = SetFitModel.from_pretrained(str(locate("minilm").folder.path))
+    rows = datasets.Dataset.from_dict({"text": train.texts[:most], "label": train.labels[:most].tolist()})
+    arguments = TrainingArguments(batch_size=16, num_epochs=1, max_steps=500, report_to="none")
+    started = time.perf_counter()
+    Trainer(model=model, args=arguments, train_dataset=rows).train()
+    seconds = time.perf_counter() - started
+    guess = list(model.predict(test.texts))
+    one = timed(lambda: model.predict(test.texts[:TIMED]), TIMED)
+    return {
+        "score": f1_score(test.labels, guess, average="macro"),
+        "seconds": seconds,
+        "speeds": {str(count): one / count for count in TASKS},
+    }
+
+
+WAYS = {"tail, banked states": tail, "LoRA in all layers (peft)": lora, "SetFit": setfit}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--sets", default="scicite,trec")
+    asked = parser.parse_args()
+    titles = " | ".join(f"{count} task{'s' * (count > 1)}, texts/s" for count in TASKS)
+    lines = [f"| set | way | macro-F1 | training, s | {titles} |", "|---|---|---:|---:|" + "---:|" * len(TASKS)]
+    for name in asked.sets.split(","):
+        for way, measure in WAYS.items():
+            part = f"tails-peers/{asked.rows}-{asked.epochs}/{name}-{way.split(' ')[0].strip(',')}"
+            found = kept(part, lambda name=name, measure=measure: measure(name, asked.rows, asked.epochs))
+            if found is None:
+                continue
+            speeds = " | ".join(f"{found['speeds'][str(count)]:,.0f}" for count in TASKS)
+            lines.append(f"| {name} | {way} | {100 * found['score']:.1f} | {found['seconds']:.0f} | {speeds} |")
+            print(lines[-1], flush=True)
+    lines += ["", f"At most {asked.rows} training rows, one seed, at most {asked.epochs} passes."]
+    record("Tails 4. Against recomputing", lines)
+
+
+if __name__ == "__main__":
+    main()
