@@ -28,7 +28,7 @@ from embank.recipe import STATES, ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
 from embank.tagging import words_fault, words_text
-from embank.tails import Kind
+from embank.tails import POOLED, Kind
 from embank.tails.settings import TailSettings, TrainingSettings, TrainingWatch
 from embank.texts import Text
 
@@ -63,6 +63,8 @@ class Lending:
         if settings.tail is not None and settings.tail.trials:
             settings, notes = self._with_cut(parsed, given, settings, watch)
         column = self.column(settings)
+        if parsed.kind not in POOLED and column.steps:
+            raise UsageError(f"{column} keeps no state for every token; tagging and spans need states without limit")
         numbers, contents = self._numbers(given, [*self._encoders.own_columns(), column], parsed.kind)
         report = fit_tail(self._store, task, parsed, numbers, settings, self.tools(column, contents, watch))
         return replace(report, tried={**notes, **report.tried})

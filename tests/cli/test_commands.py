@@ -13,7 +13,7 @@ import pytest
 from embank.cli.app import app
 
 COMPUTE = ("--backend", "torch", "--dtype", "float32")
-COMMANDS = ["encode", "fit", "predict", "tasks", "info", "verify", "forget", "encoders"]
+COMMANDS = ["encode", "fit", "predict", "tasks", "info", "verify", "forget", "encoders", "baseline"]
 
 
 def test_the_main_job_runs_from_a_table_to_predictions(bank, run, tmp_path):
@@ -172,7 +172,8 @@ def test_every_flag_has_an_environment_variable():
 
     group = typer.main.get_command(app)
     assert list(group.commands) == COMMANDS
-    for name, command in group.commands.items():
+    below = {name: one for command in group.commands.values() for name, one in getattr(command, "commands", {}).items()}
+    for name, command in {**group.commands, **below}.items():
         for parameter in command.params:
             if parameter.param_type_name != "option" or parameter.name == "help":
                 continue

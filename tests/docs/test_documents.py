@@ -9,6 +9,7 @@ import typer
 
 import embank
 from embank.cli import app
+from embank.encoders.anatomy import ANATOMY
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -128,6 +129,12 @@ def test_every_command_is_told_of_outside_the_reference():
     told = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.name not in GENERATED)
     for name in commands():
         assert f"embank {name}" in told
+
+
+def test_every_family_that_can_be_cut_is_listed():
+    page = (DOCS / "howto" / "tails.md").read_text(encoding="utf-8")
+    listed = re.search(r"`config\.json`\): ([^.]*)\. Others", page)
+    assert listed[1].replace("\n", " ").split(", ") == sorted(ANATOMY)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

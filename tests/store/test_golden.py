@@ -1,18 +1,21 @@
 """What is on users' disks is read for ever: a bank of each released format version, fingerprints, keys of texts."""
 
 import shutil
+import sqlite3
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from embank.store.bodies import unpack
 from embank.encoding.columns import readout_of
 from embank.recipe import ColumnName, Reading, Recipe
 from embank.store import FORMAT_VERSION
+from embank.store.bodies import unpack
 from embank.store.decoding import codec_of
 from embank.store.folder import Store
+from embank.store.schema import version_of
+from embank.store.states import StatesReader
 from embank.store.verification import verify
 from embank.testing import FakeEncoder
 from embank.texts import text_key
@@ -44,6 +47,29 @@ def golden(tmp_path):
     """A copy of the bank of format version 1: to open a bank makes files beside its catalogue."""
     with Store(Path(shutil.copytree(GOLDEN / "version-1", tmp_path / "bank"))) as store:
         yield store
+
+
+STATES_ROWS = {
+    "fake/2/states@float16": "d5381350e26f452333e4db2368aa2270",
+    "fake/1/states+segments2@int8": "89632bc3c117e4b7a0eb04e25e453e89",
+}
+
+
+def test_a_bank_of_the_first_version_becomes_one_of_this_version_and_keeps_its_rows(golden):
+    with golden.writer():
+        pass
+    with sqlite3.connect(golden.root / "catalogue.sqlite") as connection:
+        assert version_of(connection) == FORMAT_VERSION
+
+
+def test_the_golden_bank_of_version_2_gives_every_state_to_the_byte(tmp_path):
+    with Store(Path(shutil.copytree(GOLDEN / "version-2", tmp_path / "bank"))) as store:
+        assert verify(store) == []
+        for name, digest in STATES_ROWS.items():
+            reader = store.reader(name)
+            found = StatesReader(reader).gather(reader.covered())
+            content = found.rows.tobytes() + found.lengths.tobytes()
+            assert blake2b(content, digest_size=16).hexdigest() == digest, name
 
 
 def test_there_is_a_golden_bank_of_this_format_version():

@@ -110,8 +110,8 @@ def encode(
     specs = [spec for spec in (columns or "").split(",") if spec.strip()]
     if files:  # looked at before a bank is made for them
         blocks = text_blocks(source) if pair_apart is None else chain.from_iterable(paired_blocks(source, pair_apart))
-    elif not specs:
-        raise embank.errors.UsageError("give files to encode, or --columns to fill for the texts that the bank keeps")
+    else:
+        _check_kept(specs, states)
     fresh = bool(files) and not bank.exists()
     try:
         with (
@@ -121,6 +121,9 @@ def encode(
         ):
             if files:
                 blocks, layer = _weighed(opened, blocks, (states, encoder), quiet=quiet)
+                if states == "auto" and layer is None and not specs:  # "do not bank states" holds for those it has, too
+                    there = [column.name for column in opened.summary().columns]
+                    specs = [name for name in there if "/states" not in name]
                 report = opened.encode(
                     blocks,
                     columns=specs,
@@ -150,6 +153,15 @@ def encode(
     if report.interrupted:
         typer.echo("stopped early: run the same command again to go on", err=True)
         raise typer.Exit(130)
+
+
+def _check_kept(specs: list[str], states: str) -> None:
+    """Refuse flags that make no sense where the bank's own texts are encoded."""
+    if states != "none":
+        message = "--states needs files; for texts that the bank keeps, name the column: --columns minilm/3/states"
+        raise embank.errors.UsageError(message)
+    if not specs:
+        raise embank.errors.UsageError("give files to encode, or --columns to fill for the texts that the bank keeps")
 
 
 def _weighed(

@@ -201,11 +201,8 @@ class EncodeRun:
 
     def _has_room(self) -> bool:
         """Whether the budget has room for the states of another window."""
-        if self._settings.states_budget is None:
-            return True
-        there = self._store.catalogue.columns()
-        banked = sum(self._store.reader(name).n_bytes for name, column in there.items() if column.is_ragged)
-        return banked + sum(group.states_size for group in self._finished.values()) < self._settings.states_budget
+        waiting = sum(group.states_size for group in self._finished.values())
+        return has_room(self._store, self._settings.states_budget, waiting)
 
     def _encode_groups(self, at_least: int, watch: Watch, stop: Stop) -> None:
         for columns, waiting in self._queue.take(at_least):
@@ -345,6 +342,15 @@ class EncodeRun:
         """Report what has been done so far."""
         self.report.seconds = time.monotonic() - self._began
         watch(self.report)
+
+
+def has_room(store: Store, budget: int | None, waiting: int = 0) -> bool:
+    """Whether a budget has room for more states, beside those that are banked and those that wait for their commit."""
+    if budget is None:
+        return True
+    there = store.catalogue.columns()
+    banked = sum(store.reader(name).n_bytes for name, column in there.items() if column.is_ragged)
+    return banked + waiting < budget
 
 
 def _id(block: TextBlock, offset: int) -> int | str | None:

@@ -15,7 +15,7 @@ from embank.encoding.columns import check_reading, readout_of
 from embank.encoding.compute import WORTH_MEASURING, ComputeOptions, open_fastest
 from embank.encoding.defaults import default_columns, resolve
 from embank.encoding.given import is_given
-from embank.encoding.running import EncodeRun, EncodeSettings
+from embank.encoding.running import EncodeRun, EncodeSettings, has_room
 from embank.encoding.weighing import Verdict, weigh
 from embank.errors import EncoderChangedError, UsageError
 from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
@@ -198,10 +198,7 @@ class Encoders:
             BankLockedError: another writer holds the bank.
         """
         run = self.options.run
-        budget = run.states_budget
-        if budget is None:
-            budget = self.store.catalogue.setting(STATES_BUDGET)
-        settings = replace(run, keep_text=keep_text or run.keep_text, states_budget=budget)
+        settings = replace(run, keep_text=keep_text or run.keep_text, states_budget=self._budget())
         with self.store.writer() as writer:
             if run.states_budget is not None:
                 with self.store.catalogue.transaction():
@@ -333,9 +330,17 @@ class Encoders:
         if (numbers == UNKNOWN).any():
             return False
         there = self.store.catalogue.columns()
+        # States beyond the budget are computed when they are needed: a text without them lacks nothing.
+        full = not has_room(self.store, self._budget())
         return all(
-            str(column) in there and bool(self.store.reader(str(column)).has(numbers).all()) for column in columns
+            str(column) in there and bool(self.store.reader(str(column)).has(numbers).all())
+            for column in columns
+            if not (column.is_states and full)
         )
+
+    def _budget(self) -> int | None:
+        own = self.options.run.states_budget
+        return self.store.catalogue.setting(STATES_BUDGET) if own is None else own
 
 
 def _twin(name: Any) -> Any:

@@ -63,7 +63,7 @@ class Verdict:
         return (
             f"{self.column}: reading {self.read:,.0f} texts/s from this disk ({self.bandwidth / _MEGA:,.0f} MB/s), "
             f"recomputing {self.recompute:,.0f} texts/s: {wins}, {self.factor:,.1f} times faster; "
-            f"{self.text_bytes / 1000:,.1f} KB a text, {self.text_bytes / 1000:,.1f} GB a million"
+            f"{self.text_bytes / 1000:,.1f} kB a text, {self.text_bytes / 1000:,.1f} GB a million"
         )
 
 

@@ -46,7 +46,7 @@ def spread(columns: dict[str, pa.Array], rows: Sequence[int] | np.ndarray) -> di
 
 def _single(task: str, head: ServedHead, outputs: Outputs) -> dict[str, pa.Array]:
     # Classes on axis 0: a million rows of five numbers are reduced much faster as five rows of a million.
-    logits = np.ascontiguousarray(outputs.T)
+    logits = outputs.T.copy()  # also of one text, which has no order to change: what follows writes into it
     if head.offsets and any(head.offsets):
         chosen = _highest(logits + np.array(head.offsets, np.float32)[:, None])
         decided = np.take_along_axis(logits, chosen[None].astype(np.intp), axis=0)[0]

@@ -11,7 +11,7 @@ from typing import Any
 
 from embank.recipe import STATES, Recipe
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the folder's layout. A newer one is refused, an older one is migrated."""
 
 

@@ -55,6 +55,11 @@ class Catalogue:
             migrate(connection)
         return cls(path)
 
+    def bring_up_to_date(self) -> None:
+        """Bring a catalogue of an older format version to the current one; its writer does, before the first change."""
+        with _translated(self._path):
+            migrate(self._connection)
+
     def close(self) -> None:
         """Fold the write-ahead log into the file, and close."""
         self._connection.close()

@@ -95,6 +95,7 @@ class Store:
             BankLockedError: another writer holds it.
         """
         with writer_lock(self.root):
+            self.catalogue.bring_up_to_date()
             yield Writer(self.root, self.catalogue)
             self.catalogue.checkpoint()
 

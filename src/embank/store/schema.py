@@ -35,7 +35,11 @@ CREATE TABLE faults (source TEXT, position INTEGER, id, reason TEXT NOT NULL, PR
 INSERT INTO settings VALUES ('next_text', 0), ('next_folder', 0);
 """
 
-_MIGRATIONS = (_VERSION_1,)
+_VERSION_2 = """
+-- columns of states: a segment of theirs has one more file, `offsets`; the tables are what they were
+"""
+
+_MIGRATIONS = (_VERSION_1, _VERSION_2)
 """Entry i takes a catalogue from version i to version i + 1."""
 
 

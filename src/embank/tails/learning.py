@@ -15,7 +15,7 @@ from embank.tails.modules import Tail, loss
 from embank.tails.objectives import Objective, Which
 from embank.tails.settings import TrainingSettings, TrainingWatch
 from embank.tails.source import StateSource
-from embank.tails.training import Run, Trained, precision, train
+from embank.tails.training import Run, Trained, on_device, precision, train
 
 _BUDGET = 4096
 """Tokens of a batch that is only predicted."""
@@ -125,7 +125,7 @@ def outputs_of(module: Any, lessons: Any, which: Which) -> list[np.ndarray]:
     with torch.inference_mode():
         for places in in_stretches(lengths, _BUDGET):
             with precision():
-                logits = module(**lessons.inputs(which[places])).float().cpu().numpy()
+                logits = module(**on_device(lessons.inputs(which[places]), module)).float().cpu().numpy()
             for place, row in zip(places.tolist(), logits, strict=True):
                 found[place] = row if row.ndim == 1 else row[: lengths[place]]
     return found
@@ -142,7 +142,7 @@ def run_tails(
             inputs = padded(source.blocks(texts[places]), skip)
             for name, tail in tails.items():
                 with precision():
-                    logits = tail(**inputs).float().cpu().numpy()
+                    logits = tail(**on_device(inputs, tail)).float().cpu().numpy()
                 for place, row in zip(places.tolist(), logits, strict=True):
                     found[name][place] = row if row.ndim == 1 else row[: lengths[place]]
     return dict(found)

@@ -17,7 +17,7 @@ import torch
 
 from embank.errors import HeadError
 from embank.tails.checkpoints import Checkpoint, Position, Tensors
-from embank.tails.lessons import Lessons, order
+from embank.tails.lessons import Inputs, Lessons, order
 from embank.tails.settings import TrainingProgress, TrainingSettings, TrainingWatch
 
 _LEAST_STEPS = 300
@@ -187,11 +187,17 @@ def precision() -> Iterator[None]:
         yield
 
 
+def on_device(inputs: Inputs, module: Trainable) -> Inputs:
+    """Inputs where the module's weights are."""
+    device = next(iter(module.trainable().values())).device
+    return {name: tensor.to(device) for name, tensor in inputs.items()}
+
+
 def _step(run: Run, optimiser: torch.optim.Optimizer, which: np.ndarray, rate: float) -> float:
     run.module.train()
     for group in optimiser.param_groups:
         group["lr"] = rate
-    inputs = run.lessons.inputs(which)
+    inputs = on_device(run.lessons.inputs(which), run.module)
     with precision():
         logits = run.module(**inputs)
     length = next(iter(inputs.values())).shape[1]

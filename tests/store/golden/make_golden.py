@@ -14,6 +14,9 @@ from embank.testing import FakeEncoder, encode_with
 
 TEXTS = [*(f"message {number} about {['cats', 'dogs', 'law'][number % 3]}" for number in range(20)), "naïve ☃ 漢字"]
 PAIR = ("a question", "a context")
+STATES = ("fake/2/states@float16", "fake/1/states+segments2@int8")
+"""Since format version 2."""
+
 COLUMNS = ("fake/1/mean@float16", "fake/2/max+unit@int8", "fake/0/first@binary", "fake/3/last@float32")
 
 
@@ -28,6 +31,7 @@ def main() -> None:
         encode_with(store, encoder, COLUMNS[:3], [TextBlock("texts", 0, TEXTS, ids)], settings)
         encode_with(store, encoder, COLUMNS[3:], [TextBlock("texts", 0, TEXTS[::2], ids[::2])], settings)
         encode_with(store, encoder, COLUMNS, [TextBlock("pairs", 0, [PAIR, None], ["pair", "null"])], settings)
+        encode_with(store, encoder, STATES, [TextBlock("texts", 0, TEXTS[::2], ids[::2])], settings)
         with store.writer() as writer:
             writer.set_task("topic", {"columns": [COLUMNS[0]], "kind": "single"}, {"head.json": b'{"labels": []}'})
     (root / "lock").unlink(missing_ok=True)
