@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from measuring import WORK, data_folder
+from sklearn.metrics import f1_score
 
 import embank
+from embank.fitting.examples import collect
+from embank.fitting.targets import targets_of
+from embank.tails.objectives import PooledObjective
+from embank.tasks import read_labels
 
 ROWS = 3000
 """Training rows that are used of each set, chosen at random with seed 0."""
@@ -39,6 +44,43 @@ def split(name: str) -> tuple[Split, Split]:
         Split([train["text"][row] for row in chosen], np.array([train["label"][row] for row in chosen])),
         Split(list(test["text"]), np.array(test["label"])),
     )
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Training rows of a set, as a tail or an encoder is trained on them.
+
+    Attributes:
+        texts: distinct ones.
+        parts: numbers of those that are trained on, and of those that are held back.
+        objective: what is asked of them.
+        labels: names of the classes.
+        test: test rows.
+    """
+
+    texts: list[str]
+    parts: tuple[Any, Any]
+    objective: Any
+    labels: tuple[str, ...]
+    test: Split
+
+
+def lesson(name: str, most: int, seed: int) -> Lesson:
+    """At most so many training rows of a set, with the split that `embank fit` makes, and its test rows."""
+    train, test = split(name)
+    label_of = dict(zip(train.texts[:most], train.labels[:most].tolist(), strict=True))
+    texts = list(label_of)
+    examples, _ = collect(list(range(len(texts))), None, read_labels(list(label_of.values()), "single"), seed)
+    held = np.array(examples.held_back)
+    parts = np.flatnonzero(~held), np.flatnonzero(held)
+    y, labels = targets_of("single", examples.values)
+    return Lesson(texts, parts, PooledObjective("single", y, labels, parts[0]), labels, test)
+
+
+def macro_f1(lesson: Lesson, logits: list[Any]) -> float:
+    """Macro-F1 of logits on the test rows."""
+    guess = np.array(lesson.labels)[np.stack(logits).argmax(axis=1)]
+    return float(f1_score(lesson.test.labels, guess, average="macro"))
 
 
 def vectors(texts: list[str], columns: tuple[str, ...]) -> dict[str, Any]:

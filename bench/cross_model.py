@@ -13,21 +13,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from corpus import split
+from corpus import lesson, macro_f1
 from measuring import kept, record
-from sklearn.metrics import f1_score
 
 import embank
 from embank.baselines.live import LiveEncoder, TokenLessons
 from embank.encoders.opening import locate, open_encoder
 from embank.fitting.cuts import MemorySource, states_at
-from embank.fitting.examples import collect
-from embank.fitting.targets import targets_of
 from embank.tails import TailDesign
 from embank.tails.learning import Assignment, StateLessons, learn, outputs_of
 from embank.tails.modules import Tail, build_tail
-from embank.tails.objectives import PooledObjective
-from embank.tasks import read_labels
 
 DEPTH = 3
 WAYS = ("tail", "small", "bridge-3", "bridge-6")
@@ -62,23 +57,17 @@ class Bridge(torch.nn.Module):
 
 def measured(name: str, way: str, most: int, epochs: int) -> dict[str, float]:
     """Test macro-F1 of one way."""
-    train, test = split(name)
-    label_of = dict(zip(train.texts[:most], train.labels[:most].tolist(), strict=True))
-    texts = list(label_of)
-    examples, _ = collect(list(range(len(texts))), None, read_labels(list(label_of.values()), "single"), 0)
-    held = np.array(examples.held_back)
-    parts = np.flatnonzero(~held), np.flatnonzero(held)
-    y, labels = targets_of("single", examples.values)
-    objective = PooledObjective("single", y, labels, parts[0])
+    given = lesson(name, most, 0)
+    objective, labels, test = given.objective, given.labels, given.test
     encoder = open_encoder(locate("minilm"), "torch", "float32", Path.home() / ".cache" / "embank")
     lessons: list[Any]
     if way == "small":
         encoder.model.encoder.layer = encoder.model.encoder.layer[:DEPTH]
         module: Any = LiveEncoder(encoder, TailDesign(0, "full", "single", len(labels)), 0)
-        lessons = [TokenLessons(encoder, encoder.tokens(some), objective) for some in (texts, test.texts)]
+        lessons = [TokenLessons(encoder, encoder.tokens(some), objective) for some in (given.texts, test.texts)]
     else:
         cut = {"tail": 3, "bridge-3": 3, "bridge-6": 6}[way]
-        blocks = [states_at(encoder, some, [cut])[cut] for some in (texts, test.texts)]
+        blocks = [states_at(encoder, some, [cut])[cut] for some in (given.texts, test.texts)]
         lessons = [
             StateLessons(MemorySource(dict(enumerate(some))), np.arange(len(some)), objective, 0) for some in blocks
         ]
@@ -87,10 +76,9 @@ def measured(name: str, way: str, most: int, epochs: int) -> dict[str, float]:
         tail = build_tail(encoder.model, encoder.n_layers, design, 0)
         module = tail if way == "tail" else Bridge(tail, encoder.width, 0)
     settings = embank.TrainingSettings(epochs=epochs, rate=1e-4)
-    trained = learn(module, Assignment(lessons[0], objective, *parts), settings)
-    logits = np.stack(outputs_of(module, lessons[1], np.arange(len(test.texts))))
-    guess = np.array(labels)[logits.argmax(axis=1)]
-    return {"score": f1_score(test.labels, guess, average="macro"), "validation": trained.position.best}
+    trained = learn(module, Assignment(lessons[0], objective, *given.parts), settings)
+    logits = outputs_of(module, lessons[1], np.arange(len(test.texts)))
+    return {"score": macro_f1(given, logits), "validation": trained.position.best}
 
 
 def main() -> None:

