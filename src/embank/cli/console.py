@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -36,6 +36,31 @@ MEASURES = {
 """What measures are called where people read them."""
 
 
+def bars(before: str, after: str) -> Any:
+    """A progress bar on standard error that goes when it is done: words, bar, numbers, words, time left, elapsed."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn(before),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(after),
+        TimeRemainingColumn(),
+        TextColumn("elapsed:"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
 @contextmanager
 def progress(total: int | None, *, quiet: bool) -> "Iterator[Callable[[EncodeReport], None]]":
     """Show rows, texts a second and the time left while an encoding run goes on; silent where it is not a terminal.
@@ -47,27 +72,7 @@ def progress(total: int | None, *, quiet: bool) -> "Iterator[Callable[[EncodeRep
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    shown = Progress(
-        TextColumn("encoding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("rows, {task.fields[speed]:,.0f} texts/s, left:"),
-        TimeRemainingColumn(),
-        TextColumn("elapsed:"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
+    shown = bars("encoding", "rows, {task.fields[speed]:,.0f} texts/s, left:")
     with shown:
         bar = shown.add_task("", total=total, speed=0.0)
 

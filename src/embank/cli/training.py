@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import embank
+from embank.cli import console
 from embank.cli.flags import flag
 
 if TYPE_CHECKING:
@@ -68,26 +69,9 @@ def progress(*, quiet: bool) -> "Iterator[Callable[[TrainingProgress], None]]":
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    shown = Progress(
-        TextColumn("training, pass {task.fields[epoch]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("steps, loss {task.fields[loss]:.3f}, validation {task.fields[score]}, at most"),
-        TimeRemainingColumn(),
-        TextColumn("left, elapsed"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
+    shown = console.bars(
+        "training, pass {task.fields[epoch]}",
+        "steps, loss {task.fields[loss]:.3f}, validation {task.fields[score]}, left at most:",
     )
     with shown:
         bar = shown.add_task("", total=None, epoch=1, loss=0.0, score="-")

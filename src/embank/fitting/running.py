@@ -3,8 +3,6 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +13,7 @@ from embank.arrays import TextIds, Vectors
 from embank.errors import HeadError, UsageError
 from embank.fitting import Examples, FitReport, FitSettings
 from embank.fitting.examples import EXAMPLES, collect, pack, unpack
+from embank.fitting.records import record_of
 from embank.fitting.targets import targets_of
 from embank.heads.mlp import MLPHead
 from embank.heads.pairing import paired
@@ -173,24 +172,7 @@ def _chosen(final: Fitted) -> dict[str, Any]:
 
 
 def _keep(store: Store, report: FitReport, final: Fitted, examples: Examples, settings: FitSettings) -> None:
-    known = store.catalogue.columns()
-    record = {
-        "kind": report.kind,
-        "labels": list(report.labels),
-        "reads": settings.reads,
-        # in the order of the head's weights; a JSON object keeps it
-        "columns": {name: known[name].recipe.fingerprint for name in report.columns},
-        "settings": {**asdict(settings), "columns": list(settings.columns)},
-        "measure": report.measure,
-        "train": dict(report.train),
-        "validation": dict(report.validation),
-        "baseline": dict(report.baseline),
-        "examples": report.examples,
-        "held_back": report.held_back,
-        "chosen": dict(report.chosen),
-        "fitted_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(report.seconds, 3),
-    }
+    record = record_of(report, settings, store.catalogue.columns())
     served = final.serve(report.labels)
     with store.writer() as writer:
         writer.set_task(report.task, record, {**pack_head(served), EXAMPLES: pack(examples)})

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from embank.fitting import Examples, FitReport, FitSettings
 from embank.fitting.assignments import identity_of, measure_of, objective_for
 from embank.fitting.cuts import best_cut, cuts_of, sampled, states_at, trial_scores
 from embank.fitting.examples import EXAMPLES, collect, pack, unpack
+from embank.fitting.records import record_of
 from embank.recipe import ColumnName
 from embank.spans import read_answers
 from embank.store.bodies import kept_texts
@@ -241,24 +241,7 @@ def _chosen(
 def _keep(
     store: Store, report: FitReport, files: Mapping[str, bytes], examples: Examples, settings: FitSettings
 ) -> None:
-    known = store.catalogue.columns()
-    record = {
-        "kind": report.kind,
-        "labels": list(report.labels),
-        "reads": settings.reads,
-        "columns": {name: known[name].recipe.fingerprint for name in report.columns if name in known},
-        "states": report.columns[0],
-        "settings": {**asdict(settings), "columns": list(settings.columns)},
-        "measure": report.measure,
-        "train": dict(report.train),
-        "validation": dict(report.validation),
-        "baseline": dict(report.baseline),
-        "examples": report.examples,
-        "held_back": report.held_back,
-        "chosen": dict(report.chosen),
-        "fitted_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(report.seconds, 3),
-    }
+    record = {**record_of(report, settings, store.catalogue.columns()), "states": report.columns[0]}
     with store.writer() as writer:
         writer.set_task(report.task, record, {**files, EXAMPLES: pack(examples)})
 

@@ -1,11 +1,11 @@
 """Logistic regression for one label of several, its penalty chosen by cross-validation on the training rows."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from embank.arrays import Probabilities
@@ -14,15 +14,16 @@ from embank.heads import Affine, rows
 from embank.heads.calibration import temperature
 from embank.heads.decisions import lean_single
 from embank.heads.folds import NEVER, deal
-from embank.heads.path import PENALTIES, Study, follow
+from embank.heads.path import Study, follow
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
+from embank.heads.validated import ValidatedHead
 
 MANY_CLASSES = 50
 TWO = 2
 
 
-class LogisticHead(ClassifierMixin, BaseEstimator):
+class LogisticHead(ClassifierMixin, ValidatedHead):
     """Multinomial logistic regression on standardised columns.
 
     Two classes are one logit, as in scikit-learn, and are served as two outputs of opposite sign.
@@ -45,18 +46,6 @@ class LogisticHead(ClassifierMixin, BaseEstimator):
         temperature_: calibrated on these.
         offsets_: added to logits before deciding, not before probabilities.
     """
-
-    def __init__(
-        self,
-        penalties: Sequence[float] = PENALTIES,
-        class_weight: str | None = None,
-        decisions: Literal["lean", "probable"] = "lean",
-        folds: int = 5,
-    ) -> None:
-        self.penalties = penalties
-        self.class_weight = class_weight
-        self.decisions = decisions
-        self.folds = folds
 
     def fit(self, X: Any, y: Any) -> "LogisticHead":
         """Choose the penalty, fit, calibrate.

@@ -1,11 +1,10 @@
 """Logistic regression for any number of labels a text: one sigmoid a label, all labels solved together."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from embank.arrays import Outputs, Probabilities
@@ -14,12 +13,13 @@ from embank.heads import rows
 from embank.heads.calibration import temperature
 from embank.heads.decisions import lean_multi
 from embank.heads.folds import NEVER, deal, rarest
-from embank.heads.path import PENALTIES, Study, follow
+from embank.heads.path import Study, follow
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
+from embank.heads.validated import ValidatedHead
 
 
-class MultiLabelHead(BaseEstimator):
+class MultiLabelHead(ValidatedHead):
     """One-vs-rest logistic regression on standardised columns, one penalty for all labels.
 
     Args:
@@ -38,18 +38,6 @@ class MultiLabelHead(BaseEstimator):
         temperature_: calibrated on these.
         offsets_: added to logits before deciding, not before probabilities.
     """
-
-    def __init__(
-        self,
-        penalties: Sequence[float] = PENALTIES,
-        class_weight: str | None = None,
-        decisions: Literal["lean", "probable"] = "lean",
-        folds: int = 5,
-    ) -> None:
-        self.penalties = penalties
-        self.class_weight = class_weight
-        self.decisions = decisions
-        self.folds = folds
 
     def fit(self, X: Any, y: Any) -> "MultiLabelHead":
         """Choose the penalty, fit, calibrate.
