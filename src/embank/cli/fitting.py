@@ -121,5 +121,8 @@ def print_report(report: "FitReport") -> None:
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
         for name, value in report.chosen.items()
     ]
+    trials = [f"{name} {score:.3f}" for name, score in report.tried.items() if name.startswith("one-layer tail")]
+    if trials:
+        typer.echo(f"  tried {'; '.join(trials)} (of nearly equal ones the latest is taken: it costs least)")
     typer.echo(f"  chose {'; '.join(chosen)}")
     typer.echo(f"  {report.seconds:.1f} s")

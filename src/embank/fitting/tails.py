@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -160,9 +161,20 @@ def fit_examples(
         time.monotonic() - began,
     )
     stored = storage.StoredTail(design, training.seed, names, learned, tail.state())
-    _keep(store, report, storage.pack_tail(stored), examples, settings)
+    files = storage.pack_tail(stored)
+    if design.method == "lora":  # once more, as peft reads it: for whoever runs the whole encoder elsewhere
+        files |= exported(tail, encoder.facts.origin)
+    _keep(store, report, files, examples, settings)
     checkpoint.unlink(missing_ok=True)
     return report
+
+
+def exported(tail: Any, origin: str) -> dict[str, bytes]:
+    """The LoRA of a tail in peft's own files, by name."""
+    lora = load("embank.tails.lora", "torch")
+    with TemporaryDirectory() as folder:
+        lora.export_lora(tail.upper, Path(folder), origin)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
 
 def choose_cut(
