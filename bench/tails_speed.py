@@ -62,6 +62,8 @@ SHAPES: dict[str, Callable[[int], Any]] = {
     ),
 }
 BATCH = 8
+MOST_FOR_ADAM = 300_000_000
+"""More trained parameters than this, and their moments do not fit into memory beside the rest: plain descent instead."""
 
 
 def folder_of(shape: str) -> Path:
@@ -94,7 +96,9 @@ def drop_cache(bank: Path) -> None:
 
 def trainer(module: Any, lessons: Any, objective: Any) -> Callable[[], float]:
     """Seconds of one pass of training over all examples."""
-    optimiser = torch.optim.AdamW(module.trainable().values(), lr=1e-6)
+    weights = list(module.trainable().values())
+    many = sum(one.numel() for one in weights) > MOST_FOR_ADAM
+    optimiser = torch.optim.SGD(weights, lr=1e-6) if many else torch.optim.AdamW(weights, lr=1e-6)
 
     def run() -> float:
         module.train()
