@@ -63,7 +63,7 @@ SHAPES: dict[str, Callable[[int], Any]] = {
 }
 BATCH = 8
 MOST_FOR_ADAM = 300_000_000
-"""More trained parameters than this, and their moments do not fit into memory beside the rest: plain descent instead."""
+"""Of more trained parameters than this, the moments do not fit into memory beside the rest: plain descent instead."""
 
 
 def folder_of(shape: str) -> Path:
