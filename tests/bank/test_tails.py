@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 import embank
@@ -37,7 +38,16 @@ TASKS = {"mood": "single", "topics": "multi", "size": "regression", "words": "ta
 KEPT = embank.EncodeSettings(keep_text=True)
 
 
-def labelled(kind, count=len(TEXTS)):
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Two threads on so little wait for each other longer than they work, the more so on a machine with other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def labelled(kind, count=72):
     """Labels of a kind, and the texts that they belong to."""
     texts = TEXTS[:count]
     if kind == "span":
@@ -132,7 +142,7 @@ def test_every_kind_is_learned(fitted):
 def test_predictions_say_what_the_labels_said(fitted):
     found = fitted.predict(TEXTS, tasks=["mood", "topics", "size", "words"]).to_pydict()
     assert np.mean(np.array(found["mood"]) == moods(TEXTS)) > 0.9
-    assert np.corrcoef(found["size"], sizes(TEXTS))[0, 1] > 0.9
+    assert np.abs(np.array(found["size"]) - sizes(TEXTS)).mean() < 2  # they go from 2 to 14
     assert np.mean([set(one) == set(right) for one, right in zip(found["topics"], topics(TEXTS), strict=True)]) > 0.6
     assert np.mean([one == right for one, right in zip(found["words"], tags(TEXTS), strict=True)]) > 0.9
     assert all(len(tagged) == len(text.split()) for tagged, text in zip(found["words_score"], TEXTS, strict=True))
@@ -143,7 +153,10 @@ def test_predictions_say_what_the_labels_said(fitted):
 
 def test_heads_and_tails_answer_in_one_table(fitted):
     table = fitted.predict(TEXTS[:3])
-    assert table.column_names == ["id", *(name for task in ("plain", *sorted(TASKS)) for name in (task, f"{task}_score"))]
+    assert table.column_names == [
+        "id",
+        *(name for task in ("plain", *sorted(TASKS)) for name in (task, f"{task}_score")),
+    ]
     assert fitted.predict(TEXTS[:3], tasks=["size", "plain"]).column_names == [
         "id", "plain", "plain_score", "size", "size_score",
     ]  # fmt: skip
@@ -207,9 +220,7 @@ def test_new_texts_are_banked_with_their_states(fitted):
     first = fitted.predict([*new, TEXTS[0]]).to_pydict()
     assert rows(fitted, COLUMN) == before + 5
     assert fitted.verify() == []
-    fitted.close()
-    shutil.rmtree(fitted.path / "training", ignore_errors=True)
-    with embank.Bank.open(fitted.path, options()) as again:
+    with reopened(fitted) as again:
         same(again.predict([*new, TEXTS[0]]).to_pydict(), first)
         assert rows(again, COLUMN) == before + 5
 
@@ -228,7 +239,9 @@ def test_probabilities_of_classes_sum_to_one_and_agree_with_the_score(fitted):
 def test_all_tails_on_one_column_share_one_read_of_its_states(fitted, monkeypatch):
     read = []
     blocks = StateSource.blocks
-    monkeypatch.setattr(StateSource, "blocks", lambda self, texts: (read.extend(texts.tolist()), blocks(self, texts))[1])
+    monkeypatch.setattr(
+        StateSource, "blocks", lambda self, texts: (read.extend(texts.tolist()), blocks(self, texts))[1]
+    )
     fitted.predict()
     assert sorted(read) == list(range(len(fitted)))
 
@@ -381,6 +394,20 @@ def test_where_states_can_be_had_nowhere_there_is_null(bank):
         same(again.predict(TEXTS[:6]).to_pydict(), before)
 
 
+def test_texts_with_and_without_states_keep_their_own_answers(tmp_path, folder):
+    with embank.Bank.create(tmp_path / "half", options()) as bank:
+        bank.encode(TEXTS[:30], ids=IDS[:30], columns=[LINEAR], encoder=str(folder))
+        bank.encode(TEXTS[30:60], ids=IDS[30:60], columns=[LINEAR, COLUMN])
+        bank.encode(TEXTS[60:], ids=IDS[60:], columns=[LINEAR])
+        bank.fit("size", sizes(TEXTS[30:60]), ids=IDS[30:60], settings=settings(epochs=4))
+        found = bank.predict().to_pydict()["size"]
+        given = bank.predict(TEXTS[30:60]).to_pydict()["size"]
+        assert found[:30] == [None] * 30
+        assert found[60:] == [None] * 12
+        np.testing.assert_allclose(found[30:60], given, atol=1e-3)
+        assert np.std(given) > 0.1
+
+
 def test_a_tagger_says_nothing_of_texts_whose_words_the_bank_does_not_keep(bank):
     bank.fit("words", tags(TEXTS), texts=TEXTS, settings=settings("tagging"))
     bank.fit("mood", moods(TEXTS), texts=TEXTS, settings=settings())
@@ -526,7 +553,7 @@ def test_states_that_are_others_now_need_a_refit(bank):
 # encoders and files that are not what they were
 
 
-def test_an_encoder_whose_weights_have_changed_is_refused(tmp_path, bank, made):
+def test_an_encoder_whose_weights_have_changed_is_refused(tmp_path, bank):
     folder = save_tiny(tmp_path / "tiny")
     bank.fit("mood", moods(TEXTS), texts=TEXTS, settings=settings())
     for column in (None, COLUMN, LINEAR):
@@ -657,7 +684,9 @@ def test_a_span_needs_its_texts(bank):
 
 
 def test_a_tagger_needs_words_that_are_kept_or_given(bank, fitted):
-    with pytest.raises(HeadError, match="72 of the labelled texts are not kept in the bank, and tagging needs the texts"):
+    with pytest.raises(
+        HeadError, match="72 of the labelled texts are not kept in the bank, and tagging needs the texts"
+    ):
         bank.fit("words", tags(TEXTS), ids=IDS, settings=settings("tagging"))
     assert fitted.fit("words", tags(TEXTS), ids=IDS, settings=settings("tagging")).examples == 72
 
@@ -665,8 +694,11 @@ def test_a_tagger_needs_words_that_are_kept_or_given(bank, fitted):
 @pytest.mark.parametrize("kind", ["tagging", "span"])
 def test_limited_states_do_not_serve_kinds_that_read_each_token(bank, kind):
     labels, texts = labelled(kind)
-    with pytest.raises(UsageError, match=r"keeps no state for every token; tagging and spans need states without limit"):
+    with pytest.raises(
+        UsageError, match=r"keeps no state for every token; tagging and spans need states without limit"
+    ):
         bank.fit("task", labels, texts=texts, settings=settings(kind, columns=("tiny/1/states+first8@float16",)))
+    assert rows(bank, "tiny/1/states+first8@float16") is None
 
 
 @pytest.mark.parametrize(
@@ -716,5 +748,10 @@ def test_heads_are_fitted_again_and_tails_forgotten_without_torch(fitted):
     fitted.close()
     runs_without_torch(
         fitted,
-        ["bank.refit('plain')", "bank.forget_task('mood')", f"bank.forget_column({COLUMN!r})", "bank.forget_ids(['t1'])"],
+        [
+            "bank.refit('plain')",
+            "bank.forget_task('mood')",
+            f"bank.forget_column({COLUMN!r})",
+            "bank.forget_ids(['t1'])",
+        ],
     )

@@ -34,7 +34,7 @@ class Plain(torch.nn.Module):
         super().__init__()
         self.linear = torch.nn.Linear(32, CLASSES)
 
-    def forward(self, states, mask, pool):
+    def forward(self, states, mask, pool):  # noqa: ARG002 - called by these names
         return self.linear(states.sum(1) / pool.sum(1, keepdim=True))
 
     def trainable(self):
@@ -57,10 +57,10 @@ class Lessons:
     def inputs(self, which):
         return padded([self.blocks[at] for at in which], 0)
 
-    def targets(self, which, length):
+    def targets(self, which, length):  # noqa: ARG002 - per text, not per token
         return torch.from_numpy(self.classes[which]), None
 
-    def loss(self, logits, targets, allowed):
+    def loss(self, logits, targets, allowed):  # noqa: ARG002 - these are no spans
         return loss("single", logits, targets, torch.ones(()))
 
 
@@ -134,7 +134,8 @@ def serve():
                 traceback.print_exc()
             os._exit(code)
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 class Trainer:
@@ -161,7 +162,8 @@ class Trainer:
 def trainer():
     """Start the server, and stop it. One thread each: that is what makes sums come out alike."""
     here = Path(__file__).resolve()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(here.parents[1])}
+    paths = [str(here.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, str(here)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

@@ -12,6 +12,15 @@ from embank.tails.training import Run, train
 from tails.lessons import BATCH, EXAMPLES, STEPS, Lessons, Plain, accuracy, bert_tail, settings_of, trainer
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Two threads on so little wait for each other longer than they work, the more so on a machine with other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def run_of(tail=None, lessons=None, validate=None, loss=None, **settings):
     tail, lessons = tail or bert_tail(), lessons or Lessons()
     kept = {name: settings.pop(name) for name in ("identity", "checkpoint", "checkpoint_seconds") if name in settings}
@@ -62,6 +71,14 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit_and_another_does_not():
         found.append(tail.state())
     assert equal(found[0], found[1])
     assert not any(torch.equal(tensor, found[2][name]) for name, tensor in found[0].items() if tensor.abs().sum())
+
+
+def test_training_leaves_the_random_numbers_of_whoever_calls_it(tmp_path):
+    torch.manual_seed(5)
+    right = torch.rand(4)
+    torch.manual_seed(5)
+    train(run_of(identity="this", checkpoint=tmp_path / "c"))
+    assert torch.equal(torch.rand(4), right)
 
 
 def test_a_watch_is_told_of_every_step_and_of_the_last_score():
@@ -198,6 +215,7 @@ def test_gradients_are_clipped(monkeypatch):
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", watched)
     lessons = Lessons()
     train(run_of(lessons=lessons, loss=lambda *given: 100 * lessons.loss(*given), clip=0.25, epochs=1))
+    assert len(lengths) == STEPS
     np.testing.assert_allclose(lengths, 0.25, rtol=1e-3)
 
 
@@ -315,13 +333,44 @@ def test_without_a_place_for_checkpoints_none_is_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+class Watched(Lessons):
+    """Lessons that remember which examples were asked for."""
+
+    def __init__(self, count=EXAMPLES):
+        super().__init__(count)
+        self.asked = []
+
+    def inputs(self, which):
+        self.asked.append(which.tolist())
+        return super().inputs(which)
+
+
 def test_batches_are_as_large_as_was_asked():
-    sizes = []
+    lessons = Watched(26)
+    train(run_of(lessons=lessons, validate=lambda: 0.5, epochs=1))
+    assert sorted(map(len, lessons.asked)) == [2] + [BATCH] * 6
 
-    class Counted(Lessons):
-        def inputs(self, which):
-            sizes.append(len(which))
-            return super().inputs(which)
 
-    train(run_of(lessons=Counted(26), validate=lambda: 0.5, epochs=1))
-    assert sorted(sizes) == [2] + [BATCH] * 6
+def test_every_pass_deals_every_example_in_an_order_of_its_own():
+    lessons = Watched()
+    train(run_of(lessons=lessons, validate=iter(range(9)).__next__))
+    passes = [lessons.asked[at : at + STEPS] for at in range(0, 3 * STEPS, STEPS)]
+    assert [sorted(sum(batches, [])) for batches in passes] == [list(range(EXAMPLES))] * 3  # noqa: RUF017
+    assert passes[0] != passes[1] != passes[2] != passes[0]
+
+
+def test_dropout_acts_in_every_step_and_in_no_validation():
+    tail, lessons = bert_tail(), Lessons()
+    modes = []
+
+    def loss(*given):
+        modes.append(tail.training and tail.dropout.training)
+        return lessons.loss(*given)
+
+    def validate():
+        found = accuracy(tail, lessons)
+        assert found == accuracy(tail, lessons)
+        return found
+
+    train(run_of(tail, lessons, validate, loss))
+    assert modes == [True] * (3 * STEPS)
