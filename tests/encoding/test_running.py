@@ -8,12 +8,12 @@ import pytest
 from embank.codecs import CODECS
 from embank.encoders import Readout
 from embank.encoding import TextBlock
-from embank.store.bodies import unpack
 from embank.encoding.columns import check_reading
 from embank.encoding.running import EncodeRun, EncodeSettings
 from embank.encoding.sessions import BankOptions, Encoders
 from embank.errors import BankLockedError, EncoderChangedError, EncoderError, StorageFullError, UsageError
 from embank.recipe import ColumnName
+from embank.store.bodies import unpack
 from embank.store.decoding import codec_of
 from embank.store.folder import Store
 from embank.store.writing import Writer
