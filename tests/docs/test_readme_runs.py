@@ -104,9 +104,25 @@ def run(command, capfd, monkeypatch):
     return code, out, err
 
 
+_OPTIONAL = ("longer than the encoder reads", "rows left out")
+"""What is said of some data and not of other."""
+
+_DEPENDING = ("encoder minilm:", "reads minilm", "chose head:")
+"""Beginnings of lines whose rest depends on the machine or on the data."""
+
+
 def plain(line):
-    """A line without its numbers and its spacing: those are the machine's, or the stand-in's."""
-    return re.sub(r"\s+", " ", _NUMBER.sub("#", line)).strip()
+    """A line without its numbers, units and spacing: those are the machine's, or the stand-in's."""
+    for beginning in _DEPENDING:
+        if line.strip().startswith(beginning):
+            return beginning
+    bare = re.sub(r"\b[kMGT]?B\b", "B", _NUMBER.sub("#", line))
+    return re.sub(r"minilm/\S+@\S+(, minilm/\S+@\S+)*(, …)?", "columns", re.sub(r"\s+", " ", bare)).strip()
+
+
+def kept(lines):
+    """The lines that are said of any data."""
+    return [line for line in lines if not any(words in line for words in _OPTIONAL) and line.strip()]
 
 
 def matches(shown, printed):
@@ -128,5 +144,5 @@ def test_every_command_of_the_readme_runs_and_prints_what_it_shows(folder, capfd
         assert code == 0, f"{command}: {err}"
         if shown:
             printed = [*err.splitlines(), *out.splitlines()]
-            assert matches(shown, printed), f"{command} printed:\n" + "\n".join(printed)
+            assert matches(kept(shown), kept(printed)), f"{command} printed:\n" + "\n".join(printed)
     assert (folder / "all.parquet").is_file()
