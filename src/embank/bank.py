@@ -319,7 +319,7 @@ class Bank:
             watch: told after each block what was encoded on the way so far.
         """
         loaded = load_tasks(self._store, tasks)
-        tails = self._lending.tails(tasks)
+        tails = self._lending.tails(tasks) if seconds is None else self._lending.no_tails(tasks)
         if blocks is None:
             return answer_all(self._store, loaded, proba=proba, tails=tails)
         if seconds is None:

@@ -58,6 +58,8 @@ class Lending:
             settings: with `tail`.
             watch: told after every training step.
         """
+        if settings.class_weight != "none":
+            raise UsageError("a tail weighs all classes alike: leave out the class weighting, or fit a head on vectors")
         parsed = read_tail_labels(labels, settings.kind, given[0])
         notes: dict[str, Any] = {}
         if settings.tail is not None and settings.tail.trials:
@@ -155,6 +157,16 @@ class Lending:
         stored = tail_tasks(self._store, names)
         self._tails = Tails(self._store, stored, (self.upper, self.lower)) if stored else None
         return self._tails
+
+    def no_tails(self, names: Sequence[str]) -> Tails | None:
+        """None; refuses tails where two texts are read apart; those that were not named are left out.
+
+        Raises:
+            UsageError: one of the named tasks is a tail.
+        """
+        if names and (named := tail_tasks(self._store, names)):
+            raise UsageError(f"task {named[0].name!r} is a tail and reads texts together: leave out the second texts")
+        return None
 
     @property
     def counts(self) -> tuple[int, int]:

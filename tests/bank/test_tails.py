@@ -755,3 +755,15 @@ def test_heads_are_fitted_again_and_tails_forgotten_without_torch(fitted):
             "bank.forget_ids(['t1'])",
         ],
     )
+
+
+def test_a_tail_that_is_named_for_two_texts_apart_is_refused(fitted):
+    with pytest.raises(embank.errors.UsageError, match="is a tail and reads texts together"):
+        fitted.predict(TEXTS[:2], seconds=TEXTS[2:4], tasks=["mood"])
+
+
+def test_a_class_weighting_is_refused_with_a_tail(bank):
+    labels, texts = labelled("single")
+    settings = embank.FitSettings(class_weight="balanced", tail=embank.TailSettings())
+    with pytest.raises(embank.errors.UsageError, match="weighs all classes alike"):
+        bank.fit("mood", labels, texts=texts, settings=settings)

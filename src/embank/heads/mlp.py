@@ -21,6 +21,9 @@ TWO = 2
 # Below this many rows nothing is set aside to stop on; a fixed number of rounds with weight decay has to do.
 ENOUGH_TO_STOP_ON = 200
 FEWEST_OF_A_CLASS = 10
+SMALLEST_BATCH, LARGEST_BATCH = 64, 512
+# Batches of a round: with more rows they grow, since a round of small ones costs a second a thousand rows.
+BATCHES = 47
 
 
 class MLPHead(BaseEstimator):
@@ -93,7 +96,7 @@ class MLPHead(BaseEstimator):
         return family(
             hidden_layer_sizes=(self.hidden,),
             alpha=self.decay,
-            batch_size=min(64, len(targets)),
+            batch_size=min(max(SMALLEST_BATCH, len(targets) // BATCHES), LARGEST_BATCH, len(targets)),
             max_iter=self.rounds,
             early_stopping=stopping,
             n_iter_no_change=8,

@@ -188,6 +188,7 @@ class Writer:
         with self.catalogue.transaction():
             self.catalogue.drop_task(name)
         shutil.rmtree(self._root / task.folder, ignore_errors=True)
+        (self._root / "training" / f"{name}.safetensors").unlink(missing_ok=True)  # of a training that was cut short
 
     def drop_column(self, name: str) -> None:
         """Commit the removal of a column, then delete its files."""
