@@ -1,0 +1,61 @@
+"""Tails: which learning rate suits each way to train one. Validation rows alone; minilm cut at half of its depth.
+
+python bench/tails_rates.py [--rows 1000] [--epochs 6] [--sets scicite,trec]
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from corpus import lesson
+from measuring import kept, record
+
+import embank
+from embank.encoders.opening import locate, open_encoder
+from embank.fitting.cuts import MemorySource, states_at
+from embank.tails import TailDesign
+from embank.tails.learning import Assignment, StateLessons, learn
+from embank.tails.modules import build_tail
+
+CUT = 3
+RATES = {"full": (1e-4, 2e-4, 4e-4), "adapters": (5e-4, 1e-3, 2e-3), "lora": (5e-4, 1e-3, 3e-3)}
+
+
+def measured(name: str, method: str, rate: float, most: int, epochs: int) -> float:
+    """The best validation score of one training."""
+    given = lesson(name, most, 0)
+    encoder = open_encoder(locate("minilm"), "torch", "float32", Path.home() / ".cache" / "embank")
+    blocks = states_at(encoder, given.texts, [CUT])[CUT]
+    tail = build_tail(encoder.model, encoder.n_layers, TailDesign(CUT, method, "single", len(given.labels)), 0)
+    numbers = np.arange(len(given.texts))
+    lessons = StateLessons(MemorySource(dict(enumerate(blocks))), numbers, given.objective, 0)
+    settings = embank.TrainingSettings(epochs=epochs, rate=rate)
+    return float(learn(tail, Assignment(lessons, given.objective, *given.parts), settings).position.best)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--sets", default="scicite,trec")
+    asked = parser.parse_args()
+    names = asked.sets.split(",")
+    lines = ["| way | rate | " + " | ".join(names) + " |", "|---|---:|" + "---:|" * len(names)]
+    for method, rates in RATES.items():
+        for rate in rates:
+            scores = []
+            for name in names:
+                part = f"tails-rates/{asked.rows}-{asked.epochs}/{name}-{method}-{rate}"
+                found = kept(
+                    part,
+                    lambda name=name, method=method, rate=rate: measured(name, method, rate, asked.rows, asked.epochs),
+                )
+                scores.append(f"{100 * found:.1f}")
+            lines.append(f"| {method} | {rate:g} | " + " | ".join(scores) + " |")
+            print(lines[-1], flush=True)
+    lines += ["", f"Best validation macro-F1 of at most {asked.epochs} passes over {asked.rows} rows, one seed."]
+    record("Tails: learning rates", lines)
+
+
+if __name__ == "__main__":
+    main()
