@@ -50,7 +50,7 @@ def cuts_of(layers: int) -> tuple[int, ...]:
     """The layers that are tried.
 
     >>> cuts_of(6), cuts_of(12), cuts_of(2)
-    ((2, 3, 4), (3, 6, 9), (1,))
+    ((2, 3, 5), (3, 6, 9), (1,))
     """
     return tuple(sorted({min(layers - 1, max(1, int(layers * depth + 0.5))) for depth in DEPTHS}))
 

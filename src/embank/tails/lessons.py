@@ -43,7 +43,7 @@ def order(lengths: Int64[np.ndarray, " examples"], batch: int, seed: Sequence[in
     """Deal examples into batches of similar length, in a random order.
 
     >>> [part.tolist() for part in order(np.array([9, 1, 8, 2]), 2, [0])]
-    [[1, 3], [2, 0]]
+    [[2, 0], [1, 3]]
     """
     random = np.random.default_rng(seed)
     shuffled = random.permutation(len(lengths))
