@@ -7,7 +7,7 @@ from embank.errors import UsageError
 from embank.tails import METHODS, Method
 
 _REFERENCE_WIDTH = 384
-_RATES: dict[Method, float] = {"full": 1e-4, "adapters": 1e-3, "lora": 1e-3}
+_RATES: dict[Method, float] = {"full": 2e-4, "adapters": 1e-3, "lora": 1e-3}
 """Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/RESULTS.md)."""
 
 
@@ -101,6 +101,6 @@ def default_rate(method: Method, width: int) -> float:
     """The learning rate of a method for an encoder of some width.
 
     >>> default_rate("full", 768)
-    5e-05
+    0.0001
     """
     return _RATES[method] * min(1.0, _REFERENCE_WIDTH / width)
