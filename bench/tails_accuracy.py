@@ -8,7 +8,6 @@ rows are scored once. Classification: macro-F1; tagging: entity F1; question ans
 """
 
 import argparse
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -86,10 +85,9 @@ def measured(name: str, way: str, seed: int, most: int, epochs: int) -> dict[str
             "per_pass": tuned.seconds_per_pass,
             "validation": max(tuned.report.tried.values()),
         }
-    folder = WORK / "tails" / f"{name}-{way}-{seed}"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder, options = WORK / "tails-banks" / name, embank.BankOptions(reading=reading)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with embank.Bank.create(folder, embank.BankOptions(reading=reading)) as bank:
+    with embank.Bank.open(folder, options) if folder.is_dir() else embank.Bank.create(folder, options) as bank:
         if way == "frozen" and kind == "single":
             bank.encode([*texts, *test_texts])
             settings = embank.FitSettings(seed=seed)
@@ -98,11 +96,11 @@ def measured(name: str, way: str, seed: int, most: int, epochs: int) -> dict[str
             bank.encode([*texts, *test_texts], columns=[f"minilm/{cut}/states@float16"])
             tail = embank.TailSettings("full" if way == "frozen" else way, cut, loop)
             settings = embank.FitSettings(kind=kind, seed=seed, tail=tail)
-        report = bank.fit("task", labels, texts=texts, settings=settings)
+        task = f"{way}-{seed}"
+        report = bank.fit(task, labels, texts=texts, settings=settings)
         start = time.perf_counter()
-        guess = bank.predict(test_texts, tasks=["task"])["task"].to_pylist()
+        guess = bank.predict(test_texts, tasks=[task])[task].to_pylist()
         seconds = time.perf_counter() - start
-    shutil.rmtree(folder)
     passes = max(1, len(report.tried))
     spent = float(report.chosen.get("training seconds", report.seconds))
     return {

@@ -5,12 +5,14 @@ python bench/tails_rates.py [--rows 1000] [--epochs 6] [--sets scicite,trec]
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from corpus import lesson
 from measuring import kept, record
 
 import embank
+from embank.baselines.live import LiveEncoder, TokenLessons
 from embank.encoders.opening import locate, open_encoder
 from embank.fitting.cuts import MemorySource, states_at
 from embank.tails import TailDesign
@@ -18,18 +20,28 @@ from embank.tails.learning import Assignment, StateLessons, learn
 from embank.tails.modules import build_tail
 
 CUT = 3
-RATES = {"full": (1e-4, 2e-4, 4e-4), "adapters": (5e-4, 1e-3, 2e-3), "lora": (5e-4, 1e-3, 3e-3)}
+RATES = {
+    "full": (1e-4, 2e-4, 4e-4),
+    "adapters": (5e-4, 1e-3, 2e-3, 4e-3),
+    "lora": (5e-4, 1e-3, 3e-3, 1e-2),
+    "finetune": (1e-4, 2e-4),
+}
+"""Ways to train a tail, and the whole encoder."""
 
 
 def measured(name: str, method: str, rate: float, most: int, epochs: int) -> float:
     """The best validation score of one training."""
     given = lesson(name, most, 0)
+    settings = embank.TrainingSettings(epochs=epochs, rate=rate)
     encoder = open_encoder(locate("minilm"), "torch", "float32", Path.home() / ".cache" / "embank")
+    if method == "finetune":
+        module: Any = LiveEncoder(encoder, TailDesign(0, "full", "single", len(given.labels)), 0)
+        tokens = TokenLessons(encoder, encoder.tokens(given.texts), given.objective)
+        return float(learn(module, Assignment(tokens, given.objective, *given.parts), settings).position.best)
     blocks = states_at(encoder, given.texts, [CUT])[CUT]
     tail = build_tail(encoder.model, encoder.n_layers, TailDesign(CUT, method, "single", len(given.labels)), 0)
     numbers = np.arange(len(given.texts))
     lessons = StateLessons(MemorySource(dict(enumerate(blocks))), numbers, given.objective, 0)
-    settings = embank.TrainingSettings(epochs=epochs, rate=rate)
     return float(learn(tail, Assignment(lessons, given.objective, *given.parts), settings).position.best)
 
 

@@ -38,20 +38,24 @@ Rank = Annotated[int, flag("--rank", help="Rank of LoRA.")]
 class Training:
     """What a user said of training."""
 
-    epochs: int | None
-    batch: int
-    rate: float | None
-    patience: int
-    width: int
-    rank: int
+    epochs: int | None = None
+    batch: int = 32
+    rate: float | None = None
+    patience: int = 3
+    width: int = 64
+    rank: int = 8
 
     def tail(self, word: str | None, cut: int | None) -> "TailSettings | None":
         """Settings of a tail, or None where none is asked for.
 
         Raises:
-            UsageError: no such way to train a tail.
+            UsageError: no such way to train a tail, or flags of training without one.
         """
         if word is None:
+            said = [flag for flag, value in vars(self).items() if value != vars(Training())[flag]]
+            if said:
+                flag = "adapter-width" if said[0] == "width" else said[0]
+                raise embank.errors.UsageError(f"--{flag} belongs to a tail: give --tail full, adapters or lora as well")
             if cut is not None:
                 raise embank.errors.UsageError("--cut belongs to a tail: give --tail full, adapters or lora as well")
             return None

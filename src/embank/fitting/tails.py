@@ -74,14 +74,33 @@ def read_tail_labels(values: Sequence[Any], kind: str, texts: Sequence[Any] | No
     """
     if kind == "tagging":
         tags = read_tags(values)
+        _refuse_other_counts(tags, texts)
         return TailLabels("tagging", tags, tag_names(tags))
     if kind == "span":
         if texts is None:
             raise UsageError("a span task needs its texts, question and context: give them, not only ids")
         contexts = [text[1] if isinstance(text, tuple | list) and len(text) == 2 else None for text in texts]  # noqa: PLR2004
+        if len(contexts) and not any(contexts):
+            raise UsageError("a span task reads pairs, question and context: give both (--text and --pair)")
         return TailLabels("span", read_answers(values, contexts), ())
     parsed = read_labels(values, kind)
     return TailLabels(parsed.kind, parsed.values, parsed.names)
+
+
+def _refuse_other_counts(tags: Sequence[tuple[str, ...] | None], texts: Sequence[Any] | None) -> None:
+    """Refuse rows whose tags are more or fewer than their words.
+
+    Raises:
+        HeadError: there are such rows; the message counts them and shows the first.
+    """
+    strange: list[str] = []
+    for row, (own, text) in enumerate(zip(tags, texts or (), strict=False)):
+        words = text.split() if isinstance(text, str) else text
+        if own is not None and isinstance(words, list) and len(own) != len(words):
+            strange.append(f"row {row} has {len(own)} tags and {len(words)} words")
+    if strange:
+        found = f"found {len(strange)} of {len(tags)} rows with other numbers of tags than of words; {strange[0]}"
+        raise HeadError(f"{found}. Correct such rows, or set them to null")
 
 
 def fit_tail(

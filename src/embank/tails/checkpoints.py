@@ -23,7 +23,7 @@ class Position:
     Attributes:
         step: optimiser steps taken.
         epoch: passes over the examples that are finished.
-        batch: batches of the running pass that are finished.
+        batch: steps of the running pass that are finished.
         best: the best validation score so far.
         best_epoch: after which pass it was reached.
         scores: of every finished pass.

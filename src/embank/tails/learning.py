@@ -109,12 +109,19 @@ def learn(
     def validate() -> float:
         return objective.measure(held, outputs_of(module, assignment.lessons, held))[objective.primary]
 
-    def objective_loss(logits: torch.Tensor, targets: torch.Tensor, allowed: torch.Tensor | None) -> torch.Tensor:
-        everywhere = torch.ones(logits.shape[:2], device=logits.device) if allowed is None else allowed
-        return loss(objective.kind, logits, targets, everywhere)
+    lessons = Part(assignment.lessons, assignment.train)
 
-    run = Run(module, Part(assignment.lessons, assignment.train), objective_loss, validate, settings, keep[0], keep[1])
-    return train(run, watch)
+    def objective_loss(logits: torch.Tensor, which: Which) -> torch.Tensor:
+        return taught(objective, lessons, logits, which)
+
+    return train(Run(module, lessons, objective_loss, validate, settings, keep[0], keep[1]), watch)
+
+
+def taught(objective: Objective, lessons: Any, logits: torch.Tensor, which: Which) -> torch.Tensor:
+    """The loss of logits on the targets of some examples."""
+    targets, allowed = lessons.targets(which, logits.shape[1])
+    everywhere = torch.ones(logits.shape[:2]) if allowed is None else allowed
+    return loss(objective.kind, logits, targets.to(logits.device), everywhere.to(logits.device))
 
 
 def outputs_of(module: Any, lessons: Any, which: Which) -> list[np.ndarray]:

@@ -17,12 +17,13 @@ class TrainingSettings:
 
     Attributes:
         epochs: most passes over the examples; None: at least 4, and enough for 300 steps.
-        batch: examples in a step.
+        batch: examples in a batch.
         rate: the highest learning rate; None: what suits the method and the encoder's width.
         patience: passes without a better validation score before training stops.
         decay: weight decay.
         clip: the longest gradient.
         seed: of the first weights, the order of examples and dropout.
+        accumulate: batches whose gradients make one step.
     """
 
     epochs: int | None = None
@@ -32,10 +33,11 @@ class TrainingSettings:
     decay: float = 0.01
     clip: float = 1.0
     seed: int = 0
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
         """Refuse numbers that no training can start with."""
-        for name in ("epochs", "batch", "patience"):
+        for name in ("epochs", "batch", "patience", "accumulate"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"found {name} {value}, expected at least 1")

@@ -30,15 +30,18 @@ _WARM = 100
 
 _CHECKPOINT_SECONDS = 60.0
 
-Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
-"""Logits, targets, and where spans may stand, to one number."""
+Loss = Callable[[Any, np.ndarray], torch.Tensor]
+"""What a module gave for some examples, and their numbers, to one number."""
+
+Schedule = Callable[[int], list[np.ndarray]]
+"""The batches of a pass, by its number from 0: as many in every pass, and the same ones whenever they are asked for."""
 
 
 class Trainable(Protocol):
     """What can be trained: a torch module that says which of its parameters are."""
 
-    def __call__(self, **inputs: torch.Tensor) -> torch.Tensor:
-        """Logits."""
+    def __call__(self, **inputs: torch.Tensor) -> Any:
+        """Logits, or whatever the loss reads."""
         ...
 
     def train(self, mode: bool = True) -> Any:  # noqa: FBT001, FBT002 - torch's own signature
@@ -70,12 +73,13 @@ class Run:
     Attributes:
         module: what is trained, in place.
         lessons: examples.
-        loss: of logits and targets.
+        loss: of what the module gives.
         validate: scores the module as it is; higher is better.
         settings: how.
         identity: digest of all that decides the outcome, for checkpoints.
         checkpoint: where to keep them, or None.
         checkpoint_seconds: how often; at the end of a pass in any case.
+        schedule: deals examples into batches; None: each once a pass, those of like length together.
     """
 
     module: Trainable
@@ -86,6 +90,14 @@ class Run:
     identity: str = ""
     checkpoint: Path | None = None
     checkpoint_seconds: float = _CHECKPOINT_SECONDS
+    schedule: Schedule | None = None
+
+    def batches(self, epoch: int) -> list[np.ndarray]:
+        """The batches of a pass."""
+        settings = self.settings
+        if self.schedule is not None:
+            return self.schedule(epoch)
+        return order(self.lessons.lengths, settings.batch, [settings.seed, epoch])
 
 
 def train(run: Run, watch: TrainingWatch = lambda _: None) -> Trained:
@@ -117,7 +129,7 @@ class _Loop:
             self._position, self._best = kept.position, kept.best
             _restore(self._weights, self._optimiser, kept)
         self._resumed = kept is not None
-        self._steps = math.ceil(len(run.lessons.lengths) / run.settings.batch)
+        self._steps = math.ceil(len(run.batches(0)) / run.settings.accumulate)
         self._epochs = run.settings.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_STEPS / self._steps))
         self._clock = _Clock(self._position.seconds)
 
@@ -130,9 +142,10 @@ class _Loop:
         """Go through all examples once, or what is left of a pass that was interrupted, and validate."""
         position, settings = self._position, self._run.settings
         total = self._epochs * self._steps
-        batches = order(self._run.lessons.lengths, settings.batch, [settings.seed, position.epoch])
-        for which in batches[position.batch :]:
-            position.loss_sum += _step(self._run, self._optimiser, which, _rate(settings, position.step, total))
+        batches = self._run.batches(position.epoch)
+        for start in range(position.batch * settings.accumulate, len(batches), settings.accumulate):
+            several = batches[start : start + settings.accumulate]
+            position.loss_sum += _step(self._run, self._optimiser, several, _rate(settings, position.step, total))
             position.step, position.batch = position.step + 1, position.batch + 1
             mean = position.loss_sum / position.batch
             score = position.scores[-1] if position.scores else None
@@ -193,21 +206,22 @@ def on_device(inputs: Inputs, module: Trainable) -> Inputs:
     return {name: tensor.to(device) for name, tensor in inputs.items()}
 
 
-def _step(run: Run, optimiser: torch.optim.Optimizer, which: np.ndarray, rate: float) -> float:
+def _step(run: Run, optimiser: torch.optim.Optimizer, batches: list[np.ndarray], rate: float) -> float:
+    """One step on the mean gradient of some batches; returns their mean loss."""
     run.module.train()
     for group in optimiser.param_groups:
         group["lr"] = rate
-    inputs = on_device(run.lessons.inputs(which), run.module)
-    with precision():
-        logits = run.module(**inputs)
-    length = next(iter(inputs.values())).shape[1]
-    targets, allowed = run.lessons.targets(which, length)
-    loss = run.loss(logits, targets.to(logits.device), None if allowed is None else allowed.to(logits.device))
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    total = 0.0
+    for which in batches:
+        with precision():
+            output = run.module(**on_device(run.lessons.inputs(which), run.module))
+        loss = run.loss(output, which) / len(batches)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach())
     torch.nn.utils.clip_grad_norm_(run.module.trainable().values(), run.settings.clip)
     optimiser.step()
-    return float(loss.detach())
+    return total
 
 
 def _rate(settings: TrainingSettings, step: int, steps: int) -> float:
