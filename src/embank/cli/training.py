@@ -55,7 +55,8 @@ class Training:
             said = [flag for flag, value in vars(self).items() if value != vars(Training())[flag]]
             if said:
                 flag = "adapter-width" if said[0] == "width" else said[0]
-                raise embank.errors.UsageError(f"--{flag} belongs to a tail: give --tail full, adapters or lora as well")
+                message = f"--{flag} belongs to a tail: give --tail full, adapters or lora as well"
+                raise embank.errors.UsageError(message)
             if cut is not None:
                 raise embank.errors.UsageError("--cut belongs to a tail: give --tail full, adapters or lora as well")
             return None

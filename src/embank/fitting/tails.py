@@ -80,7 +80,7 @@ def read_tail_labels(values: Sequence[Any], kind: str, texts: Sequence[Any] | No
         if texts is None:
             raise UsageError("a span task needs its texts, question and context: give them, not only ids")
         contexts = [text[1] if isinstance(text, tuple | list) and len(text) == 2 else None for text in texts]  # noqa: PLR2004
-        if len(contexts) and not any(contexts):
+        if contexts and not any(contexts):
             raise UsageError("a span task reads pairs, question and context: give both (--text and --pair)")
         return TailLabels("span", read_answers(values, contexts), ())
     parsed = read_labels(values, kind)
