@@ -23,6 +23,7 @@ from embank.fitting.cuts import MemorySource, states_at
 from embank.tails import TailDesign
 from embank.tails.learning import Assignment, StateLessons, learn, outputs_of
 from embank.tails.modules import Tail, build_tail
+from embank.tails.settings import default_rate
 
 DEPTH = 3
 WAYS = ("tail", "small", "bridge-3", "bridge-6")
@@ -75,7 +76,7 @@ def measured(name: str, way: str, most: int, epochs: int) -> dict[str, float]:
         design = TailDesign(start, "full", "single", len(labels), layers=DEPTH)
         tail = build_tail(encoder.model, encoder.n_layers, design, 0)
         module = tail if way == "tail" else Bridge(tail, encoder.width, 0)
-    settings = embank.TrainingSettings(epochs=epochs, rate=1e-4)
+    settings = embank.TrainingSettings(epochs=epochs, rate=default_rate("full", encoder.width))
     trained = learn(module, Assignment(lessons[0], objective, *given.parts), settings)
     logits = outputs_of(module, lessons[1], np.arange(len(test.texts)))
     return {"score": macro_f1(given, logits), "validation": trained.position.best}

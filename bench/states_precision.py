@@ -24,6 +24,7 @@ from embank.fitting.cuts import MemorySource, states_at
 from embank.tails import TailDesign
 from embank.tails.learning import Assignment, StateLessons, learn, outputs_of
 from embank.tails.modules import build_tail
+from embank.tails.settings import default_rate
 
 CUT = 3
 WIDTH = 384
@@ -90,7 +91,7 @@ def measured(name: str, way: str, seed: int, most: int, epochs: int) -> dict[str
         StateLessons(MemorySource(dict(enumerate(some))), np.arange(len(some)), given.objective, 0)
         for some in (coded[: len(given.texts)], coded[len(given.texts) :])
     )
-    settings = embank.TrainingSettings(epochs=epochs, rate=1e-4, seed=seed)
+    settings = embank.TrainingSettings(epochs=epochs, rate=default_rate("full", WIDTH), seed=seed)
     trained = learn(tail, Assignment(lessons, given.objective, *given.parts), settings)
     logits = outputs_of(tail, others, np.arange(len(given.test.texts)))
     tokens = np.mean([len(block) for block in coded])

@@ -28,6 +28,7 @@ from embank.store.folder import Store
 from embank.tails import TailDesign
 from embank.tails.learning import Assignment, learn, outputs_of, run_tails
 from embank.tails.modules import build_tail
+from embank.tails.settings import default_rate
 from embank.tails.source import StateSource
 
 CUT = 3
@@ -96,7 +97,7 @@ def lora(name: str, most: int, epochs: int) -> dict[str, Any]:
     encoder = opened()
     module = LoraEncoder(encoder, TailDesign(0, "full", "single", len(given.labels)), 0)
     lessons = TokenLessons(encoder, encoder.tokens(given.texts), given.objective)
-    settings = embank.TrainingSettings(epochs=epochs, rate=1e-3)
+    settings = embank.TrainingSettings(epochs=epochs, rate=default_rate("lora", encoder.width))
     trained = learn(module, Assignment(lessons, given.objective, *given.parts), settings)
     others = TokenLessons(encoder, encoder.tokens(given.test.texts), given.objective)
     logits = outputs_of(module, others, np.arange(len(given.test.texts)))

@@ -35,6 +35,7 @@ class LiveEncoder(torch.nn.Module):
         self.output = torch.nn.Linear(encoder.width, design.outputs)
         torch.nn.init.normal_(self.output.weight, std=_SPREAD, generator=torch.Generator().manual_seed(seed))
         torch.nn.init.zeros_(self.output.bias)
+        self.output.to(next(self.model.parameters()).device)
 
     def forward(self, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
         """Run all layers.
@@ -47,7 +48,10 @@ class LiveEncoder(torch.nn.Module):
             `[batch, outputs]`, or `[batch, length, outputs]` of kinds that read tokens.
         """
         extra = {"use_cache": False} if self._causal else {}
-        states = self.model(**inputs, **extra).last_hidden_state
+        return self.read(self.model(**inputs, **extra).last_hidden_state, pool)
+
+    def read(self, states: torch.Tensor, pool: torch.Tensor) -> torch.Tensor:
+        """Outputs of the encoder's last states, `[batch, length, width]`; see `forward`."""
         if self.design.kind in POOLED:
             states = pooled(states, pool, self.design.options.pooling)
         logits: torch.Tensor = self.output(self.dropout(states))
@@ -66,12 +70,12 @@ class TokenLessons:
         self.lengths: Int64[np.ndarray, " examples"] = np.array([len(ids) for ids in tokens.ids], np.int64)
         self._ids: Sequence[Sequence[int]] = tokens.ids
         self._types = tokens.types if encoder.takes_types else None
-        self._objective, self._skip, self._padding = objective, tokens.skip, encoder.padding
+        self._objective, self._skip, self.padding = objective, tokens.skip, encoder.padding
 
     def inputs(self, which: Which) -> Inputs:
         """Token numbers, mask, pool and token types of some examples."""
         length = rounded(int(self.lengths[which].max()))
-        ids = np.full((len(which), length), self._padding, np.int64)
+        ids = np.full((len(which), length), self.padding, np.int64)
         mask, types = np.zeros_like(ids), np.zeros_like(ids)
         for row, at in enumerate(which):
             own = self._ids[at]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from embank.cli import baselines, encoders, encoding, fitting, forgetting, looking, predicting
+from embank.cli import baselines, encoders, encoding, fitting, forgetting, looking, predicting, trunks
 
 app = typer.Typer(
     name="embank",
@@ -41,3 +41,4 @@ app.command("verify")(looking.verify)
 app.command("forget")(forgetting.forget)
 app.command("encoders")(encoders.encoders)
 app.add_typer(baselines.app, name="baseline")
+app.add_typer(trunks.app, name="trunk")

@@ -7,7 +7,7 @@ from embank.errors import UsageError
 from embank.tails import METHODS, Method
 
 _REFERENCE_WIDTH = 384
-_RATES: dict[Method, float] = {"full": 2e-4, "adapters": 1e-3, "lora": 1e-3}
+_RATES: dict[Method, float] = {"full": 2e-4, "adapters": 4e-3, "lora": 3e-3}
 """Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/RESULTS.md)."""
 
 
