@@ -1,0 +1,214 @@
+"""A trunk learns from sources of every kind, depends on its seed alone, and goes on after a stop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from sentence_transformers import SentenceTransformer
+
+import embank
+from embank.errors import HeadError, UsageError
+from embank.tails.learning import outputs_of
+from embank.tasks import APART
+from embank.trunks import Source, TrunkSettings
+from embank.trunks import multitask as multitask_module
+from embank.trunks.multitask import train_trunk
+from embank.trunks.saving import CARD, REPORT, save_trunk
+from embank.trunks.shared import through
+from tails.material import moods, options, save_tiny
+from trunks.material import TEXTS, opened, pairs, settings, sources
+
+
+def weights(module):
+    return {name: tensor.detach().clone() for name, tensor in module.trainable().items()}
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+@pytest.fixture(scope="module")
+def trained(folder):
+    encoder = opened(folder)
+    return encoder, train_trunk(encoder, sources(), settings(epochs=6, rate=5e-3))
+
+
+def test_every_kind_of_source_is_learned(trained):
+    report = trained[1].report
+    assert [source.name for source in report.sources] == ["mood", "topics", "size", "tags", "together", "apart"]
+    better = {source.name: source.score > source.guess for source in report.sources}
+    assert all(better[name] for name in ("mood", "topics", "tags"))
+    assert trained[1].losses[-1] < 0.8 * trained[1].losses[0]
+
+
+def test_the_mean_of_the_best_pass_is_the_best(trained):
+    report = trained[1].report
+    assert report.passes[report.best - 1] == max(report.passes)
+    assert report.mean == pytest.approx(max(report.passes), abs=1e-6)
+
+
+def test_all_layers_change_and_every_head_learns(folder, trained):
+    raw, module = opened(folder).model, trained[1].module
+    before = dict(raw.named_parameters())
+    moved = {name for name, tensor in module.model.named_parameters() if not torch.equal(tensor, before[name])}
+    for layer in range(4):
+        assert any(f"layer.{layer}." in name for name in moved)
+    assert all(float(head.bias.detach().abs().max()) > 0 for head in module.heads)
+
+
+def test_the_same_seed_gives_the_same_trunk_and_another_seed_another(folder):
+    def made(seed):
+        return weights(train_trunk(opened(folder), sources("mood", "tags"), settings(seed=seed)).module)
+
+    first = made(1)
+    assert equal(first, made(1))
+    assert not equal(first, made(2))
+
+
+class Stopped(Exception):  # noqa: N818 - a kill is no error
+    """The training was killed."""
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
+    folder, tmp_path, monkeypatch, accumulate
+):
+    asked = settings(accumulate=accumulate, epochs=3)
+    whole = train_trunk(opened(folder), sources("mood", "size"), asked)
+
+    def stop(now):
+        if now.epoch == 2 and now.losses:
+            raise Stopped
+
+    checkpoint = tmp_path / "training.safetensors"
+    with pytest.raises(Stopped):
+        train_trunk(opened(folder), sources("mood", "size"), asked, checkpoint, stop)
+    resumed = train_trunk(opened(folder), sources("mood", "size"), asked, checkpoint)
+    assert resumed.report.resumed
+    assert not whole.report.resumed
+    assert equal(weights(whole.module), weights(resumed.module))
+    assert resumed.report.passes == whole.report.passes
+
+
+def test_a_checkpoint_of_other_rows_is_not_taken_up(folder, tmp_path):
+    def stop(now):
+        if now.epoch == 2:
+            raise Stopped
+
+    checkpoint = tmp_path / "training.safetensors"
+    with pytest.raises(Stopped):
+        train_trunk(opened(folder), sources("mood"), settings(), checkpoint, stop)
+    other = [Source("mood", TEXTS, ["good", *moods(TEXTS)[1:]])]
+    changed = [dataclasses.replace(other[0], texts=[*TEXTS[:-1], "the pump is lost in rome"])]
+    assert not train_trunk(opened(folder), changed, settings(), checkpoint).report.resumed
+
+
+def test_padding_and_neighbours_do_not_move_what_heads_read(trained):
+    encoder, found = trained
+    (lessons,) = [multitask_module._taught(encoder, 0, source, settings()) for source in sources("apart")]
+    del found
+    module = trained[1].module
+    number = 5
+    one = dataclasses.replace(lessons.lessons, number=number)
+    every = np.arange(8)
+    together = np.stack(outputs_of(module, one, every))
+    alone = np.stack([outputs_of(module, one, np.array([at]))[0] for at in every])
+    np.testing.assert_allclose(together, alone, atol=0.15)  # bfloat16 where the processor has it
+
+
+def test_steps_on_several_batches_are_fewer(folder):
+    one = train_trunk(opened(folder), sources("mood"), settings(epochs=1)).report.steps
+    two = train_trunk(opened(folder), sources("mood"), settings(epochs=1, accumulate=2)).report.steps
+    assert two == -(-one // 2)
+
+
+def test_validation_rows_that_are_given_are_the_ones_that_validate(folder):
+    given = Source("mood", TEXTS[:36], moods(TEXTS[:36]), validation=(TEXTS[36:], moods(TEXTS[36:])))
+    (score,) = train_trunk(opened(folder), [given], settings(epochs=1)).report.sources
+    assert (score.rows, score.held_back) == (36, 12)
+
+
+def test_no_more_rows_are_used_than_are_allowed(folder):
+    (score,) = train_trunk(opened(folder), sources("mood"), settings(epochs=1, most=10)).report.sources
+    assert score.rows == 10
+
+
+def test_signs_pass_the_gradient_of_numbers_that_are_not_far_out():
+    numbers = torch.tensor([-3.0, -0.5, 0.0, 1.5, 2.5], requires_grad=True)
+    signs = through(numbers)
+    assert signs.tolist() == [-1, -1, 1, 1, 1]
+    signs.sum().backward()
+    assert numbers.grad.tolist() == [0, 1, 1, 1, 0]
+
+
+def test_heads_that_read_signs_learn_as_well(folder):
+    found = train_trunk(opened(folder), sources("mood", "apart"), settings("sign", epochs=6, rate=5e-3))
+    assert found.report.sources[0].score > found.report.sources[0].guess
+    assert found.report.settings["served"] == "sign"
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "electra", "fnet"])
+def test_a_trunk_is_a_folder_that_others_load_and_that_fills_columns_of_its_own(family, tmp_path):
+    raw = save_tiny(tmp_path / "tiny", family)
+    encoder = opened(raw)
+    found = train_trunk(encoder, sources("mood"), settings(epochs=1))
+    save_trunk(encoder, found.report, tmp_path / "trunk")
+    here = dict(encoder.model.named_parameters())
+    there = dict(transformers.AutoModel.from_pretrained(tmp_path / "trunk").named_parameters())
+    assert all(torch.equal(tensor, there[name]) for name, tensor in here.items())
+    with embank.Bank.create(tmp_path / "bank", options()) as bank:
+        for place in (raw, tmp_path / "trunk"):
+            bank.encode(TEXTS, encoder=str(place), columns=[f"{place.name}/4/mean@float32"])
+        one, other = (bank.vectors(f"{name}/4/mean@float32", TEXTS) for name in ("tiny", "trunk"))
+    assert not np.allclose(one, other, atol=1e-3)
+    if family == "bert":
+        theirs = SentenceTransformer(str(tmp_path / "trunk"), device="cpu").encode(TEXTS)
+        np.testing.assert_allclose(theirs, other, atol=1e-5)
+
+
+def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
+    encoder, found = trained
+    save_trunk(encoder, found.report, tmp_path / "trunk")
+    card = (tmp_path / "trunk" / CARD).read_text()
+    for source in found.report.sources:
+        assert f"| {source.name} | {source.kind} |" in card
+        assert f"{source.score:.3f}" in card
+    assert str(encoder.folder.path) not in card
+    assert (tmp_path / "trunk" / REPORT).is_file()
+    with pytest.raises(UsageError, match="is there already"):
+        save_trunk(encoder, found.report, tmp_path / "trunk")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([], "expected at least one"),
+        ([*sources("mood"), *sources("mood")], "a name of its own"),
+        ([Source("mood", TEXTS, ["same"] * 48)], "source 'mood'.*same label"),
+        ([Source("mood", TEXTS[:4], moods(TEXTS[:4]))], "source 'mood'.*too few"),
+        ([Source("apart", TEXTS, moods(TEXTS), reads=APART)], "reads pairs apart"),
+        ([Source("tags", TEXTS, [["O"]] * 48, "tagging")], "source 'tags'.*numbers of tags"),
+        ([Source("mood", TEXTS, moods(TEXTS), validation=(TEXTS, moods(TEXTS)))], "no text is left to validate"),
+    ],
+)
+def test_sources_that_cannot_teach_are_refused(folder, given, says):
+    with pytest.raises((UsageError, HeadError), match=says):
+        train_trunk(opened(folder), given, settings())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"temperature": 0}, {"most": 0}, {"validate": 0}, {"reads": "first"}, {"served": "int4"}]
+)
+def test_settings_that_no_training_can_start_with_are_refused(wrong):
+    with pytest.raises(UsageError):
+        TrunkSettings(**wrong)
+
+
+def test_a_pair_read_apart_is_one_example(folder):
+    both, alike = pairs(TEXTS)
+    (score,) = train_trunk(
+        opened(folder), [Source("apart", both, alike, reads=APART)], settings(epochs=1)
+    ).report.sources
+    assert score.rows + score.held_back == len(both)
