@@ -25,6 +25,7 @@ from embank.fitting.tails import (
 from embank.prediction.loading import TAIL, tail_tasks
 from embank.prediction.tails import Tails
 from embank.recipe import STATES, ColumnName
+from embank.store.bodies import kept_texts
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
 from embank.tagging import words_fault, words_text
@@ -101,7 +102,10 @@ class Lending:
         block = TextBlock("texts", 0, [_as_text(text, kind) for text in texts])
         numbers, _ = self._encoders.numbers(block, columns)
         pairs = zip(numbers.tolist(), block.texts, strict=True)
-        return numbers, {number: text for number, text in pairs if number != UNKNOWN}
+        found = {number: text for number, text in pairs if number != UNKNOWN}
+        if kind not in POOLED and len(kept_texts(self._store, list(found))) < len(found):
+            self._encoders.fill(columns, [block], keep_text=True)  # where words and answers stand is the text's own
+        return numbers, found
 
     def refit(self, task: str, record: Mapping[str, Any], folder: str, watch: TrainingWatch) -> FitReport:
         """Fit a tail again on the examples that the bank kept."""

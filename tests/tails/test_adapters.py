@@ -55,22 +55,6 @@ def test_the_table_names_the_linear_that_ends_the_feed_forward_block(family):
 
 
 @pytest.mark.parametrize("family", WHOLE)
-def test_the_table_names_the_projections_to_queries_and_values(family):
-    upper, states, mask = upper_of(family, LAYERS - 1)
-    projections = [linear(upper, LAYERS - 1, path) for path in ANATOMY[family].queries_values]
-    assert all(projection.in_features == WIDTH for projection in projections)
-    if len(projections) == 1:
-        assert projections[0].out_features == 3 * WIDTH
-        return
-    queries, values = projections
-    assert queries is not values
-    assert queries.out_features == WIDTH
-    # Where values do not depend on their token, no token learns of another.
-    values.weight.data.zero_()
-    assert moved_by_another_token(upper, states, mask) < 1e-5
-
-
-@pytest.mark.parametrize("family", WHOLE)
 def test_adapters_change_nothing_at_first(family):
     upper, states, mask = upper_of(family)
     with torch.no_grad():

@@ -91,7 +91,9 @@ def encode(
     keep_text: Annotated[
         bool,
         flags.flag(
-            "--keep-text", help="Keep the texts themselves, compressed, so that columns can be added without the files."
+            "--keep-text",
+            help="Keep the texts themselves, compressed, so that columns can be added without the files; "
+            "with --words they always are.",
         ),
     ] = False,
     as_format: flags.Format = None,
@@ -130,7 +132,8 @@ def encode(
                     encoder=encoder,
                     codec=codec,
                     states=layer,
-                    keep_text=keep_text,
+                    # Offsets of words are the text's own: a tagging task finds them in it, without the file.
+                    keep_text=keep_text or words is not None,
                     watch=watch,
                     stop=stop,
                 )

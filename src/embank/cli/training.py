@@ -43,7 +43,7 @@ class Training:
     rate: float | None = None
     patience: int = 3
     width: int = 64
-    rank: int = 8
+    rank: int = 16
 
     def tail(self, word: str | None, cut: int | None) -> "TailSettings | None":
         """Settings of a tail, or None where none is asked for.

@@ -25,7 +25,6 @@ class Anatomy:
         autocast: its own code runs under autocast; otherwise it runs in the precision of its weights there.
         attention_out: dotted path, inside a layer, to the linear that ends attention; "" where layers are shared.
         feed_forward_out: the same for the linear that ends the feed-forward block.
-        queries_values: the same for the projections to queries and values; one where they are fused.
     """
 
     layers: str
@@ -39,7 +38,6 @@ class Anatomy:
     autocast: bool = True
     attention_out: str = ""
     feed_forward_out: str = ""
-    queries_values: tuple[str, ...] = ()
 
 
 _BERT = Anatomy(
@@ -47,19 +45,15 @@ _BERT = Anatomy(
     positions=0,
     attention_out="attention.output.dense",
     feed_forward_out="output.dense",
-    queries_values=("attention.self.query", "attention.self.value"),
 )
 _ROBERTA = replace(_BERT, positions=2)  # positions start after the padding token's
-_MPNET = replace(
-    _ROBERTA, returns=1, attention_out="attention.attn.o", queries_values=("attention.attn.q", "attention.attn.v")
-)
-_DEBERTA = replace(_BERT, positions=None, returns=2, queries_values=("attention.self.in_proj",))
+_MPNET = replace(_ROBERTA, returns=1, attention_out="attention.attn.o")
+_DEBERTA = replace(_BERT, positions=None, returns=2)
 _DISTILBERT = Anatomy(
     "transformer.layer",
     positions=0,
     attention_out="attention.out_lin",
     feed_forward_out="ffn.lin2",
-    queries_values=("attention.q_lin", "attention.v_lin"),
 )
 _T5 = Anatomy(
     "encoder.block",
@@ -69,16 +63,12 @@ _T5 = Anatomy(
     relative_bias="layer.0.SelfAttention",
     attention_out="layer.0.SelfAttention.o",
     feed_forward_out="layer.1.DenseReluDense.wo",
-    queries_values=("layer.0.SelfAttention.q", "layer.0.SelfAttention.v"),
 )
-_MODERNBERT = Anatomy(
-    "layers", norm="final_norm", attention_out="attn.Wo", feed_forward_out="mlp.Wo", queries_values=("attn.Wqkv",)
-)
+_MODERNBERT = Anatomy("layers", norm="final_norm", attention_out="attn.Wo", feed_forward_out="mlp.Wo")
 _FLAT = Anatomy(
     "layers",
     attention_out="self_attn.o_proj",
     feed_forward_out="mlp.down_proj",
-    queries_values=("self_attn.q_proj", "self_attn.v_proj"),
 )
 _DECODER = replace(_FLAT, causal=True, norm="norm")
 
@@ -90,7 +80,7 @@ ANATOMY = {
     "electra": _BERT,
     "mpnet": _MPNET,
     "deberta": replace(_DEBERTA, autocast=False),  # it masks bfloat16 scores with the lowest number of float32
-    "deberta-v2": replace(_DEBERTA, queries_values=("attention.self.query_proj", "attention.self.value_proj")),
+    "deberta-v2": _DEBERTA,
     "distilbert": _DISTILBERT,
     "albert": Anatomy("encoder.albert_layer_groups", shared=True, positions=0),
     "t5": _T5,

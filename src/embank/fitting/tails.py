@@ -21,7 +21,7 @@ from embank.recipe import ColumnName
 from embank.spans import read_answers
 from embank.store.bodies import kept_texts
 from embank.store.folder import Store
-from embank.tagging import read_tags, tag_names
+from embank.tagging import read_tags, tag_names, words_fault
 from embank.tails import POOLED, Kind, TailDesign, TailOptions
 from embank.tails.settings import TailSettings, TrainingWatch, default_rate
 from embank.tasks import Labels, read_labels
@@ -96,11 +96,11 @@ def _refuse_other_counts(tags: Sequence[tuple[str, ...] | None], texts: Sequence
     strange: list[str] = []
     for row, (own, text) in enumerate(zip(tags, texts or (), strict=False)):
         words = text.split() if isinstance(text, str) else text
-        if own is not None and isinstance(words, list) and len(own) != len(words):
+        if own is not None and isinstance(words, list) and not words_fault(words) and len(own) != len(words):
             strange.append(f"row {row} has {len(own)} tags and {len(words)} words")
     if strange:
-        found = f"found {len(strange)} of {len(tags)} rows with other numbers of tags than of words; {strange[0]}"
-        raise HeadError(f"{found}. Correct such rows, or set them to null")
+        found = f"found {len(strange)} of {len(tags)} rows whose tags are not one a word; {strange[0]}"
+        raise HeadError(f"{found}. Words are what white space divides; correct such rows, or set them to null")
 
 
 def fit_tail(

@@ -18,7 +18,7 @@ POOLED: tuple[Kind, ...] = ("single", "multi", "regression")
 """Kinds that read one vector of a text; the others read each token."""
 
 Method = Literal["full", "adapters", "lora"]
-"""Train the upper layers themselves, bottleneck adapters in them, or low-rank additions to their attention."""
+"""Train the upper layers themselves, bottleneck adapters in them, or low-rank additions to their linears."""
 
 METHODS: tuple[Method, ...] = ("full", "adapters", "lora")
 
@@ -47,8 +47,8 @@ class TailOptions:
     pooling: str = "mean"
     dropout: float = 0.1
     width: int = 64
-    rank: int = 8
-    alpha: int = 16
+    rank: int = 16
+    alpha: int = 32
     lora_dropout: float = 0.0
 
     def __post_init__(self) -> None:

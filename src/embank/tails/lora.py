@@ -1,8 +1,9 @@
 """LoRA in the upper layers, with peft, and in peft's own files.
 
 Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4: a product of two narrow matrices is
-added to the projections to queries and values. Where a family fuses its projections, it is added to the fused one. The
-files name layers as the full model does, so `peft.PeftModel.from_pretrained(full_model, folder)` reads them.
+added to a linear. It is added to every linear of a layer, as in QLoRA (Dettmers et al. 2023, section 4): queries and
+values alone learned much less here (bench/RESULTS.md). The files name layers as the full model does, so
+`peft.PeftModel.from_pretrained(full_model, folder)` reads them.
 """
 
 import json
@@ -28,7 +29,7 @@ _ODD = ("use_rslora", "use_dora", "lora_bias", "fan_in_fan_out", "rank_pattern",
 
 
 def add_lora(upper: Upper, rank: int, alpha: int, dropout: float, seed: int) -> dict[str, torch.nn.Parameter]:
-    """Add low-rank matrices to queries and values of every upper layer, and freeze all else.
+    """Add low-rank matrices to every linear of every upper layer, and freeze all else.
 
     Args:
         upper: changed in place.
@@ -46,7 +47,12 @@ def add_lora(upper: Upper, rank: int, alpha: int, dropout: float, seed: int) -> 
     """
     check_adaptable(upper, "LoRA")
     places = [f"{upper.anatomy.layers}.{number}" for number in upper.layers]
-    paths = [f"{place}.{path}" for place in places for path in upper.anatomy.queries_values]
+    paths = [
+        f"{place}.{path}"
+        for place, layer in zip(places, upper.layers.values(), strict=True)
+        for path, module in layer.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    ]
     trained = _inject(upper, paths, {"r": rank, "lora_alpha": alpha, "lora_dropout": dropout})
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

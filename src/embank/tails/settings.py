@@ -7,7 +7,7 @@ from embank.errors import UsageError
 from embank.tails import METHODS, Method
 
 _REFERENCE_WIDTH = 384
-_RATES: dict[Method, float] = {"full": 2e-4, "adapters": 4e-3, "lora": 3e-3}
+_RATES: dict[Method, float] = {"full": 2e-4, "adapters": 4e-3, "lora": 2e-3}
 """Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/RESULTS.md)."""
 
 
@@ -62,7 +62,7 @@ class TailSettings:
     cut: int | None = None
     training: TrainingSettings = TrainingSettings()
     width: int = 64
-    rank: int = 8
+    rank: int = 16
     trials: bool = False
 
     def __post_init__(self) -> None:
