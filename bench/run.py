@@ -22,6 +22,8 @@ SCRIPTS = (
     "tails_peers",
     "cross_model",
     "tails_accuracy",
+    "plan",
+    "break_even",
 )
 
 

@@ -115,7 +115,7 @@ def main() -> None:
         ]
     lines.append(
         f"Macro-F1 on at most {asked.rows} test rows; at most {asked.rows} training rows a source, {asked.epochs} "
-        f"passes, {asked.groups} groups, so {asked.groups} trunks; each source set that is not in the group is in its trunk, "
+        f"passes, {asked.groups} groups, so as many trunks; each set that is not in the group is in its trunk, "
         f"beside {', '.join((*PAIRS, 'stsb', *TAGS))}."
     )
     record("Trunks 1. Tasks that were left out", lines)

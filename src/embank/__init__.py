@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from embank.encoding.sessions import BankOptions as BankOptions
     from embank.fitting import FitReport as FitReport
     from embank.fitting import FitSettings as FitSettings
+    from embank.learned import LearnedColumn as LearnedColumn
+    from embank.learned import fill_pooling as fill_pooling
+    from embank.learned import learn_pooling as learn_pooling
+    from embank.planning import Plan as Plan
+    from embank.planning import PlanSettings as PlanSettings
+    from embank.pooling import PoolingDesign as PoolingDesign
+    from embank.pooling import PoolingSettings as PoolingSettings
     from embank.tails.settings import TailSettings as TailSettings
     from embank.tails.settings import TrainingProgress as TrainingProgress
     from embank.tails.settings import TrainingSettings as TrainingSettings
@@ -36,6 +43,11 @@ _PUBLIC = {
     "EncodeSettings": "embank.encoding.running",
     "FitReport": "embank.fitting",
     "FitSettings": "embank.fitting",
+    "LearnedColumn": "embank.learned",
+    "Plan": "embank.planning",
+    "PlanSettings": "embank.planning",
+    "PoolingDesign": "embank.pooling",
+    "PoolingSettings": "embank.pooling",
     "ReadingOptions": "embank.encoders.opening",
     "TailSettings": "embank.tails.settings",
     "TextBlock": "embank.encoding",
@@ -44,6 +56,8 @@ _PUBLIC = {
     "available_encoders": "embank.encoders.listing",
     "backends": "embank.encoders.listing",
     "errors": "embank.errors",
+    "fill_pooling": "embank.learned",
+    "learn_pooling": "embank.learned",
     "tables": "embank.tables",
     "text_key": "embank.texts",
 }
@@ -59,6 +73,11 @@ __all__ = [
     "EncodeSettings",
     "FitReport",
     "FitSettings",
+    "LearnedColumn",
+    "Plan",
+    "PlanSettings",
+    "PoolingDesign",
+    "PoolingSettings",
     "ReadingOptions",
     "TailSettings",
     "TextBlock",
@@ -67,6 +86,8 @@ __all__ = [
     "available_encoders",
     "backends",
     "errors",
+    "fill_pooling",
+    "learn_pooling",
     "tables",
     "text_key",
 ]

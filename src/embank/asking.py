@@ -1,11 +1,15 @@
-"""A user's rows on their way to predictions: numbered, and encoded first where the bank lacks them."""
+"""What a user asks of a bank: rows on their way to predictions, and whether the arguments of a fit go together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
+from typing import Any
 
 from embank.encoding import EncodeReport, TextBlock, Watch
 from embank.encoding.sessions import Encoders
+from embank.errors import UsageError
+from embank.fitting import FitSettings
 from embank.prediction.answering import Numbered
+from embank.tasks import APART, check_task_name
 
 
 def numbered(
@@ -31,3 +35,32 @@ def numbered(
             total.add(report)
         watch(total)
         yield block.ids, numbers, others, block.texts
+
+
+def labelled(
+    task: str, labels: Sequence[Any], given: tuple[Sequence[Any] | None, ...], settings: FitSettings
+) -> Sequence[Any]:
+    """The texts or ids that labels belong to.
+
+    Args:
+        task: its name.
+        labels: one a text or id.
+        given: texts, ids and second texts, each of them or None.
+        settings: of the fit.
+
+    Raises:
+        UsageError: neither texts nor ids, or both; unequal lengths; second texts where none are read; a bad name.
+    """
+    check_task_name(task)
+    texts, ids, seconds = given
+    found = texts if texts is not None else ids
+    if found is None or (texts is not None and ids is not None):
+        raise UsageError("fit needs the labelled texts or their ids: give one of texts=... and ids=...")
+    if len(found) != len(labels):
+        raise UsageError(f"there are {len(found)} texts or ids and {len(labels)} labels; one label a text is needed")
+    if (seconds is not None) != (settings.reads == APART):
+        takes = "second texts" if settings.reads == APART else "no second texts"
+        raise UsageError(f"a task with reads={settings.reads!r} takes {takes}")
+    if settings.tail is not None and settings.reads == APART:
+        raise UsageError("a tail reads two texts together, as one: give pairs as texts (--pair)")
+    return found

@@ -1,6 +1,6 @@
 """The bank: what a user holds. One folder, its columns, its tasks."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from embank.arrays import Vectors
-from embank.asking import numbered
+from embank.asking import labelled, numbered
 from embank.encoding import EncodeReport, Stop, TextBlock, Watch
 from embank.encoding.blocks import blocks_of
 from embank.encoding.given import put_vectors
@@ -18,19 +18,21 @@ from embank.encoding.weighing import Verdict
 from embank.errors import UsageError
 from embank.fitting import FitReport, FitSettings
 from embank.fitting.running import fit_task, refit_task
+from embank.forgetting import drop_column, drop_task, drop_texts
 from embank.inspection import BankSummary, TaskSummary, summarise, summarise_tasks
 from embank.lending import Lending
+from embank.planning import Plan, PlanSettings, Telling
+from embank.planning.running import Request, make_plan
 from embank.prediction.answering import Table, answer_all, answer_rows
 from embank.prediction.loading import TAIL, load_tasks
 from embank.recipe import ColumnName
 from embank.store import Damage
 from embank.store.catalogue import UNKNOWN
-from embank.store.compaction import forget_texts
 from embank.store.decoding import vectors as stored_vectors
 from embank.store.folder import Store, is_bank
 from embank.store.verification import Progress, verify
 from embank.tails.settings import TrainingWatch
-from embank.tasks import APART, check_task_name
+from embank.tasks import APART
 
 
 class Bank:
@@ -240,20 +242,8 @@ class Bank:
             HeadError: too few labels, or one class only.
         """
         chosen = settings or FitSettings()
-        check_task_name(task)
-        given = texts if texts is not None else ids
-        if given is None or (texts is not None and ids is not None):
-            raise UsageError("fit needs the labelled texts or their ids: give one of texts=... and ids=...")
-        if len(given) != len(labels):
-            raise UsageError(
-                f"there are {len(given)} texts or ids and {len(labels)} labels; one label a text is needed"
-            )
-        if (seconds is not None) != (chosen.reads == APART):
-            takes = "second texts" if chosen.reads == APART else "no second texts"
-            raise UsageError(f"a task with reads={chosen.reads!r} takes {takes}")
+        given = labelled(task, labels, (texts, ids, seconds), chosen)
         if chosen.tail is not None:
-            if chosen.reads == APART:
-                raise UsageError("a tail reads two texts together, as one: give pairs as texts (--pair)")
             return self._lending.fit(task, labels, (texts, ids), chosen, train_watch)
         numbers = self._encoders.numbers_of(texts, watch) if texts is not None else self._encoders.numbers_of_ids(given)
         second = None if seconds is None else self._encoders.numbers_of(seconds, watch)
@@ -269,6 +259,27 @@ class Bank:
         if known is not None and TAIL in known.record:
             return self._lending.refit(task, known.record, known.folder, train_watch)
         return refit_task(self._store, task)
+
+    def plan(
+        self,
+        texts: Sequence[Any],
+        labels: Mapping[str, Sequence[Any]],
+        settings: PlanSettings | None = None,
+        watch: Telling = lambda _: None,
+    ) -> Plan:
+        """Measure ways to serve tasks on this machine and these texts, and say which one pays; the bank is only read.
+
+        Args:
+            texts: the labelled texts, or pairs.
+            labels: of each task by its name, one a text; None where there is none.
+            settings: numbers of tasks and texts, tolerance, minutes.
+            watch: told in words what is being measured.
+
+        Raises:
+            UsageError: no labels, or unequal lengths.
+            HeadError: one class only, or too few labels.
+        """
+        return make_plan(self._encoders, Request(texts, labels, settings or PlanSettings(), watch))
 
     def predict(
         self,
@@ -358,11 +369,7 @@ class Bank:
         Raises:
             UsageError: no such task.
         """
-        there = self._store.catalogue.tasks()
-        if task not in there:
-            raise UsageError(f"{self.path} has no task {task!r}; it has: {', '.join(there) or 'none'}")
-        with self._store.writer() as writer:
-            writer.drop_task(task)
+        drop_task(self._store, task)
 
     def forget_column(self, column: str) -> list[str]:
         """Drop a column and reclaim its space.
@@ -373,16 +380,7 @@ class Bank:
         Raises:
             UsageError: no such column.
         """
-        name = self._store.column(str(ColumnName.parse(column))).name
-        tasks = self._store.catalogue.tasks().values()
-        orphaned = [task.name for task in tasks if name in task.record["columns"] and TAIL not in task.record]
-        with self._store.writer() as writer:
-            writer.drop_column(name)
-            encoder = ColumnName.parse(name).encoder
-            if encoder not in self._lending.encoders:
-                with self._store.catalogue.transaction():
-                    self._store.catalogue.drop_encoder(encoder)
-        return orphaned
+        return drop_column(self._store, column, lambda: self._lending.encoders)
 
     def forget_ids(self, ids: Sequence[Any]) -> tuple[int, list[Any]]:
         """Drop texts by id, from every column, and reclaim the space. All ids of a dropped text go with it.
@@ -392,9 +390,4 @@ class Bank:
         """
         numbers = self._encoders.numbers_of_ids(ids)
         unknown = [name for name, number in zip(ids, numbers.tolist(), strict=True) if number == UNKNOWN]
-        gone = np.unique(numbers[numbers != UNKNOWN])
-        if len(gone):
-            with self._store.writer() as writer:
-                readers = [self._store.reader(name) for name in self._store.catalogue.columns()]
-                forget_texts(writer, readers, gone)
-        return len(gone), unknown
+        return drop_texts(self._store, numbers), unknown

@@ -32,7 +32,7 @@ class LiveEncoder(torch.nn.Module):
         self.model, self.design = encoder.model, design
         self._causal = (ANATOMY[encoder.folder.family].causal) if encoder.folder.family in ANATOMY else False
         self.dropout = torch.nn.Dropout(design.options.dropout)
-        self.output = torch.nn.Linear(encoder.width, design.outputs)
+        self.output = torch.nn.Linear(encoder.width, design.outputs, device="meta").to_empty(device="cpu")
         torch.nn.init.normal_(self.output.weight, std=_SPREAD, generator=torch.Generator().manual_seed(seed))
         torch.nn.init.zeros_(self.output.bias)
         self.output.to(next(self.model.parameters()).device)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from embank.cli import baselines, encoders, encoding, fitting, forgetting, looking, predicting, trunks
+from embank.cli import baselines, encoders, encoding, fitting, forgetting, looking, planning, predicting, trunks
 
 app = typer.Typer(
     name="embank",
@@ -35,6 +35,7 @@ def _root(
 app.command("encode")(encoding.encode)
 app.command("fit")(fitting.fit)
 app.command("predict")(predicting.predict)
+app.command("plan")(planning.plan)
 app.command("tasks")(looking.tasks)
 app.command("info")(looking.info)
 app.command("verify")(looking.verify)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import embank
-from embank.cli import console, flags, training
+from embank.cli import console, flags, planned, training
 from embank.cli.labels import LabelFiles
 from embank.cli.options import bank_options
 
@@ -54,6 +54,14 @@ def fit(
     refit: Annotated[
         bool, flags.flag("--refit", help="Fit again on the labels and the split that the bank kept; needs no LABELS.")
     ] = False,
+    plan: Annotated[
+        Path | None,
+        flags.flag(
+            "--plan",
+            metavar="PLAN.json",
+            help="Fit the way that this plan advises (embank plan -o PLAN.json); without --task, all of its tasks.",
+        ),
+    ] = None,
     tail: training.Tail = None,
     cut: training.Cut = None,
     epochs: training.Epochs = None,
@@ -61,7 +69,7 @@ def fit(
     rate: training.Rate = None,
     patience: training.Patience = 3,
     adapter_width: training.AdapterWidth = 64,
-    rank: training.Rank = 8,
+    rank: training.Rank = 16,
     as_format: flags.Format = None,
     as_json: flags.AsJson = False,
     quiet: flags.Quiet = False,
@@ -72,15 +80,22 @@ def fit(
     local_files_only: flags.Offline = False,
 ) -> None:
     """Fit a task on banked columns, or a tail on banked states. Texts that the bank lacks are encoded first."""
-    if not task:
+    if not task and plan is None:
         raise embank.errors.UsageError("name the task: --task NAME")
+    if plan is not None and (refit or tail or columns):
+        raise embank.errors.UsageError("--plan says what to fit: leave out --refit, --tail and --columns")
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
+    rows = LabelFiles(files or [], label, text, words, id_column, pair, pair_apart, as_format)
     with embank.Bank.open(bank, options) as opened:
+        if plan is not None:
+            settings = embank.FitSettings(kind, class_weight=class_weight, seed=seed)
+            show = (lambda _: None) if quiet else print_report
+            planned.fit_planned(opened, planned.Asked(plan, rows, task, label, settings), show, as_json=as_json)
+            return
         if refit:
             with training.progress(quiet=quiet or as_json) as train_watch:
                 report = opened.refit(task, train_watch=train_watch)
         else:
-            rows = LabelFiles(files or [], label, text, words, id_column, pair, pair_apart, as_format)
             labels, given = rows.read()
             chosen = training.Training(epochs, batch, rate, patience, adapter_width, rank).tail(tail, cut)
             if kind in ("tagging", "span") and chosen is None:

@@ -1,7 +1,7 @@
 """Files of labels: which rows their labels belong to, and reading them whole."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,10 @@ class LabelFiles:
         source = Source(self.files, main or self.id or "", self.pair, None, self.as_format)
         found = rows_of(source, [label, *([self.apart] if self.apart else [])])
         return found[label], self._given(found, main)
+
+    def of(self, label: str) -> "LabelFiles":
+        """The same files with another column of labels."""
+        return replace(self, label=label)
 
     def _given(self, found: dict[str, list[Any]], main: str | None) -> dict[str, Any]:
         if main is None:

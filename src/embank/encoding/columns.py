@@ -78,6 +78,15 @@ def add_missing_columns(
         enter_column(writer, name, encoder.reading, codec)
 
 
+def calibrated_on(texts: int) -> int:
+    """How many texts are read for the calibration of new columns of vectors, where so many come first.
+
+    >>> calibrated_on(2000), calibrated_on(1_000_000), calibrated_on(100) - 100 == len(messages())
+    (2000, 4096, True)
+    """
+    return min(texts, _SAMPLE) + (len(messages()) if texts < _ENOUGH else 0)
+
+
 def enter_column(writer: Writer, name: ColumnName, reading: Reading, codec: Codec) -> StoredColumn:
     """Enter one column with its codec."""
     recipe = Recipe(reading, name.layer, name.pooling, name.steps, name.codec, codec.calibration_digest)

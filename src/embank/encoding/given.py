@@ -29,6 +29,11 @@ def is_given(store: Store, encoder: str) -> bool:
     return known is not None and known[0].weights.startswith(_GIVEN)
 
 
+def given_reading(identity: str) -> Reading:
+    """What stands in the recipe of vectors that no encoder of this bank gives by itself."""
+    return Reading(f"{_GIVEN}{identity}", "")
+
+
 def put_vectors(
     store: Store, name: ColumnName, texts: Sequence[Any], vectors: Vectors, ids: Sequence[Any] | None
 ) -> EncodeReport:
@@ -52,7 +57,7 @@ def put_vectors(
         raise UsageError(
             f"{len(texts)} texts need vectors [{len(texts)}, width] and as many ids, found {vectors.shape}"
         )
-    reading = Reading(f"{_GIVEN}{blake2b(name.encoder.encode(), digest_size=16).hexdigest()}", "")
+    reading = given_reading(blake2b(name.encoder.encode(), digest_size=16).hexdigest())
     known = store.catalogue.encoders().get(name.encoder)
     if known is not None and known[0] != reading:
         raise UsageError(f"{name.encoder!r} is an encoder of this bank; give vectors made elsewhere another name")

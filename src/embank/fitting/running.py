@@ -19,7 +19,7 @@ from embank.heads.mlp import MLPHead
 from embank.heads.pairing import paired
 from embank.heads.scoring import PRIMARY, baseline, measures
 from embank.heads.screening import gather
-from embank.heads.selection import Fitted, SelectionSettings, select
+from embank.heads.selection import Fitted, Selection, SelectionSettings, select
 from embank.heads.storage import pack_head
 from embank.recipe import ColumnName
 from embank.store.decoding import codec_of, decoded
@@ -82,22 +82,14 @@ def _fit(
     lost = len(whole) - int(whole.sum())
     y, labels = targets_of(kind, [value for value, there in zip(examples.values, whole, strict=True) if there])
     held = np.array(examples.held_back, np.bool_)[whole]
-    train = {column: vectors[~held] for column, vectors in columns.items()}
-    back = {column: vectors[held] for column, vectors in columns.items()}
     if kind == "single" and len(set(y[~held].tolist())) < 2:  # noqa: PLR2004 - two classes
         raise HeadError(f"task {name!r}: all rows that may be trained on have the label {y[~held][0]!r}; add others")
     chosen = SelectionSettings(
         columns="all" if settings.columns else "pruned", class_weight=_weighting(settings.class_weight)
     )
-    numbers = sum(vectors.size for vectors in columns.values())
-    with threadpool_limits(max(1, min(os.cpu_count() or 1, numbers // _WORTH_A_THREAD)), user_api="blas"):
-        selection = select(train, y[~held], kind, validation=(back, y[held]), settings=chosen)
-        final = _refitted(selection.estimator, gather(columns, selection.names), y)
-    estimator = selection.estimator
-    scores = [
-        measures(y[rows], estimator.predict(gather(part, selection.names)), kind)
-        for rows, part in ((~held, train), (held, back))
-    ]
+    selection, final = best_head(columns, y, held, kind, chosen)
+    read = gather(columns, selection.names)
+    scores = [measures(y[rows], selection.estimator.predict(read[rows]), kind) for rows in (~held, held)]
     report = FitReport(
         name,
         kind,
@@ -116,6 +108,29 @@ def _fit(
     )
     _keep(store, report, final, examples, settings)
     return report
+
+
+def best_head(
+    columns: Mapping[str, Vectors], y: np.ndarray, held: np.ndarray, kind: Kind, settings: SelectionSettings
+) -> tuple[Selection, Fitted]:
+    """Choose columns and estimator on training rows, then fit what was chosen on all of them.
+
+    Args:
+        columns: decoded vectors `[texts, width]` by name.
+        y: labels `[texts]`, a 0/1 matrix `[texts, labels]`, or numbers `[texts]`.
+        held: which rows are held back for choices, `[texts]`.
+        kind: of the task.
+        settings: how thoroughly to choose.
+
+    Raises:
+        HeadError: the training rows cannot be learnt from.
+    """
+    train = {column: vectors[~held] for column, vectors in columns.items()}
+    back = {column: vectors[held] for column, vectors in columns.items()}
+    numbers = sum(vectors.size for vectors in columns.values())
+    with threadpool_limits(max(1, min(os.cpu_count() or 1, numbers // _WORTH_A_THREAD)), user_api="blas"):
+        selection = select(train, y[~held], kind, validation=(back, y[held]), settings=settings)
+        return selection, _refitted(selection.estimator, gather(columns, selection.names), y)
 
 
 def _weighting(word: str) -> Literal["balanced"] | None:

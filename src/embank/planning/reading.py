@@ -1,0 +1,188 @@
+"""Reading the texts of a plan once: how fast the encoder is on this machine, vectors and states in memory."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embank.codecs import calibrate
+from embank.encoders import Encoder, Readout
+from embank.encoders.opening import Located, open_encoder
+from embank.encoding.columns import readout_of
+from embank.encoding.compute import WORTH_MEASURING
+from embank.encoding.defaults import default_columns
+from embank.encoding.passes import encode_texts
+from embank.encoding.sessions import Encoders
+from embank.planning.costs import Pace
+from embank.planning.frozen import Coded
+from embank.planning.schedule import Budget, OutOfTimeError
+from embank.planning.ways import precisions
+from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
+from embank.store.decoding import codec_of
+from embank.texts import Text
+
+_TIMED_TEXTS = 256
+_MOST_TIMED = 1024
+_TIMED_SECONDS = 6.0
+_TIMED_SHARE = 0.03
+"""Of what is left, that a timed pass may take."""
+
+_PATIENT = 120.0
+"""With fewer seconds than these, backends are not compared first."""
+
+_WINDOW = 256
+_PLAIN = ("mean", "max", "first", "last")
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What one pass over the texts gave.
+
+    Attributes:
+        places: for each text by number, its row in the vectors; -1 where it was not read.
+        vectors: by readout, `[texts, width]`.
+        states: float16 blocks by layer and by number of the text.
+    """
+
+    places: np.ndarray
+    vectors: Mapping[Readout, np.ndarray]
+    states: Mapping[int, Mapping[int, np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """The encoder of a plan.
+
+    Attributes:
+        located: where it was found.
+        encoder: ready to read, as a bank would open it.
+        columns: of frozen heads, by precision.
+        pace: how fast it reads.
+    """
+
+    located: Located
+    encoder: Encoder
+    columns: Mapping[str, Sequence[ColumnName]]
+    pace: Pace
+
+    @property
+    def readouts(self) -> list[Readout]:
+        """Of all vectors."""
+        return list(dict.fromkeys(readout_of(column) for own in self.columns.values() for column in own))
+
+
+def opened(encoders: Encoders, texts: Sequence[Text], expected: int, budget: Budget) -> Opened:
+    """Open the bank's encoder as an encoding run would, and time it.
+
+    Args:
+        encoders: of the bank; one without any gets the default encoder.
+        texts: the labelled ones, in random order.
+        expected: texts that will be encoded: from a thousand on, a run takes the fastest backend.
+        budget: of the plan.
+
+    Raises:
+        EncoderError: it cannot be found or loaded.
+    """
+    own = encoders.own_columns()
+    started = time.perf_counter()
+    located = encoders.known(own[0].encoder) if own else encoders.find(None)
+    finding = time.perf_counter() - started  # the weights' digest
+    default = default_columns(located, DEFAULT_CODEC)
+    vectors = [one for one in own if one.encoder == located.name and one.pooling in _PLAIN]
+    many = expected >= WORTH_MEASURING and budget.left > _PATIENT
+    shown = list(texts) * (-(-WORTH_MEASURING // len(texts))) if many else list(texts[: WORTH_MEASURING - 1])
+    encoders.open(located.name, default, shown)
+    compute = encoders.compute[located.name]
+    began = time.perf_counter()
+    encoder = open_encoder(located, compute.backend, compute.dtype, encoders.options.compute.folder)
+    readouts = [readout_of(column) for column in default]
+    encode_texts(encoder, texts[:8], readouts)
+    opening = finding + time.perf_counter() - began
+    pace = _timed(encoder, texts, readouts, (opening, _TIMED_SHARE * max(0.0, budget.left)))
+    return Opened(located, encoder, precisions(default, vectors), pace)
+
+
+def _timed(encoder: Encoder, texts: Sequence[Text], readouts: Sequence[Readout], known: tuple[float, float]) -> Pace:
+    """Seconds and tokens a text: the quicker of two passes, the second over as many texts as the time allows.
+
+    Args:
+        encoder: what reads.
+        texts: in random order.
+        readouts: of vectors.
+        known: seconds of opening, and those that a pass may take.
+    """
+    opening, allowed = known
+    sample = list(texts[:_TIMED_TEXTS])
+    first = _pass_seconds(encoder, sample, readouts)
+    count = min(_MOST_TIMED, max(_TIMED_TEXTS, int(min(allowed, _TIMED_SECONDS) / first)))
+    sample = list(texts[:count])
+    # Other work on the machine only makes a pass longer, and so do shapes that have no kernel yet.
+    reading = min(first, _pass_seconds(encoder, sample, readouts))
+    started = time.perf_counter()
+    tokens = encoder.tokens(sample)
+    tokenising = (time.perf_counter() - started) / len(sample)
+    length = sum(len(ids) for ids in tokens.ids) / len(sample)
+    return Pace(opening, min(tokenising, reading), reading, length)
+
+
+def _pass_seconds(encoder: Encoder, texts: Sequence[Text], readouts: Sequence[Readout]) -> float:
+    """Seconds a text."""
+    started = time.perf_counter()
+    encode_texts(encoder, texts, readouts)
+    return (time.perf_counter() - started) / len(texts)
+
+
+def read_texts(
+    encoder: Encoder, texts: tuple[Sequence[Text], np.ndarray], readouts: Sequence[Readout], cuts: Sequence[int],
+    budget: Budget,
+) -> Readings:  # fmt: skip
+    """Vectors and states of texts, out of one pass.
+
+    Args:
+        encoder: what reads.
+        texts: by number, and the numbers of those to read.
+        readouts: of vectors.
+        cuts: layers whose states are kept.
+        budget: of the plan.
+
+    Raises:
+        OutOfTimeError: it was used up before all were read.
+    """
+    everything, numbers = texts
+    asked = [*readouts, *(Readout(cut, STATES) for cut in cuts)]
+    vectors: dict[Readout, list[np.ndarray]] = {readout: [] for readout in readouts}
+    states: dict[int, dict[int, np.ndarray]] = {cut: {} for cut in cuts}
+    places = np.full(len(everything), -1, np.int64)
+    count = 0
+    for start in range(0, len(numbers), _WINDOW):
+        window = numbers[start : start + _WINDOW]
+        found = encode_texts(
+            encoder, [everything[number] for number in window.tolist()], asked, lambda: budget.left <= 0
+        )
+        if budget.left <= 0:
+            raise OutOfTimeError
+        done = np.flatnonzero(found.done)
+        places[window[done]] = np.arange(count, count + len(done))
+        count += len(done)
+        for readout in readouts:
+            vectors[readout].append(found.vectors[readout][done])
+        for cut in cuts:
+            blocks = found.states[Readout(cut, STATES)]
+            states[cut].update((int(window[at]), blocks[at].astype(np.float16)) for at in done.tolist())
+    return Readings(places, {readout: np.concatenate(parts) for readout, parts in vectors.items()}, states)
+
+
+def coded(opened: Opened, encoders: Encoders, readings: Readings) -> dict[str, dict[str, Coded]]:
+    """Columns in memory, by precision and name; codecs are calibrated on the texts that were read, without labels."""
+    there = encoders.store.catalogue.columns()
+    found: dict[str, dict[str, Coded]] = {}
+    for precision, columns in opened.columns.items():
+        found[precision] = {}
+        for column in columns:
+            vectors: Any = readings.vectors[readout_of(column)]
+            stored = there.get(str(column))
+            codec = codec_of(encoders.store, stored) if stored else calibrate(column.codec, vectors)
+            found[precision][str(column)] = Coded(codec, codec.encode(vectors))
+    return found

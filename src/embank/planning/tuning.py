@@ -1,0 +1,216 @@
+"""Trials of what is trained through layers: tails, students and whole encoders, stopped where the time is up."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embank.arrays import Vectors
+from embank.encoders.limits import limited
+from embank.extras import load
+from embank.fitting.assignments import objective_for
+from embank.fitting.cuts import MemorySource
+from embank.fitting.finetuning import FineTuned, FineTuneData
+from embank.fitting.tails import TailLabels
+from embank.planning import Way
+from embank.planning.costs import TrainingPace
+from embank.planning.intervals import Scored, scored
+from embank.planning.material import Run, TaskRows, decided, inner_split
+from embank.planning.schedule import Budget
+from embank.recipe import ColumnName
+from embank.tails import TailDesign, TailOptions
+from embank.tails.settings import TailSettings, TrainingSettings, default_rate
+from embank.texts import Text
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """What trials work with.
+
+    Attributes:
+        upper: loads the encoder once more, in torch and float32.
+        texts: by number.
+        states: float16 blocks `[tokens, width]` by layer and by number of the text.
+        folder: for checkpoints of the plan's own.
+        budget: that no trial outlives.
+    """
+
+    upper: Callable[[], Any]
+    texts: Sequence[Text]
+    states: Mapping[int, Mapping[int, np.ndarray]]
+    folder: Path
+    budget: Budget
+
+    def opened(self) -> Any:
+        """The encoder once more; every batch that it reads asks the budget."""
+        encoder = self.upper()
+        encoder.model.register_forward_pre_hook(lambda *_: self.budget.check())
+        return encoder
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedTrial:
+    """One training, scored.
+
+    Attributes:
+        scored: on held-out rows.
+        rows: that it was trained on, validation rows included.
+        pace: how long it took.
+        seconds: all in all.
+    """
+
+    scored: Scored
+    rows: int
+    pace: TrainingPace
+    seconds: float
+
+
+def trained_trial(shop: Workshop, way: Way, rows: TaskRows, run: Run, epochs: int) -> TrainedTrial:
+    """Train one way on a run's training rows, and score it on those that are held out.
+
+    Args:
+        shop: what it works with.
+        way: a tail, a student or full fine-tuning.
+        rows: of the task.
+        run: what is trained on and held out.
+        epochs: passes.
+
+    Raises:
+        OutOfTimeError: the budget was used up before it was finished.
+        HeadError: training went astray, or nothing can be learnt from the run's rows.
+        UsageError: the family cannot be cut.
+    """
+    # All passes are made, and the best is kept: where stopping early is a matter of luck, so are seconds.
+    settings = TrainingSettings(epochs=epochs, patience=epochs, seed=run.number)
+    if way.family == "finetune":
+        return _finetuned(shop, rows, run, settings)
+    if way.family == "student":
+        return _distilled(shop, way, rows, run, settings)
+    return _tailed(shop, way, rows, run, settings)
+
+
+def _tailed(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
+    began = time.perf_counter()
+    modules, learning = (load(f"embank.tails.{part}", "torch") for part in ("modules", "learning"))
+    held = inner_split(rows, run)
+    train, back = np.flatnonzero(~held), np.flatnonzero(held)
+    encoder = shop.upper()
+    values = [rows.values[at] for at in run.train.tolist()]
+    objective, names = objective_for((rows.kind, values), [], train, encoder)
+    settings = replace(settings, rate=default_rate(way.method, encoder.width))
+    options = TailOptions(pooling=encoder.pooling, width=TailSettings().width)
+    design = TailDesign(way.cut, way.method, rows.kind, objective.n_outputs, options)
+    tail = modules.build_tail(encoder.model, encoder.n_layers, design, settings.seed)
+    tail.register_forward_pre_hook(lambda *_: shop.budget.check())
+    source = MemorySource(_blocks(shop, way, rows.texts[np.concatenate([run.train, run.test])]))
+    skip = encoder.tokenizing.skip
+    lessons = learning.StateLessons(source, rows.texts[run.train], objective, skip)
+    fixed = time.perf_counter() - began
+    trained = learning.learn(tail, learning.Assignment(lessons, objective, train, back), settings)
+    learned = objective.calibrated(back, learning.outputs_of(tail, lessons, back))
+    others = learning.StateLessons(source, rows.texts[run.test], objective, skip)
+    started = time.perf_counter()
+    outputs = learning.outputs_of(tail, others, np.arange(len(run.test)))
+    predicting = (time.perf_counter() - started) / len(run.test)
+    guess = decided(rows, objective.served(learned).decide(objective.scaled(np.stack(outputs))), names)
+    position = trained.position
+    pace = TrainingPace(
+        fixed, position.seconds / (position.epoch * len(run.train)), predicting, position.epoch, predicting
+    )
+    seconds = time.perf_counter() - began
+    return TrainedTrial(scored(rows.y[run.test], guess, rows.kind, run.number), len(run.train), pace, seconds)
+
+
+def _blocks(shop: Workshop, way: Way, texts: np.ndarray) -> dict[int, Vectors]:
+    """States of texts as a column of the way would keep them."""
+    steps = ColumnName.parse(way.columns[0]).steps
+    layer = shop.states[way.cut]
+    return {number: limited(layer[number].astype(np.float32), steps) for number in texts.tolist()}
+
+
+def _finetuned(shop: Workshop, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
+    began = time.perf_counter()
+    finetuning, learning = load("embank.fitting.finetuning", "torch"), load("embank.tails.learning", "torch")
+    live = load("embank.baselines.live", "torch")
+    encoder = shop.opened()
+    task = finetuning.ready(encoder, _rows_of(shop, rows, run), settings.seed)
+    fixed = time.perf_counter() - began
+    module, trained = finetuning.tuned(task, task.rated(settings), _checkpoint(shop, rows, run), shop.budget.check)
+    back = task.held_back
+    learned = task.objective.calibrated(back, learning.outputs_of(module, task.lessons, back))
+    started = time.perf_counter()
+    tokens = encoder.tokens([shop.texts[number] for number in rows.texts[run.test].tolist()])
+    outputs = learning.outputs_of(module, live.TokenLessons(encoder, tokens, task.objective), np.arange(len(run.test)))
+    predicting = (time.perf_counter() - started) / len(run.test)
+    head = task.objective.served(learned)
+    guess = decided(rows, head.decide(task.objective.scaled(np.stack(outputs))), task.names)
+    position = trained.position
+    pace = TrainingPace(
+        fixed, position.seconds / (position.epoch * len(run.train)), predicting, position.epoch, predicting
+    )
+    seconds = time.perf_counter() - began
+    return TrainedTrial(scored(rows.y[run.test], guess, rows.kind, run.number), len(run.train), pace, seconds)
+
+
+def _distilled(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
+    """A student; where full fine-tuning was tried in the same run, its checkpoint serves as the teacher."""
+    began = time.perf_counter()
+    students = load("embank.fitting.students", "torch")
+    encoder = shop.opened()
+    fixed = time.perf_counter() - began
+    keep = (_checkpoint(shop, rows, run), shop.folder / f"{_stem(rows, run)}-student.safetensors")
+    found = students.distil(
+        encoder,
+        _rows_of(shop, rows, run, tested=True),
+        settings,
+        students.StudentSettings(layers=way.layers),
+        keep,
+        shop.budget.check,
+    )
+    count = len(run.train)
+    student, teacher = found.student, found.teacher
+    passes, taught = len(student.report.tried), len(teacher.report.tried)
+    predicting = 1 / student.texts_per_second + _tokenising(encoder, shop, rows, run)
+    # Training a student is training its teacher first; both in seconds a row and pass of the student.
+    row_pass = (student.seconds_per_pass * passes + teacher.seconds_per_pass * taught) / (passes * count)
+    besides = (
+        max(0.0, student.report.seconds - student.seconds_per_pass * passes) / count + 1 / teacher.texts_per_second
+    )
+    points = 100 * student.test[student.report.measure]
+    outcome = Scored(points, len(run.test), None, bounded=rows.kind != "regression")
+    pace = TrainingPace(fixed, row_pass, besides, passes, predicting)
+    return TrainedTrial(outcome, count, pace, time.perf_counter() - began)
+
+
+def _rows_of(shop: Workshop, rows: TaskRows, run: Run, *, tested: bool = False) -> FineTuneData:
+    texts, labels = _part(shop, rows, run.train)
+    others, known = _part(shop, rows, run.test) if tested else ([], None)
+    return FineTuneData(texts, labels, others, known)
+
+
+def _part(shop: Workshop, rows: TaskRows, places: np.ndarray) -> tuple[list[Text], TailLabels]:
+    values = tuple(rows.values[at] for at in places.tolist())
+    return [shop.texts[number] for number in rows.texts[places].tolist()], TailLabels(rows.kind, values, rows.names)
+
+
+def _tokenising(encoder: Any, shop: Workshop, rows: TaskRows, run: Run) -> float:
+    """Seconds a text."""
+    texts = [shop.texts[number] for number in rows.texts[run.test].tolist()]
+    started = time.perf_counter()
+    encoder.tokens(texts)
+    return (time.perf_counter() - started) / len(texts)
+
+
+def _checkpoint(shop: Workshop, rows: TaskRows, run: Run) -> Path:
+    return shop.folder / f"{_stem(rows, run)}.safetensors"
+
+
+def _stem(rows: TaskRows, run: Run) -> str:
+    """A file's name for one task and run, whatever the column is called."""
+    return f"{rows.task.encode().hex()[:60]}-{run.number}"
+
+
+__all__ = ["FineTuned", "TrainedTrial", "Workshop", "trained_trial"]

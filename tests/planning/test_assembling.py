@@ -1,0 +1,149 @@
+"""From trials to findings: operations by hand, seconds brought to all rows, what the bank has already."""
+
+import numpy as np
+import pytest
+
+from embank.codecs.floats import Float16
+from embank.encoders.flops import Shape, embedding_flops, flops, layer_flops
+from embank.encoding.columns import calibrated_on
+from embank.planning.assembling import Ground, findings
+from embank.planning.costs import Pace, TrainingPace
+from embank.planning.estimating import Rates, way_flops, way_training_flops
+from embank.planning.frozen import Coded, HeadTrial
+from embank.planning.intervals import Scored
+from embank.planning.material import dealt, task_rows
+from embank.planning.measuring import Measured
+from embank.planning.tuning import TrainedTrial
+from embank.planning.ways import frozen_ways, precisions, trained_ways
+from embank.recipe import ColumnName
+
+SHAPE = Shape(layers=6, width=384, queries=384, keys=384, inner=1536)
+PACE = Pace(opening=2.0, tokenising=0.001, reading=0.005, tokens=25.0)
+WAYS = {way.name: way for way in trained_ways("minilm", "bert", 6)}
+COLUMN = ColumnName("minilm", 4, "mean")
+FROZEN = frozen_ways(precisions([COLUMN], []))
+ROWS = task_rows("topic", list(range(1000)), [f"c{at % 4}" for at in range(1000)], "auto")
+
+
+def ground(banked=None):
+    coded = {way.name: {way.columns[0]: Coded(Float16(384), np.zeros((10, 384), np.float16))} for way in FROZEN}
+    return Ground(PACE, SHAPE, coded, banked or {}, tasks=3, texts=2000)
+
+
+def measured():
+    task = Measured(dealt(ROWS, 1000, 0), 200)
+    task.heads = {
+        "frozen/float16": {
+            0: HeadTrial(Scored(80.0, 200), 800, 4.0, 1e-6, 0),
+            1: HeadTrial(Scored(82.0, 200), 800, 4.0, 1e-6, 0),
+        },
+        "frozen/int8": {0: HeadTrial(Scored(79.0, 200), 800, 1.0, 2e-6, 0)},
+    }
+    pace = TrainingPace(fixed=1.0, row_pass=0.01, row=0.002, passes=5, predicting=0.003)
+    task.trained = {
+        name: {0: TrainedTrial(Scored(83.0, 200), 800, pace, 50.0)} for name in ("tail/3/full", "finetune", "student/2")
+    }
+    task.reasons = {"tail/2/full": "no time"}
+    return task
+
+
+def found(way, **given):
+    ways = [*FROZEN, *WAYS.values()]
+    return next(one for one in findings(measured(), ways, ground(**given))[0] if one.way.name == way)
+
+
+def test_a_tail_computes_what_is_above_its_cut_and_the_rest_once_for_all():
+    assert way_flops(WAYS["tail/3/full"], SHAPE, 25) == 3 * layer_flops(SHAPE, 25)
+    assert way_flops(WAYS["finetune"], SHAPE, 25) == flops(SHAPE, 25)
+    assert way_flops(WAYS["student/2"], SHAPE, 25) == embedding_flops(SHAPE, 25) + 2 * layer_flops(SHAPE, 25)
+    assert way_flops(WAYS["limited/5/first8"], SHAPE, 25) == layer_flops(SHAPE, 8)
+    assert way_flops(WAYS["limited/5/first8"], SHAPE, 5) == layer_flops(SHAPE, 5), "a short text has no more states"
+    assert way_flops(WAYS["limited/5/first8"], SHAPE, 64, round_to=32) == layer_flops(SHAPE, 32)
+
+
+def test_training_is_three_times_forward_and_less_where_weights_are_frozen():
+    assert way_training_flops(WAYS["tail/3/full"], SHAPE, 25) == 9 * layer_flops(SHAPE, 25)
+    adapters = way_training_flops(WAYS["tail/3/adapters"], SHAPE, 25)
+    assert 6 * layer_flops(SHAPE, 25) < adapters < 9 * layer_flops(SHAPE, 25)
+
+
+def test_expected_seconds_are_those_of_full_fine_tuning_by_operations():
+    rates = Rates(row_pass=0.02, shape=SHAPE, padded=32)
+    assert rates.ratio(WAYS["finetune"]) == 1.0
+    assert rates.ratio(WAYS["tail/3/full"]) == pytest.approx(0.5)
+    assert rates.ratio(WAYS["tail/2/full"]) == pytest.approx(2 / 3)
+    assert rates.ratio(WAYS["student/2"]) == pytest.approx(1 / 3 + 1 / 6)
+    assert rates.ratio(WAYS["tail/3/adapters"]) < rates.ratio(WAYS["tail/3/full"])
+    assert rates.seconds(WAYS["finetune"], 100, 0, 10) == pytest.approx(2 + 0.02 * 100 * 10 * 1.1)
+
+
+def test_a_tail_reads_to_its_cut_and_trains_on_all_rows():
+    one = found("tail/3/full")
+    assert one.seconds.text == pytest.approx(0.001 + 0.004 / 2)
+    assert one.seconds.once == pytest.approx(2 + 1000 * 0.003)
+    # 800 rows made 5 passes of the 10 that they were given; 1,000 rows are given 8, and make half of them.
+    assert (one.passes, one.epochs) == (4.0, 8)
+    assert one.training_seconds == pytest.approx(1 + 1000 * (4 * 0.01 + 0.002))
+    assert one.texts_per_second == pytest.approx(1 / 0.006)
+    assert one.more_per_second == pytest.approx(1 / 0.003)
+    assert one.text_bytes == 25 * 384 * 2
+    assert one.flops.text == flops(SHAPE, 25, 0, 3)
+    assert one.total_seconds == pytest.approx(one.seconds.once + 2000 * 0.003 + 3 * (one.training_seconds + 6.0))
+
+
+def test_what_lives_outside_shares_nothing():
+    one = found("finetune")
+    assert (one.seconds.once, one.seconds.text, one.text_bytes) == (0.0, 0.0, 0.0)
+    assert one.flops.task == pytest.approx(4 * 1000 * 3 * flops(SHAPE, 25))
+    student = found("student/2")
+    assert student.flops.task > one.flops.task, "its teacher is trained first"
+
+
+def test_heads_of_one_width_take_the_same_fit_whatever_their_precision():
+    own = found("frozen/float16")
+    assert own.training_seconds == pytest.approx((4 + 4 + 1) / 3 / 800 * 1000)
+    assert found("frozen/int8").training_seconds == own.training_seconds
+    assert own.text_bytes == 768
+    assert own.score.points == 81.0
+    assert found("frozen/int8").score.points == 80.0, "a point below on the fold that both have"
+
+
+def test_a_codec_that_learns_reads_a_sample_once_more():
+    own, small = found("frozen/float16"), found("frozen/int8")
+    assert own.seconds.once == pytest.approx(2 + 1000 * 0.005)
+    assert small.seconds.once == pytest.approx(2 + (1000 + calibrated_on(1000)) * 0.005)
+    there = found("frozen/int8", banked={"frozen/int8": (10, 0)})
+    assert there.seconds.once == own.seconds.once
+
+
+def test_what_the_bank_has_is_not_read_again():
+    one = found("frozen/float16", banked={"frozen/float16": (1500, 1000)})
+    assert one.seconds.once == 0.0
+    assert one.banked == 1500
+    fresh = 500
+    assert one.total_seconds == pytest.approx(fresh * 0.005 + 3 * (one.training_seconds + 2000 * 1e-6))
+
+
+def test_a_perceptron_that_all_rows_will_try_is_counted():
+    task = measured()
+    before = findings(task, FROZEN, ground())[0][0].training_seconds
+    task.heavier = 3.0
+    assert findings(task, FROZEN, ground())[0][0].training_seconds == pytest.approx(3 * before)
+    task.smaller = (400, 0.9)
+    assert findings(task, FROZEN, ground())[0][0].training_seconds < 3 * before
+
+
+def test_what_was_not_measured_keeps_its_reason():
+    lacking = {one.way.name: one.reason for one in findings(measured(), [*FROZEN, *WAYS.values()], ground())[1]}
+    assert lacking["tail/2/full"] == "no time"
+    assert lacking["limited/5/first8"] == "the time was up before it was its turn"
+    assert "finetune" not in lacking
+
+
+def test_the_banks_own_columns_are_a_way_where_they_are_no_default():
+    default = [COLUMN, ColumnName("minilm", 6, "mean")]
+    assert set(precisions(default, [])) == {"float32", "float16", "int8", "binary"}
+    assert "own" not in precisions(default, [COLUMN])
+    own = [ColumnName("minilm", 5, "first")]
+    assert precisions(default, own)["own"] == own
+    assert frozen_ways({"own": own})[0].title == "frozen heads on the bank's own columns"
