@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def fit(
+    context: typer.Context,
     bank: flags.BankPath,
     files: Annotated[
         list[Path] | None,
@@ -84,6 +85,8 @@ def fit(
         raise embank.errors.UsageError("name the task: --task NAME")
     if plan is not None and (refit or tail or columns):
         raise embank.errors.UsageError("--plan says what to fit: leave out --refit, --tail and --columns")
+    if tail is None and plan is None:
+        training.refuse_strays(context)
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
     rows = LabelFiles(files or [], label, text, words, id_column, pair, pair_apart, as_format)
     with embank.Bank.open(bank, options) as opened:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 import embank
 from embank.cli import console
 from embank.cli.flags import flag
@@ -49,14 +51,9 @@ class Training:
         """Settings of a tail, or None where none is asked for.
 
         Raises:
-            UsageError: no such way to train a tail, or flags of training without one.
+            UsageError: no such way to train a tail.
         """
         if word is None:
-            said = [flag for flag, value in vars(self).items() if value != vars(Training())[flag]]
-            if said:
-                flag = "adapter-width" if said[0] == "width" else said[0]
-                message = f"--{flag} belongs to a tail: give --tail full, adapters or lora as well"
-                raise embank.errors.UsageError(message)
             if cut is not None:
                 raise embank.errors.UsageError("--cut belongs to a tail: give --tail full, adapters or lora as well")
             return None
@@ -66,6 +63,19 @@ class Training:
             raise embank.errors.UsageError(f"{word!r} is no way to train a tail; there are: {', '.join(words)}")
         loop = embank.TrainingSettings(self.epochs, self.batch, self.rate, self.patience)
         return embank.TailSettings(method or "full", cut, loop, self.width, self.rank, trials=word == "auto")
+
+
+def refuse_strays(context: typer.Context) -> None:
+    """Refuse flags of training on a command line that asks for no tail. Variables are for all commands, and pass.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for name in ("epochs", "batch", "rate", "patience", "adapter_width", "rank"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            flag = name.replace("_", "-")
+            raise embank.errors.UsageError(f"--{flag} belongs to a tail: give --tail full, adapters or lora as well")
 
 
 @contextmanager
