@@ -15,6 +15,14 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
 WORK = HERE / "work"
+"""Banks, trunks and other bulk of running studies; not kept in the repository."""
+
+PARTS = HERE / "parts"
+"""Finished parts of long studies, one small JSON file each with the commit that it was measured at. They are kept in the
+repository, so that a study of hours can be gone on with another day; delete a part to have it measured again."""
+
+_used: set[str] = set()
+"""Commits at which the parts of this run were measured."""
 
 
 def data_folder() -> Path:
@@ -54,6 +62,8 @@ def record(section: str, lines: list[str]) -> None:
     command = " ".join(["python", f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     block = [f"{day} UTC, commit {commit()}, `{command}`, {machine()}", "", *lines, ""]
+    if _used - {commit()}:
+        block[-1:] = ["", f"Parts were measured at commits {', '.join(sorted(_used))}.", ""]
     text = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else "# Results\n"
     heading = f"## {section}\n"
     if heading not in text:
@@ -65,13 +75,14 @@ def record(section: str, lines: list[str]) -> None:
 
 def kept(name: str, make: Callable[[], Any]) -> Any:
     """A finished part of a long measurement: read where it is on disk, measured and written where it is not."""
-    path = WORK / f"{name}.json"
-    if path.is_file():
-        return json.loads(path.read_text())
-    found = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found))
-    return found
+    path = PARTS / f"{name}.json"
+    if not path.is_file():
+        part = {"commit": commit(), "day": f"{datetime.now(UTC):%Y-%m-%d}", "found": make()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(part) + "\n")
+    part = json.loads(path.read_text())
+    _used.add(part["commit"])
+    return part["found"]
 
 
 class Clock:

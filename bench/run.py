@@ -1,4 +1,4 @@
-"""Every benchmark of RESULTS.md, one after another; finished parts of long ones are kept in bench/work and resumed.
+"""Every benchmark of RESULTS.md, one after another; finished parts of long ones are kept in bench/parts and resumed.
 
 python bench/run.py
 """
