@@ -240,6 +240,14 @@ def test_wider_encoders_take_smaller_steps():
     assert default_rate("lora", 768) == 0.5 * default_rate("lora", 384)
 
 
+def test_an_output_layer_that_begins_from_nothing_takes_larger_steps_than_layers_that_were_trained_before():
+    tail = bert_tail()
+    before = {name: tensor.detach().clone() for name, tensor in tail.trainable().items()}
+    train(run_of(tail, epochs=1, rate=1e-5, decay=0.0))
+    moved = {name: float((tensor.detach() - before[name]).abs().max()) for name, tensor in tail.trainable().items()}
+    assert moved["output.weight"] > 50 * max(step for name, step in moved.items() if name.startswith("upper."))
+
+
 # killed, and started again
 
 

@@ -30,6 +30,12 @@ _WARM = 100
 
 _CHECKPOINT_SECONDS = 60.0
 
+_OUTPUTS = ("output.", "heads.")
+"""How names of parameters begin that were drawn at random, and not trained before."""
+
+_OUTPUT_RATE = 2e-3
+"""The least learning rate of these (bench/RESULTS.md)."""
+
 Loss = Callable[[Any, np.ndarray], torch.Tensor]
 """What a module gave for some examples, and their numbers, to one number."""
 
@@ -120,7 +126,7 @@ class _Loop:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._weights = run.module.trainable()
-        self._optimiser = torch.optim.AdamW(self._weights.values(), lr=1.0, weight_decay=run.settings.decay)
+        self._optimiser = torch.optim.AdamW(_groups(self._weights, run.settings), weight_decay=run.settings.decay)
         torch.manual_seed(run.settings.seed)
         self._position = Position()
         self._best: Tensors = {}
@@ -206,11 +212,20 @@ def on_device(inputs: Inputs, module: Trainable) -> Inputs:
     return {name: tensor.to(device) for name, tensor in inputs.items()}
 
 
+def _groups(weights: dict[str, torch.nn.Parameter], settings: TrainingSettings) -> list[dict[str, Any]]:
+    """Parameters with their share of the learning rate: output layers begin from nothing and need larger steps."""
+    new = {name: parameter for name, parameter in weights.items() if name.startswith(_OUTPUTS)}
+    old = [parameter for name, parameter in weights.items() if name not in new]
+    share = max(1.0, _OUTPUT_RATE / (settings.rate or 1.0))
+    groups = [{"params": old, "share": 1.0}, {"params": list(new.values()), "share": share}]
+    return [{**group, "lr": 1.0} for group in groups if group["params"]]
+
+
 def _step(run: Run, optimiser: torch.optim.Optimizer, batches: list[np.ndarray], rate: float) -> float:
     """One step on the mean gradient of some batches; returns their mean loss."""
     run.module.train()
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]
     optimiser.zero_grad(set_to_none=True)
     total = 0.0
     for which in batches:
