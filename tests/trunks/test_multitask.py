@@ -189,7 +189,7 @@ def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
         ([Source("mood", TEXTS, ["same"] * 48)], "source 'mood'.*same label"),
         ([Source("mood", TEXTS[:4], moods(TEXTS[:4]))], "source 'mood'.*too few"),
         ([Source("apart", TEXTS, moods(TEXTS), reads=APART)], "reads pairs apart"),
-        ([Source("tags", TEXTS, [["O"]] * 48, "tagging")], "source 'tags'.*numbers of tags"),
+        ([Source("tags", TEXTS, [["O"]] * 48, "tagging")], "source 'tags'.*not one a word"),
         ([Source("mood", TEXTS, moods(TEXTS), validation=(TEXTS, moods(TEXTS)))], "no text is left to validate"),
     ],
 )

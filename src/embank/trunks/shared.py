@@ -137,4 +137,4 @@ def through(vectors: torch.Tensor) -> torch.Tensor:
     """
     signs = torch.where(vectors >= 0, 1.0, -1.0)
     kept = vectors.clamp(-2.0, 2.0)
-    return signs.detach() + kept - kept.detach()
+    return signs.detach() + (kept - kept.detach())  # in this order: a sign stays one to the last bit
