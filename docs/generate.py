@@ -59,12 +59,15 @@ def pages() -> dict[str, str]:
 
 def commands() -> dict[str, Any]:
     """Every command by its words, those below another included."""
-    root: Any = typer.main.get_command(app)
-    found: dict[str, Any] = {}
-    for name, one in root.commands.items():
-        below = getattr(one, "commands", None)
-        found |= {f"{name} {inner}": command for inner, command in below.items()} if below else {name: one}
-    return found
+    return dict(_below(typer.main.get_command(app), ""))
+
+
+def _below(group: Any, words: str) -> Iterator[tuple[str, Any]]:
+    for name, one in group.commands.items():
+        if getattr(one, "commands", None):
+            yield from _below(one, f"{words}{name} ")
+        else:
+            yield f"{words}{name}", one
 
 
 def command_line() -> str:

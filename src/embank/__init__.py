@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from embank import tables as tables
     from embank.bank import Bank as Bank
     from embank.columns import Columns as Columns
+    from embank.deduplication import DedupSettings as DedupSettings
+    from embank.duplicates import DedupReport as DedupReport
+    from embank.duplicates import Duplicates as Duplicates
+    from embank.duplicates import find_duplicates as find_duplicates
     from embank.encoders.listing import available_encoders as available_encoders
     from embank.encoders.listing import backends as backends
     from embank.encoders.opening import ReadingOptions as ReadingOptions
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from embank.encoding.compute import ComputeOptions as ComputeOptions
     from embank.encoding.running import EncodeSettings as EncodeSettings
     from embank.encoding.sessions import BankOptions as BankOptions
+    from embank.exporting import ExportReport as ExportReport
+    from embank.exporting import export_column as export_column
     from embank.fitting import FitReport as FitReport
     from embank.fitting import FitSettings as FitSettings
     from embank.learned import LearnedColumn as LearnedColumn
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
     from embank.planning import PlanSettings as PlanSettings
     from embank.pooling import PoolingDesign as PoolingDesign
     from embank.pooling import PoolingSettings as PoolingSettings
+    from embank.retrieval import SearchSettings as SearchSettings
+    from embank.searching import search as search
+    from embank.sentences import SentenceEncoder as SentenceEncoder
     from embank.tails.settings import TailSettings as TailSettings
     from embank.tails.settings import TrainingProgress as TrainingProgress
     from embank.tails.settings import TrainingSettings as TrainingSettings
@@ -39,8 +48,12 @@ _PUBLIC = {
     "BankOptions": "embank.encoding.sessions",
     "Columns": "embank.columns",
     "ComputeOptions": "embank.encoding.compute",
+    "DedupReport": "embank.duplicates",
+    "DedupSettings": "embank.deduplication",
+    "Duplicates": "embank.duplicates",
     "EncodeReport": "embank.encoding",
     "EncodeSettings": "embank.encoding.running",
+    "ExportReport": "embank.exporting",
     "FitReport": "embank.fitting",
     "FitSettings": "embank.fitting",
     "LearnedColumn": "embank.learned",
@@ -49,6 +62,8 @@ _PUBLIC = {
     "PoolingDesign": "embank.pooling",
     "PoolingSettings": "embank.pooling",
     "ReadingOptions": "embank.encoders.opening",
+    "SearchSettings": "embank.retrieval",
+    "SentenceEncoder": "embank.sentences",
     "TailSettings": "embank.tails.settings",
     "TextBlock": "embank.encoding",
     "TrainingProgress": "embank.tails.settings",
@@ -56,8 +71,11 @@ _PUBLIC = {
     "available_encoders": "embank.encoders.listing",
     "backends": "embank.encoders.listing",
     "errors": "embank.errors",
+    "export_column": "embank.exporting",
     "fill_pooling": "embank.learned",
+    "find_duplicates": "embank.duplicates",
     "learn_pooling": "embank.learned",
+    "search": "embank.searching",
     "tables": "embank.tables",
     "text_key": "embank.texts",
 }
@@ -69,8 +87,12 @@ __all__ = [
     "BankOptions",
     "Columns",
     "ComputeOptions",
+    "DedupReport",
+    "DedupSettings",
+    "Duplicates",
     "EncodeReport",
     "EncodeSettings",
+    "ExportReport",
     "FitReport",
     "FitSettings",
     "LearnedColumn",
@@ -79,6 +101,8 @@ __all__ = [
     "PoolingDesign",
     "PoolingSettings",
     "ReadingOptions",
+    "SearchSettings",
+    "SentenceEncoder",
     "TailSettings",
     "TextBlock",
     "TrainingProgress",
@@ -86,8 +110,11 @@ __all__ = [
     "available_encoders",
     "backends",
     "errors",
+    "export_column",
     "fill_pooling",
+    "find_duplicates",
     "learn_pooling",
+    "search",
     "tables",
     "text_key",
 ]

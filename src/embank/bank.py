@@ -25,6 +25,7 @@ from embank.planning import Plan, PlanSettings, Telling
 from embank.planning.running import Request, make_plan
 from embank.prediction.answering import Table, answer_all, answer_rows
 from embank.prediction.loading import TAIL, load_tasks
+from embank.querying import query_vectors
 from embank.recipe import ColumnName
 from embank.store import Damage
 from embank.store.catalogue import UNKNOWN
@@ -210,6 +211,10 @@ class Bank:
         else:
             numbers = self._store.reader(names[0]).covered()
         return stored_vectors(self._store, names, numbers)
+
+    def queries(self, texts: Sequence[Any], column: str) -> Vectors:
+        """Vectors of texts as a column would hold them, `[texts, width]`; the bank is only read."""
+        return query_vectors(self._encoders, column, texts)
 
     # tasks
 

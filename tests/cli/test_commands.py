@@ -13,7 +13,23 @@ import pytest
 from embank.cli.app import app
 
 COMPUTE = ("--backend", "torch", "--dtype", "float32")
-COMMANDS = ["encode", "fit", "predict", "plan", "tasks", "info", "verify", "forget", "encoders", "baseline", "trunk"]
+COMMANDS = [
+    "encode",
+    "fit",
+    "predict",
+    "search",
+    "dedup",
+    "export",
+    "plan",
+    "tasks",
+    "info",
+    "verify",
+    "forget",
+    "encoders",
+    "baseline",
+    "trunk",
+    "evaluate",
+]
 
 
 def test_the_main_job_runs_from_a_table_to_predictions(bank, run, tmp_path):

@@ -32,17 +32,23 @@ def named(page):
 
 
 def commands():
-    """Every command by its words: one, or two for those below another."""
-    found = {}
-    for name, one in typer.main.get_command(app).commands.items():
-        below = getattr(one, "commands", None)
-        found |= {f"{name} {inner}": command for inner, command in below.items()} if below else {name: one}
-    return found
+    """Every command by its words: one, or more for those below another."""
+    return dict(below(typer.main.get_command(app), ""))
+
+
+def below(group, words):
+    for name, one in group.commands.items():
+        if getattr(one, "commands", None):
+            yield from below(one, f"{words}{name} ")
+        else:
+            yield f"{words}{name}", one
 
 
 def command_of(words):
     """The name of the command that a line begins with."""
-    return words[0] if words[0] in commands() else " ".join(words[:2])
+    known = commands()
+    beginnings = [" ".join(words[:count]) for count in range(1, len(words) + 1)]
+    return next((beginning for beginning in beginnings if beginning in known), words[0])
 
 
 def prose(page):

@@ -107,7 +107,7 @@ def test_a_checkpoint_of_other_rows_is_not_taken_up(folder, tmp_path):
 
 def test_padding_and_neighbours_do_not_move_what_heads_read(trained):
     encoder, found = trained
-    (lessons,) = [multitask_module._taught(encoder, 0, source, settings()) for source in sources("apart")]
+    (lessons,) = [multitask_module.teach(encoder, 0, source, settings()) for source in sources("apart")]
     del found
     module = trained[1].module
     number = 5

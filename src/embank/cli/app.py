@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from embank.cli import baselines, encoders, encoding, fitting, forgetting, looking, planning, predicting, trunks
+from embank.cli import (
+    baselines,
+    deduplicating,
+    encoders,
+    encoding,
+    evaluating,
+    exporting,
+    fitting,
+    forgetting,
+    looking,
+    planning,
+    predicting,
+    searching,
+    trunks,
+)
 
 app = typer.Typer(
     name="embank",
@@ -35,6 +49,9 @@ def _root(
 app.command("encode")(encoding.encode)
 app.command("fit")(fitting.fit)
 app.command("predict")(predicting.predict)
+app.command("search")(searching.search)
+app.command("dedup")(deduplicating.dedup)
+app.command("export")(exporting.export)
 app.command("plan")(planning.plan)
 app.command("tasks")(looking.tasks)
 app.command("info")(looking.info)
@@ -43,3 +60,4 @@ app.command("forget")(forgetting.forget)
 app.command("encoders")(encoders.encoders)
 app.add_typer(baselines.app, name="baseline")
 app.add_typer(trunks.app, name="trunk")
+app.add_typer(evaluating.app, name="evaluate")

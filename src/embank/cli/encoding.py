@@ -51,6 +51,14 @@ def encode(
             help="minilm, a folder, or a hub name (org/model@revision); NAME=... names it.  [default: minilm]",
         ),
     ] = None,
+    prefixes: Annotated[
+        str | None,
+        flags.flag(
+            "--prefixes",
+            help="Of a trunk with prefixes: together (all in one pass) or apart (columns for each); left out, what the "
+            "trunk itself says.",
+        ),
+    ] = None,
     codec: Annotated[
         str | None,
         flags.flag(
@@ -110,6 +118,7 @@ def encode(
     blocks: "Iterator[TextBlock]" = iter(())
     source = Source(files or [], text, pair, id_column, as_format, words)
     specs = [spec for spec in (columns or "").split(",") if spec.strip()]
+    encoder = _combined(encoder, prefixes)
     if files:  # looked at before a bank is made for them
         blocks = text_blocks(source) if pair_apart is None else chain.from_iterable(paired_blocks(source, pair_apart))
     else:
@@ -156,6 +165,17 @@ def encode(
     if report.interrupted:
         typer.echo("stopped early: run the same command again to go on", err=True)
         raise typer.Exit(130)
+
+
+def _combined(encoder: str | None, prefixes: str | None) -> str | None:
+    """An encoder with how its prefixes are read, as `locate` takes it."""
+    if prefixes is None:
+        return encoder
+    if prefixes not in ("together", "apart"):
+        raise embank.errors.UsageError(f"found --prefixes {prefixes}, expected together or apart")
+    if encoder is None:
+        raise embank.errors.UsageError("--prefixes says how a trunk is read: name it with --encoder TRUNK")
+    return f"{encoder}#{prefixes}"
 
 
 def _check_kept(specs: list[str], states: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
-from embank.cli import console, flags, training
+from embank.cli import console, flags, prefixes, training
 from embank.cli.sourcefile import read_source_file
 from embank.extras import load
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from embank.trunks import Source, TrunkProgress, TrunkReport, TrunkSettings
 
 app = typer.Typer(help="Encoders that are trained here, on source tasks.", no_args_is_help=True)
+app.add_typer(prefixes.app, name="prefix")
 
 Sources = Annotated[
     Path,

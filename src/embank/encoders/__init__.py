@@ -1,8 +1,8 @@
 """The contract of encoders: texts to token rows, batches of token rows to vectors, several readouts from one pass."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int8, Int32, Int64
@@ -17,12 +17,14 @@ class Readout:
     """What is taken from one pass: a layer, how its states are pooled, and the steps that follow.
 
     Layer 0 is the embedding layer's output, layer L the encoder's output after its final norm. `pooling` is "mean",
-    "max", "first", "last", "own" (what the encoder's folder prescribes), or "states": none, a row a token.
+    "max", "first", "last", "own" (what the encoder's folder prescribes), or "states": none, a row a token. `voice` says
+    which of several encoders that are one model under different prefixes is meant; "" is the one that is asked.
     """
 
     layer: int
     pooling: str
     steps: tuple[str, ...] = ()
+    voice: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,19 @@ class Encoder(Protocol):
         A readout of states gives `[rows, length, width]`; what stands at masked places means nothing.
         """
         ...
+
+
+@runtime_checkable
+class Voiced(Protocol):
+    """An encoder that may be one of several that are one model under different prefixes.
+
+    Attributes:
+        voice: its own name among them, "" for one without a prefix.
+        voices: all of them, by name; the same object in each of them.
+    """
+
+    voice: str
+    voices: Mapping[str, Any]
 
 
 PooledBatch = Float[Any, "batch width"]

@@ -25,6 +25,7 @@ class Anatomy:
         autocast: its own code runs under autocast; otherwise it runs in the precision of its weights there.
         attention_out: dotted path, inside a layer, to the linear that ends attention; "" where layers are shared.
         feed_forward_out: the same for the linear that ends the feed-forward block.
+        prefixes: its attention takes trained keys and values before its own; where not, prefixes are refused.
     """
 
     layers: str
@@ -38,6 +39,7 @@ class Anatomy:
     autocast: bool = True
     attention_out: str = ""
     feed_forward_out: str = ""
+    prefixes: bool = False
 
 
 _BERT = Anatomy(
@@ -45,15 +47,17 @@ _BERT = Anatomy(
     positions=0,
     attention_out="attention.output.dense",
     feed_forward_out="output.dense",
+    prefixes=True,
 )
 _ROBERTA = replace(_BERT, positions=2)  # positions start after the padding token's
-_MPNET = replace(_ROBERTA, returns=1, attention_out="attention.attn.o")
-_DEBERTA = replace(_BERT, positions=None, returns=2)
+_MPNET = replace(_ROBERTA, returns=1, attention_out="attention.attn.o", prefixes=False)
+_DEBERTA = replace(_BERT, positions=None, returns=2, prefixes=False)
 _DISTILBERT = Anatomy(
     "transformer.layer",
     positions=0,
     attention_out="attention.out_lin",
     feed_forward_out="ffn.lin2",
+    prefixes=True,
 )
 _T5 = Anatomy(
     "encoder.block",
@@ -64,7 +68,7 @@ _T5 = Anatomy(
     attention_out="layer.0.SelfAttention.o",
     feed_forward_out="layer.1.DenseReluDense.wo",
 )
-_MODERNBERT = Anatomy("layers", norm="final_norm", attention_out="attn.Wo", feed_forward_out="mlp.Wo")
+_MODERNBERT = Anatomy("layers", norm="final_norm", attention_out="attn.Wo", feed_forward_out="mlp.Wo", prefixes=True)
 _FLAT = Anatomy(
     "layers",
     attention_out="self_attn.o_proj",
@@ -87,9 +91,9 @@ ANATOMY = {
     "mt5": replace(_T5, model="MT5EncoderModel"),
     "umt5": replace(_T5, model="UMT5EncoderModel", returns=0, relative_bias=""),  # each block owns its bias
     "modernbert": _MODERNBERT,
-    "nomic_bert": _FLAT,
-    "gte": _FLAT,
-    "jina_embeddings_v3": replace(_FLAT, feed_forward_out="mlp.fc2"),
+    "nomic_bert": replace(_FLAT, prefixes=True),
+    "gte": replace(_FLAT, prefixes=True),
+    "jina_embeddings_v3": replace(_FLAT, feed_forward_out="mlp.fc2", prefixes=True),
     "llama": _DECODER,
     "mistral": _DECODER,
     "qwen2": _DECODER,

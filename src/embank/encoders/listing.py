@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from embank.encoders.opening import DEFAULT, Located, locate
+from embank.encoders.opening import DEFAULT, Located, locate, locate_all
 from embank.errors import EmbankError
 from embank.extras import is_installed, load
 
@@ -39,7 +39,7 @@ def available_encoders(folders: Sequence[Path] = ()) -> list[Available]:
             found.append(_described(locate(spec, local_files_only=True)))
         except EmbankError:
             continue  # the cache holds whatever else was downloaded: generators, data sets, broken snapshots
-    return found + [_described(locate(str(folder))) for folder in folders]
+    return found + [_described(one) for folder in folders for one in locate_all(str(folder))]
 
 
 def backends() -> dict[str, str]:

@@ -5,12 +5,22 @@ nowhere else: `_backend` is the one place where own modules are imported late (d
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from embank.encoders import Encoder
 from embank.encoders.folder import EncoderFolder, read_folder, sha256_of, tokenizer_digest, weights_digest
+from embank.encoders.prefixfolder import (
+    APART,
+    TOGETHER,
+    PrefixTrunk,
+    StoredPrefix,
+    digest_together,
+    is_prefix_trunk,
+    read_prefix_trunk,
+)
 from embank.errors import EncoderError, UsageError
 from embank.extras import is_installed, load
 from embank.recipe import Reading, valid_name
@@ -58,6 +68,7 @@ class Located:
     origin: str
     folder: EncoderFolder
     reading: Reading
+    prefixes: tuple[StoredPrefix, ...] = ()
 
     @property
     def layers(self) -> int:
@@ -86,9 +97,18 @@ def locate(
 
     Raises:
         EncoderError: it cannot be found, has no safetensors weights, or the default's weights are not those expected.
-        UsageError: a name or an option does not fit.
+        UsageError: a name or an option does not fit, or a prefix trunk is several encoders.
     """
     name, place = _named(spec)
+    if _prefix_trunk(place) is not None:
+        found = locate_all(spec, options, local_files_only=local_files_only)
+        if len(found) > 1:
+            names = ", ".join(one.name for one in found)
+            raise UsageError(
+                f"{place} is {len(found)} encoders, one for each prefix ({names}): name one of its prefixes, as in "
+                f"{found[0].origin}, or all in one pass, as in {place.partition('#')[0]}#{TOGETHER}"
+            )
+        return found[0]
     hub = _HUB_NAME.fullmatch(place)
     if place == DEFAULT:
         path, origin = _minilm(local_files_only=local_files_only), place
@@ -103,6 +123,43 @@ def locate(
         raise EncoderError(f"no encoder at {place!r}: give {DEFAULT!r}, a folder, or a hub name such as org/model")
     folder = read_folder(path)
     return Located(valid_name(name, "an encoder"), origin, folder, _reading(folder, options))
+
+
+def locate_all(
+    spec: str = DEFAULT,
+    options: ReadingOptions = ReadingOptions(),
+    *,
+    local_files_only: bool = False,
+) -> list[Located]:
+    """Find an encoder, or all that a prefix trunk is where its prefixes are read apart; see `locate`.
+
+    Args:
+        spec: as for `locate`; a prefix trunk may be followed by "#together" (one encoder, all prefixes in one pass),
+            "#apart" (one for each, named trunk.source), or "#SOURCE" (one of these).
+        options: how they shall read.
+        local_files_only: ask no network.
+
+    Raises:
+        EncoderError: there is none, or the encoder that the trunk was trained on has changed.
+        UsageError: the trunk has no prefixes, or not that one.
+    """
+    name, place = _named(spec)
+    found = _prefix_trunk(place)
+    if found is None:
+        return [locate(spec, options, local_files_only=local_files_only)]
+    trunk, part = found
+    below = locate(trunk.reference.encoder, options, local_files_only=local_files_only)
+    if (below.reading.weights, below.reading.tokenizer) != (trunk.reference.weights, trunk.reference.tokenizer):
+        raise EncoderError(f"{trunk.path} was trained on another encoder than {below.origin} is now")
+    if not trunk.prefixes:
+        raise UsageError(f"{trunk.path} has no prefix yet: embank trunk prefix add {trunk.path} trains one")
+    own = _tidy(trunk.path.name)
+    if part == TOGETHER:
+        return [_under(below, name or own, f"{trunk.path}#{TOGETHER}", trunk.prefixes)]
+    if part != APART:
+        chosen = trunk.named(part)
+        return [_under(below, name or f"{own}.{part}", f"{trunk.path}#{part}", [chosen])]
+    return [_under(below, f"{name or own}.{one.name}", f"{trunk.path}#{one.name}", [one]) for one in trunk.prefixes]
 
 
 def open_encoder(located: Located, backend: str, dtype: str, cache: Path) -> Encoder:
@@ -122,9 +179,27 @@ def open_encoder(located: Located, backend: str, dtype: str, cache: Path) -> Enc
     first = module.TransformerEncoder(
         located.folder, located.reading, located.name, located.origin, dtype if backend == "torch" else "float32"
     )
+    if located.prefixes:
+        first.take(located.prefixes)
     if backend == "torch":
         return cast("Encoder", first)
     return cast("Encoder", _backend("graph", "openvino", "openvino").GraphEncoder(first, cache, dtype))
+
+
+def _prefix_trunk(place: str) -> tuple[PrefixTrunk, str] | None:
+    """A prefix trunk, and which of its prefixes are meant; None where a place is something else."""
+    path, _, part = place.rpartition("#") if "#" in place and not Path(place).expanduser().is_dir() else (place, "", "")
+    folder = Path(path).expanduser()
+    if not path or not is_prefix_trunk(folder):
+        return None
+    trunk = read_prefix_trunk(folder.resolve())
+    return trunk, part or trunk.reference.combine
+
+
+def _under(below: Located, name: str, origin: str, prefixes: Sequence[StoredPrefix]) -> Located:
+    """An encoder under prefixes."""
+    reading = replace(below.reading, prefix=digest_together(prefixes))
+    return Located(valid_name(name, "an encoder"), origin, below.folder, reading, tuple(prefixes))
 
 
 def _backend(module: str, needs: str, extra: str) -> Any:

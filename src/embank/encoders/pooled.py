@@ -1,6 +1,6 @@
 """States to vectors inside torch: pooling over positions and the steps that follow, for several readouts at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from embank.encoders import Readout
 from embank.encoders.folder import Dense, OwnPooling
+from embank.encoders.prefixed import Voice, prefixed
 from embank.encoders.seam import states
 from embank.recipe import STATES
 
@@ -43,9 +44,17 @@ def pool(state: torch.Tensor, mask: torch.Tensor, mode: str) -> torch.Tensor:
 class Pooled(torch.nn.Module):
     """An encoder with its readouts: token numbers in, one vector a row for each readout out."""
 
-    def __init__(self, model: Any, readouts: Sequence[Readout], n_layers: int, own: OwnPooling | None) -> None:
-        """Wrap a loaded transformers model."""
+    def __init__(
+        self,
+        model: Any,
+        readouts: Sequence[Readout],
+        n_layers: int,
+        own: OwnPooling | None,
+        voices: Mapping[str, Voice] | None = None,
+    ) -> None:
+        """Wrap a loaded transformers model; `voices` are the prefixes that readouts name, where it has any."""
         super().__init__()
+        self.voices = {readout.voice: (voices or {})[readout.voice] for readout in readouts if readout.voice}
         self.model = model
         self.readouts = tuple(readouts)
         self.layers = sorted({readout.layer for readout in readouts})
@@ -68,8 +77,22 @@ class Pooled(torch.nn.Module):
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
-        found = dict(zip(self.layers, states(self.model, inputs, self.layers, self.n_layers), strict=True))
-        return tuple(self._read(readout, found[readout.layer], pool_mask) for readout in self.readouts)
+        if not self.voices:
+            found = dict(zip(self.layers, states(self.model, inputs, self.layers, self.n_layers), strict=True))
+            return tuple(self._read(readout, found[readout.layer], pool_mask) for readout in self.readouts)
+        with prefixed(self.model, list(self.voices.values())):
+            found = dict(zip(self.layers, states(self.model, inputs, self.layers, self.n_layers), strict=True))
+        return tuple(
+            self._read(readout, self._spoken(readout, found, pool_mask), pool_mask) for readout in self.readouts
+        )
+
+    def _spoken(self, readout: Readout, found: Mapping[int, torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+        """The rows of a readout's own voice; below the first prefix, all voices have the same."""
+        state, rows = found[readout.layer], len(mask)
+        if len(state) == rows:
+            return state
+        start = list(self.voices).index(readout.voice) * rows
+        return state[start : start + rows]
 
     def _read(self, readout: Readout, state: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         if readout.pooling == STATES:

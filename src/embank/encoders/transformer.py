@@ -1,9 +1,11 @@
 """The torch backend: any transformers encoder or sentence-transformers folder, on CPU or GPU."""
 
+import copy
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,6 +17,8 @@ from embank.encoders.anatomy import ANATOMY, Anatomy
 from embank.encoders.batching import is_bare, single_rows, stacked
 from embank.encoders.folder import EncoderFolder
 from embank.encoders.pooled import Pooled
+from embank.encoders.prefixed import Voice, bind_prefixes, loaded
+from embank.encoders.prefixfolder import StoredPrefix
 from embank.encoders.tokenizing import Tokenizing
 from embank.errors import EncoderError, UsageError
 from embank.recipe import STATES, Reading
@@ -40,6 +44,8 @@ class TransformerEncoder:
         self.model = _load(folder, dtype).to(self.device).eval()
         self.n_layers, self.width = folder.layers, folder.width
         self._pooled: dict[tuple[Readout, ...], Pooled] = {}
+        self.voice = ""
+        self.voices: dict[str, Voice] = {}
         kinds = int(getattr(self.model.config, "type_vocab_size", None) or 0)
         self.takes_types = kinds > 1 and "token_type_ids" in inspect.signature(self.model.forward).parameters
         self.facts = EncoderFacts(
@@ -93,10 +99,29 @@ class TransformerEncoder:
 
     def pooled(self, readouts: Sequence[Readout]) -> Pooled:
         """The model with these readouts as its outputs."""
-        key = tuple(readouts)
+        key = tuple(replace(readout, voice=readout.voice or self.voice) for readout in readouts)
         if key not in self._pooled:
-            self._pooled[key] = Pooled(self.model, key, self.n_layers, self.folder.own).to(self.device).eval()
+            made = Pooled(self.model, key, self.n_layers, self.folder.own, self.voices)
+            self._pooled[key] = made.to(self.device).eval()
         return self._pooled[key]
+
+    def take(self, prefixes: Sequence[StoredPrefix]) -> None:
+        """From now on, run with these prefixes in each pass.
+
+        Raises:
+            UsageError: a family that takes none.
+            EncoderError: a prefix cannot be read.
+        """
+        bind_prefixes(self.model)
+        self.voice = self.facts.name
+        self.voices[self.voice] = loaded(prefixes, self.device)
+
+    def sibling(self, name: str, origin: str, reading: Reading, prefixes: Sequence[StoredPrefix]) -> Self:
+        """The same model under other prefixes, without loading it again: the two can be run in one pass."""
+        other = copy.copy(self)
+        other.reading, other.facts = reading, replace(self.facts, name=name, origin=origin)
+        other.take(prefixes)
+        return other
 
     def inputs(self, batch: Batch) -> dict[str, torch.Tensor]:
         """A batch as tensors, named as `Pooled.forward` names them."""

@@ -58,6 +58,10 @@ def open_fastest(
     """
     load("torch", "torch")  # named by its install line before anything else is tried
     candidates = _candidates(options)
+    if located.prefixes:
+        candidates = [pair for pair in candidates if pair[0] == "torch"]
+        if not candidates:
+            raise UsageError(f"{located.name} has trained prefixes, which run in torch alone: leave out the backend")
     if len(candidates) == 1:
         backend, dtype = candidates[0]
         return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype)
@@ -105,5 +109,6 @@ def _candidates(options: ComputeOptions) -> list[tuple[str, str]]:
 def _key(located: Located, candidates: Sequence[tuple[str, str]]) -> str:
     torch = load("torch", "torch")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else machine()
-    parts = (located.reading.weights, device, torch.__version__, *(f"{b}/{d}" for b, d in candidates))
+    own = () if located.reading.prefix is None else (located.reading.prefix,)
+    parts = (located.reading.weights, *own, device, torch.__version__, *(f"{b}/{d}" for b, d in candidates))
     return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()

@@ -10,9 +10,10 @@ import numpy as np
 from embank.arrays import Rows, TextIds, Vectors
 from embank.encoders import Encoder, Readout
 from embank.encoding import SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
-from embank.encoding.columns import add_missing_columns, readout_of
+from embank.encoding.columns import add_missing_columns
 from embank.encoding.passes import encode_texts
 from embank.encoding.queue import Queue, Waiting
+from embank.encoding.voices import passes_of
 from embank.ragged import Ragged
 from embank.recipe import ColumnName
 from embank.store.bodies import pack
@@ -232,18 +233,20 @@ class EncodeRun:
         by_encoder: dict[str, list[ColumnName]] = {}
         for name in columns:
             by_encoder.setdefault(self._columns[name].encoder, []).append(self._columns[name])
-        progress = _Progress(self, len(waiting), waiting[0].number is None, watch, passes=len(by_encoder))
-        for name, asked in by_encoder.items():
-            encoder = self._opened(name, asked, texts)
-            add_missing_columns(self._store, self._writer, encoder, asked, texts)
-            distinct = list(dict.fromkeys(map(readout_of, asked)))
+        encoders = {name: self._opened(name, asked, texts) for name, asked in by_encoder.items()}
+        passes = passes_of(encoders, by_encoder)
+        progress = _Progress(self, len(waiting), waiting[0].number is None, watch, passes=len(passes))
+        for encoder, asked, members in passes:
+            for name in members:
+                add_missing_columns(self._store, self._writer, encoders[name], by_encoder[name], texts)
+            distinct = list(dict.fromkeys(asked.values()))
             started = time.monotonic()
             encoded = encode_texts(encoder, texts, distinct, stop, progress.tick)
             self.report.encoding_seconds += time.monotonic() - started
             done &= encoded.done
             failed.update(encoded.failures)
             outputs: dict[Readout, Any] = {**encoded.vectors, **encoded.states}
-            found |= {str(column): outputs[readout_of(column)] for column in asked}
+            found |= {str(column): outputs[readout] for column, readout in asked.items()}
             self.report.cut += int(encoded.cut[encoded.done].sum())
             self._record(
                 Fault(waiting[at].source, waiting[at].position, next(iter(waiting[at].ids), None), reason)

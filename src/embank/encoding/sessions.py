@@ -9,7 +9,7 @@ import numpy as np
 from embank.arrays import TextIds
 from embank.encoders import Encoder
 from embank.encoders.choosing import Compute
-from embank.encoders.opening import DEFAULT, Located, ReadingOptions, locate
+from embank.encoders.opening import DEFAULT, Located, ReadingOptions, locate, locate_all
 from embank.encoding import EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encoding.columns import check_reading, readout_of
 from embank.encoding.compute import WORTH_MEASURING, ComputeOptions, open_fastest
@@ -69,8 +69,8 @@ class Encoders:
         """
         if columns:
             parsed = [ColumnName.parse(spec, codec or DEFAULT_CODEC) for spec in columns]
-            given = self.find(encoder) if encoder else None
-            strangers = {name.encoder for name in parsed} - ({given.name} if given else set())
+            given = self.find_all(encoder) if encoder else []
+            strangers = {name.encoder for name in parsed} - {located.name for located in given}
             return [
                 column
                 for name in dict.fromkeys(column.encoder for column in parsed)
@@ -86,11 +86,12 @@ class Encoders:
                 message = f"{self.store.root} has only vectors made elsewhere: put more, or name --encoder or --columns"
                 raise UsageError(message)
             return own
-        located = self.find(encoder) if encoder or not own else self.known(own[0].encoder)
-        mine = [column for column in own if column.encoder == located.name]
-        if codec is None and mine:
-            return mine
-        return default_columns(located, codec or DEFAULT_CODEC)
+        found = self.find_all(encoder) if encoder or not own else [self.known(own[0].encoder)]
+        wanted: list[ColumnName] = []
+        for located in found:
+            mine = [column for column in own if column.encoder == located.name]
+            wanted += mine if codec is None and mine else default_columns(located, codec or DEFAULT_CODEC)
+        return wanted
 
     def states_of(self, name: str, layer: int | None) -> ColumnName:
         """The column of an encoder's states at a layer (None: half of the depth), at float16.
@@ -133,6 +134,15 @@ class Encoders:
             EncoderChangedError: the bank knows another by that name.
         """
         located = locate(spec or DEFAULT, self.options.reading, local_files_only=self.options.local_files_only)
+        return self._found(located)
+
+    def find_all(self, spec: str | None) -> list[Located]:
+        """Locate an encoder as the user named it, or all that a prefix trunk is; raises as `find` does."""
+        local = self.options.local_files_only
+        found = locate_all(spec or DEFAULT, self.options.reading, local_files_only=local)
+        return [self._found(located) for located in found]
+
+    def _found(self, located: Located) -> Located:
         check_reading(self.store, located.name, located.reading, located.origin)
         self._located[located.name] = located
         return located
@@ -174,10 +184,27 @@ class Encoders:
         """Open an encoder, or give the one that is open."""
         if name not in self._any or self._is_worth_measuring(name, texts):
             readouts = list(dict.fromkeys(map(readout_of, columns)))
-            encoder, compute = open_fastest(self.known(name), self.options.compute, texts, readouts)
+            located = self.known(name)
+            twin = self._twin(located, texts)
+            if twin is None:
+                encoder, compute = open_fastest(located, self.options.compute, texts, readouts)
+            else:  # one model in memory, and one pass for all of them
+                compute = self.compute[twin]
+                encoder = self._any[twin].sibling(name, located.origin, located.reading, located.prefixes)  # type: ignore[attr-defined]
             self._any[name] = encoder
             self.compute[name] = compute
         return self._any[name]
+
+    def _twin(self, located: Located, texts: Sequence[Text]) -> str | None:
+        """An open encoder that is the same model under other prefixes."""
+        for name in self._any if located.prefixes else ():
+            other = self._located.get(name)
+            if other is None or name == located.name or not other.prefixes or self._is_worth_measuring(name, texts):
+                continue
+            alike = replace(other.reading, prefix=None) == replace(located.reading, prefix=None)
+            if alike and other.folder.path == located.folder.path:
+                return name
+        return None
 
     def _is_worth_measuring(self, name: str, texts: Sequence[Text]) -> bool:
         """Whether an encoder that was opened for a few texts, unmeasured, has met many since."""

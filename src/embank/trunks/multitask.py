@@ -76,10 +76,10 @@ def train_trunk(
     rate = training.rate or default_rate("full", encoder.width) / 2
     training = replace(training, rate=rate, epochs=training.epochs or _EPOCHS)
     settings = replace(settings, training=training)
-    lessons = [_taught(encoder, number, source, settings) for number, source in enumerate(sources)]
+    lessons = [teach(encoder, number, source, settings) for number, source in enumerate(sources)]
     shapes = [HeadShape(one.objective.kind, one.objective.n_outputs, one.lessons.second is not None) for one in lessons]
     module = SharedEncoder(encoder, shapes, Readings(readouts_of(encoder, settings), settings.served), training.seed)
-    module.standardise(_sampled(module, lessons))
+    module.standardise(sampled(module, lessons))
     reading = encoder.reading
     parts = [asdict(settings), reading.weights, reading.tokenizer, [(one.digest, one.weight) for one in lessons]]
     identity = blake2b(repr(parts).encode(), digest_size=16).hexdigest()
@@ -87,7 +87,7 @@ def train_trunk(
     position = trained.position
     report = TrunkReport(
         encoder.facts.origin,
-        [_report_of(module, one) for one in lessons],
+        [report_of(module, one) for one in lessons],
         position.scores,
         position.best_epoch,
         position.step,
@@ -105,7 +105,7 @@ def readouts_of(encoder: Any, settings: TrunkSettings) -> tuple[tuple[int, str],
     return tuple(dict.fromkeys((max(1, round(depth * encoder.n_layers)), pooling) for depth, pooling in DEFAULTS))
 
 
-def _taught(encoder: Any, number: int, source: Source, settings: TrunkSettings) -> Taught:
+def teach(encoder: Any, number: int, source: Source, settings: TrunkSettings) -> Taught:
     """Read one source: its labels, its split, its texts as token numbers."""
     examples, contents = _examples(source, settings)
     kind = examples.kind
@@ -185,7 +185,7 @@ def _as_text(text: Any, source: Source) -> Any:
     return text
 
 
-def _sampled(module: SharedEncoder, sources: Sequence[Taught]) -> torch.Tensor:
+def sampled(module: SharedEncoder, sources: Sequence[Taught]) -> torch.Tensor:
     """Vectors of the raw encoder, `[texts, width]`, on as many texts of each source that is pooled; none of others."""
     pooled = [source for source in sources if source.objective.kind in POOLED]
     found = [torch.zeros(1, module.centre.shape[0])] if not pooled else []
@@ -233,12 +233,13 @@ def _run(
     return train(Run(module, mixed, loss, validate, training, keep[0], keep[1], schedule=schedule), told)
 
 
-def _score(module: SharedEncoder, source: Taught) -> dict[str, float]:
+def _score(module: Any, source: Taught) -> dict[str, float]:
     """Measures on a source's validation rows."""
     return source.objective.measure(source.held_back, outputs_of(module, source.lessons, source.held_back))
 
 
-def _report_of(module: SharedEncoder, source: Taught) -> SourceScore:
+def report_of(module: Any, source: Taught) -> SourceScore:
+    """What became of a source, by a module that was trained on it."""
     objective = source.objective
     return SourceScore(
         source.name,

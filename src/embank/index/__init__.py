@@ -1,0 +1,44 @@
+"""The contract of indexes: which of many vectors are closest to a query.
+
+An index knows texts by their numbers and vectors by their cosine; it knows neither banks nor columns. What it finds
+are candidates with float32 scores, more than were asked for; who reads the stored rows scores them again and orders
+them, so that the answer of an exact search depends neither on blocks nor on the processor's order of adding.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Int64
+
+from embank.arrays import TextIds, Vectors
+
+Blocks = Callable[[], Iterator[tuple[TextIds, Vectors]]]
+"""All vectors of a scan, as numbers of texts and float32 `[texts, width]`, block after block."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Texts that may be among the closest to a query.
+
+    Attributes:
+        queries: offsets of the queries, ascending.
+        texts: numbers of texts, one for each of these.
+    """
+
+    queries: Int64[np.ndarray, " candidates"]
+    texts: Int64[np.ndarray, " candidates"]
+
+
+class Index(Protocol):
+    """What searching needs of an index."""
+
+    def candidates(self, queries: Vectors, k: int) -> Candidates:
+        """Texts that hold the k closest to each query: all of them where the index is exact.
+
+        Args:
+            queries: `[queries, width]`, none longer or shorter for it.
+            k: at least 1; fewer come back where there are fewer texts.
+        """
+        ...

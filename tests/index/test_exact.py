@@ -1,0 +1,66 @@
+"""Exact candidates: whatever the blocks, all of the true nearest are among them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from embank.index.exact import ExactIndex
+from embank.similarity import cosines, unit
+
+
+def in_blocks(vectors, size):
+    return lambda: (
+        (np.arange(at, min(at + size, len(vectors))), vectors[at : at + size]) for at in range(0, len(vectors), size)
+    )
+
+
+def by_hand(vectors, query, k):
+    scores = cosines(vectors, np.repeat(query[None], len(vectors), axis=0)).astype(np.float32)
+    return np.lexsort((np.arange(len(vectors)), -scores))[:k].tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.integers(1, 60),
+    queries=st.integers(1, 4),
+    k=st.integers(1, 12),
+    block=st.integers(1, 70),
+    seed=st.integers(0, 99),
+    levels=st.integers(1, 3),
+)
+def test_the_true_nearest_are_among_the_candidates_also_where_many_are_alike(texts, queries, k, block, seed, levels):
+    random = np.random.default_rng(seed)
+    vectors = random.integers(-levels, levels + 1, (texts, 3)).astype(np.float32)
+    asked = random.integers(-levels, levels + 1, (queries, 3)).astype(np.float32)
+    found = ExactIndex(in_blocks(vectors, block)).candidates(asked, k)
+    assert (np.diff(found.queries) >= 0).all()
+    for at in range(queries):
+        own = found.texts[found.queries == at].tolist()
+        assert len(own) == len(set(own))
+        assert set(by_hand(vectors, asked[at], k)) <= set(own)
+
+
+def test_a_search_over_nothing_finds_nothing():
+    found = ExactIndex(lambda: iter(())).candidates(np.ones((2, 3), np.float32), 5)
+    assert len(found.queries) == len(found.texts) == 0
+
+
+def test_more_queries_than_are_multiplied_at_once_keep_their_places():
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((700, 8)).astype(np.float32)
+    found = ExactIndex(in_blocks(vectors, 100)).candidates(vectors, 1)
+    first = [int(found.texts[found.queries == at][0]) for at in range(700)]
+    assert first == list(range(700))
+
+
+def test_vectors_are_scaled_to_length_one_and_zeros_stay():
+    scaled = unit(np.array([[3, 4], [0, 0], [1e30, 1e30]], np.float32))
+    np.testing.assert_allclose(scaled, [[0.6, 0.8], [0, 0], [np.sqrt(0.5)] * 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("other", "cosine"), [([2, 0], 1), ([-1, 0], -1), ([0, 5], 0), ([0, 0], 0), ([1, 1], np.sqrt(0.5))]
+)
+def test_cosines_by_hand(other, cosine):
+    assert cosines(np.array([[3, 0]], np.float32), np.array([other], np.float32))[0] == pytest.approx(cosine)
