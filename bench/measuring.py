@@ -18,8 +18,8 @@ WORK = HERE / "work"
 """Banks, trunks and other bulk of running studies; not kept in the repository."""
 
 PARTS = HERE / "parts"
-"""Finished parts of long studies, one small JSON file each with the commit that it was measured at. They are kept in the
-repository, so that a study of hours can be gone on with another day; delete a part to have it measured again."""
+"""Finished parts of long studies, one small JSON file each with the commit that it was measured at. They are kept in
+the repository, so that a study of hours can be gone on with another day; delete a part to have it measured again."""
 
 _used: set[str] = set()
 """Commits at which the parts of this run were measured."""
