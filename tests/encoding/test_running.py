@@ -56,6 +56,19 @@ def vectors_by(encoder, texts, layer=2):
     return np.stack([encoder.vector_of(text, Readout(layer, "mean")) for text in texts])
 
 
+def test_small_windows_add_up_to_what_is_worth_measuring(store, monkeypatch):
+    monkeypatch.setattr("embank.encoding.running.WORTH_MEASURING", 25)
+    shown = []
+    encoder = FakeEncoder()
+    with store.writer() as writer:
+        names = [ColumnName.parse(COLUMN)]
+        EncodeRun(
+            store, writer, names, lambda _, __, texts: shown.append(texts) or encoder, EncodeSettings(window=10)
+        ).run([block(TEXTS[start : start + 10], start) for start in range(0, 40, 10)])
+    assert [len(texts) for texts in shown] == [10, 20, 25, 25]
+    assert sorted(shown[-1]) == sorted(TEXTS[15:])
+
+
 # nothing twice
 
 

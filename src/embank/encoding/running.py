@@ -11,6 +11,7 @@ from embank.arrays import Rows, TextIds, Vectors
 from embank.encoders import Encoder, Readout
 from embank.encoding import SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encoding.columns import add_missing_columns
+from embank.encoding.compute import WORTH_MEASURING
 from embank.encoding.passes import encode_texts
 from embank.encoding.queue import Queue, Waiting
 from embank.encoding.voices import passes_of
@@ -26,7 +27,7 @@ from embank.store.writing import Addition, Writer
 from embank.texts import Text, keys_and_faults, plain_id
 
 Opener = Callable[[str, Sequence[ColumnName], Sequence[Text]], Encoder]
-"""Gives the encoder of that name, for these columns, and a first stretch of texts; called for every window."""
+"""Gives the encoder of that name, for these columns, and the latest texts of a run; called for every window."""
 
 
 _STATES_WINDOW = 256
@@ -106,6 +107,7 @@ class EncodeRun:
         self._readers: dict[str, ColumnReader] | None = None
         self._began = self._committed = time.monotonic()
         self._grown: set[str] = set()
+        self._shown: list[Text] = []
 
     def run(
         self, blocks: Iterable[TextBlock], watch: Watch = lambda _: None, stop: Stop = lambda: False
@@ -233,7 +235,9 @@ class EncodeRun:
         by_encoder: dict[str, list[ColumnName]] = {}
         for name in columns:
             by_encoder.setdefault(self._columns[name].encoder, []).append(self._columns[name])
-        encoders = {name: self._opened(name, asked, texts) for name, asked in by_encoder.items()}
+        # Windows of states are small: what the earlier ones had counts where an encoder is only measured for many texts.
+        self._shown = [*self._shown, *texts][-max(len(texts), WORTH_MEASURING) :]
+        encoders = {name: self._opened(name, asked, self._shown) for name, asked in by_encoder.items()}
         passes = passes_of(encoders, by_encoder)
         progress = _Progress(self, len(waiting), waiting[0].number is None, watch, passes=len(passes))
         for encoder, asked, members in passes:
