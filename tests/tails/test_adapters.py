@@ -75,7 +75,8 @@ def test_gradient_reaches_adapters_and_norms_of_upper_layers_and_nothing_else(fa
         for path in (anatomy.attention_out, anatomy.feed_forward_out):
             parts = {f"{anatomy.layers}.{number}.{path}.{part}" for part in ("down.weight", "down.bias", "up.weight")}
             assert parts < set(trained)
-    assert all(name.startswith((f"{anatomy.layers}.2.", f"{anatomy.layers}.3.")) for name in trained)
+    assert {"entry.down.weight", "entry.down.bias", "entry.up.weight", "entry.up.bias"} < set(trained)
+    assert all(name.startswith((f"{anatomy.layers}.2.", f"{anatomy.layers}.3.", "entry.")) for name in trained)
     norms = [name for name in trained if ".down." not in name and ".up." not in name]
     assert norms
     assert set(norms) <= {name for name, _ in tiny(family).named_parameters()}
@@ -86,6 +87,22 @@ def test_gradient_reaches_adapters_and_norms_of_upper_layers_and_nothing_else(fa
     (upper(states, mask)[mask > 0] * torch.linspace(-1, 1, WIDTH).sin()).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in trained.values())
     assert all(parameter.grad is None for parameter in upper.parameters() if id(parameter) not in wanted)
+
+
+@pytest.mark.parametrize("family", WHOLE)
+def test_the_adapter_at_the_entry_decides_to_what_the_first_layer_attends(family):
+    upper, states, mask = upper_of(family, LAYERS - 1)  # one layer, so nothing else stands before its attention
+    trained = add_adapters(upper, 6, seed=1)
+    for path in (ANATOMY[family].attention_out, ANATOMY[family].feed_forward_out):
+        assert reduce(getattr, path.split("."), upper.layers[LAYERS - 1]).up.weight.abs().max() == 0
+    entered = []
+    upper.layers[LAYERS - 1].register_forward_pre_hook(
+        lambda _, given, named: entered.append(given[0] if given else named["hidden_states"]), with_kwargs=True
+    )
+    with torch.no_grad():
+        trained["entry.up.bias"].copy_(torch.linspace(-1, 1, WIDTH))
+        upper(states, mask)
+    torch.testing.assert_close(entered[-1], states + torch.linspace(-1, 1, WIDTH))
 
 
 def test_first_weights_depend_on_the_seed_alone_and_leave_the_random_numbers_of_torch_as_they_are():

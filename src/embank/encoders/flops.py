@@ -131,8 +131,8 @@ def head_flops(width: int, outputs: int, hidden: int = 0) -> float:
 
 
 def adapter_flops(shape: Shape, tokens: float, layers: int, width: int) -> float:
-    """Operations that bottleneck adapters of a width add to some layers."""
-    return layers * _ADAPTERS * 2 * _MULTIPLY_ADD * tokens * shape.width * width
+    """Operations that bottleneck adapters of a width add to some layers, one at their entry included."""
+    return (layers * _ADAPTERS + 1) * 2 * _MULTIPLY_ADD * tokens * shape.width * width
 
 
 def training_flops(trained: float, passed: float = 0.0, frozen: float = 0.0) -> float:

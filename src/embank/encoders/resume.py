@@ -38,6 +38,7 @@ class Upper(torch.nn.Module):
         width: dimensions of a state.
         layers: the layers that run, by number; one module under several numbers where a family shares layers.
         model: what is left of the model; None where nothing is left to run.
+        entry: run on the states before the first layer; None leaves them as they are.
     """
 
     def __init__(self, model: Any, cut: int, n_layers: int, most: int | None = None) -> None:
@@ -68,6 +69,7 @@ class Upper(torch.nn.Module):
         model.requires_grad_(requires_grad=False)
         for parameter in self._owned.values():
             parameter.requires_grad = True
+        self.entry: torch.nn.Module | None = None
         self.model: Any = None
         if cut < n_layers:
             _replace_others(model, self.anatomy, calls, (cut, until))
@@ -106,6 +108,8 @@ class Upper(torch.nn.Module):
         before = _STATES.set(states.to(self._dtype))
         try:
             with precision:
+                if self.entry is not None:
+                    _STATES.set(self.entry(states.to(self._dtype)))
                 output = self.model(**self._inputs(mask))
             if _STATES.get() is not None:
                 message = f"{self.family} never entered layer {self.cut}: its row in the anatomy table is wrong"
