@@ -142,7 +142,9 @@ class _Loop:
     @property
     def goes_on(self) -> bool:
         position = self._position
-        return position.epoch < self._epochs and position.epoch - position.best_epoch < self._run.settings.patience
+        # Taggers of rare tags find nothing at all in their first passes: an F1 of 0 is no score to lose patience with.
+        patient = position.epoch - position.best_epoch < self._run.settings.patience or position.best == 0
+        return position.epoch < self._epochs and patient
 
     def run_pass(self, watch: TrainingWatch) -> None:
         """Go through all examples once, or what is left of a pass that was interrupted, and validate."""
