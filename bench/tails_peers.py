@@ -2,7 +2,7 @@
 
 Accuracy on test rows, seconds of training, and texts a second when 1, 5 and 20 such tasks are predicted. A tail reads
 banked states (once for all tasks), the others run the whole encoder for every task. minilm, the same training rows;
-peft's LoRA runs in the same loop as a tail, SetFit in its own with its defaults, one pass of its pairs.
+peft's LoRA (every linear, rank 16, as in a tail) runs in the same loop as a tail, SetFit in its own with its defaults, one pass of its pairs.
 
     python bench/tails_peers.py [--rows 1000] [--epochs 8] [--sets scicite,trec]
 """
@@ -43,7 +43,8 @@ class LoraEncoder(LiveEncoder):
     def __init__(self, encoder: Any, design: TailDesign, seed: int) -> None:
         super().__init__(encoder, design, seed)
         self.model.requires_grad_(requires_grad=False)
-        settings = peft.LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules=["query", "value"])
+        linears = r"encoder\.layer\.\d+\..*(query|key|value|dense)"
+        settings = peft.LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules=linears)
         torch.manual_seed(seed)
         peft.inject_adapter_in_model(settings, self.model)
 

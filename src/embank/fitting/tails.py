@@ -147,7 +147,8 @@ def fit_examples(
     train, back = np.flatnonzero(~held), np.flatnonzero(held)
     objective, names = _objective(store, kind, examples, (train, encoder, tools))
     training = tail_settings.training
-    rate = training.rate or default_rate(tail_settings.method, encoder.width)
+    alone = tools.column.layer == encoder.n_layers
+    rate = training.rate or default_rate(tail_settings.method, encoder.width, alone=alone)
     training = replace(training, rate=rate, seed=settings.seed)
     options = TailOptions(
         pooling=encoder.pooling, width=tail_settings.width, rank=tail_settings.rank, alpha=2 * tail_settings.rank

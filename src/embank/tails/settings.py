@@ -10,6 +10,9 @@ _REFERENCE_WIDTH = 384
 _RATES: dict[Method, float] = {"full": 2e-4, "adapters": 4e-3, "lora": 2e-3}
 """Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/RESULTS.md)."""
 
+_ALONE = 3e-2
+"""The rate of an output layer on its own, above which nothing is trained (bench/RESULTS.md)."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -99,10 +102,11 @@ TrainingWatch = Callable[[TrainingProgress], None]
 """Told after every step."""
 
 
-def default_rate(method: Method, width: int) -> float:
-    """The learning rate of a method for an encoder of some width.
+def default_rate(method: Method, width: int, *, alone: bool = False) -> float:
+    """The learning rate of a method for an encoder of some width, or of an output layer alone on its states.
 
     >>> default_rate("full", 768)
     0.0001
     """
-    return _RATES[method] * min(1.0, _REFERENCE_WIDTH / width)
+    rate = _ALONE if alone else _RATES[method]
+    return rate * min(1.0, _REFERENCE_WIDTH / width)
