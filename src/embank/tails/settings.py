@@ -10,7 +10,7 @@ _REFERENCE_WIDTH = 384
 _RATES: dict[Method, float] = {"full": 2e-4, "adapters": 4e-3, "lora": 2e-3}
 """Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/RESULTS.md)."""
 
-_RARE: dict[Method, float] = {"adapters": 0.5, "lora": 0.5}
+_RARE: dict[Method, float] = {"adapters": 0.25, "lora": 0.5}
 """The share of it for tagging, where most tokens are outside: larger first steps end at tagging nothing at all."""
 
 _ALONE = 3e-2
