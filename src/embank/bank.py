@@ -128,7 +128,7 @@ class Bank:
             columns: names such as "minilm/4/mean@int8". Left out, the bank's own columns are filled; a bank that has
                 none gets the encoder's defaults.
             encoder: "minilm", a folder, or a hub name; "NAME=FOLDER" names it.
-            codec: precision of default columns: "float32", "float16", "int8" or "binary".
+            codec: precision of default columns: "float32", "float16", "int8", "int4" or "binary".
             states: keep the states of this layer as well, at float16, for tails to start from.
             keep_text: keep the texts themselves, compressed.
             watch: told of progress after every batch.

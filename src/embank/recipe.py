@@ -1,8 +1,9 @@
 """Recipes: everything that decides the bytes of one column, and nothing that does not.
 
 A column is written `encoder/layer/pooling@codec`, for example `minilm/4/mean@int8`. Steps after pooling follow it with
-a plus sign: `minilm/6/mean+unit@float16` is scaled to length one. `minilm/3/states@float16` is not pooled: it is
-ragged, with a row a token. The encoder's name is a label that the bank gives to a `Reading`; it has no part in the
+a plus sign, and are taken in their order: `minilm/6/mean+unit@float16` is scaled to length one,
+`minilm/6/mean+pca64@int8` is turned onto the 64 leading axes of a sample. `minilm/3/states@float16` is not pooled: it
+is ragged, with a row a token. The encoder's name is a label that the bank gives to a `Reading`; it has no part in the
 fingerprint, which is made from digests.
 """
 
@@ -19,14 +20,19 @@ STATES = "states"
 POOLINGS = ("mean", "max", "first", "last", "own", STATES)
 """How states become one vector. `own` is what the encoder's folder itself prescribes, projections included."""
 
-STEPS = ("unit",)
-"""What may follow pooling. `unit` scales a vector to length one."""
+STEPS = ("unit", "centred", "pca", "dims")
+"""What may follow pooling. `unit` scales a vector to length one; `centred` takes the mean of a sample away; `pca64` are
+the coordinates along the 64 leading axes of a sample; `dims64` keeps the first 64 dimensions. What `centred` and `pca`
+learn from their sample is kept with the column, as a codec's calibration is."""
+
+LEARNED = ("centred", "pca")
+"""Steps that learn from a sample, each at most once in a column."""
 
 LIMITS = ("first", "segments")
 """What may follow `states` to limit their number: `first8` keeps the first 8 positions, `segments8` the means of 8
 stretches of equal length."""
 
-CODECS = ("float32", "float16", "int8", "binary")
+CODECS = ("float32", "float16", "int8", "int4", "binary")
 """The precisions in which rows are stored."""
 
 DEFAULT_CODEC = "float16"
@@ -84,6 +90,20 @@ class ColumnName:
         """Whether the column is ragged: states, not vectors."""
         return self.pooling == STATES
 
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The steps that are part of what is taken from a pass of the encoder: limits of states, or a leading `unit`."""
+        return self.steps if self.is_states else self.steps[: self.steps[:1] == ("unit",)]
+
+    @property
+    def later(self) -> tuple[str, ...]:
+        """The steps that follow what is taken from the encoder, in order.
+
+        >>> ColumnName.parse("minilm/6/mean+unit+pca64+unit").later
+        ('pca64', 'unit')
+        """
+        return self.steps[len(self.taken) :]
+
     def __str__(self) -> str:
         return f"{self.encoder}/{self.layer}/{'+'.join((self.pooling, *self.steps))}@{self.codec}"
 
@@ -109,8 +129,7 @@ class ColumnName:
         if pooling == STATES:
             _check_limits(steps, spec)
         else:
-            for step in steps:
-                _known(step, STEPS, "step", spec)
+            _check_steps(steps, spec)
         return cls(encoder, int(layer), pooling, tuple(steps), _known(precision or codec, CODECS, "codec", spec))
 
 
@@ -125,6 +144,7 @@ class Recipe:
         steps: what follows pooling, in order.
         codec: the precision of the stored rows.
         calibration: digest of what the codec learned from its sample, "" for codecs that learn nothing.
+        reduction: digest of what the steps learned from theirs, "" for steps that learn nothing.
     """
 
     reading: Reading
@@ -133,16 +153,22 @@ class Recipe:
     steps: tuple[str, ...]
     codec: str
     calibration: str = ""
+    reduction: str = ""
 
     @property
     def fingerprint(self) -> str:
         """The recipe's identity: 32 hexadecimal digits, the same on every machine."""
-        return self._digest({"kind": "rows", **asdict(self)})
+        return self._digest({"kind": "rows", **self.fields()})
 
     @property
     def source(self) -> str:
         """The identity of the float32 vectors behind the rows: the recipe without its codec."""
-        return self._digest({"kind": "vectors", **asdict(replace(self, codec="", calibration=""))})
+        return self._digest({"kind": "vectors", **replace(self, codec="", calibration="").fields()})
+
+    def fields(self) -> dict[str, object]:
+        """What there is to it, for JSON; a reduction that is none is left out, as before there were any."""
+        found = asdict(self)
+        return found if self.reduction else {name: value for name, value in found.items() if name != "reduction"}
 
     @staticmethod
     def _digest(fields: dict[str, object]) -> str:
@@ -162,10 +188,10 @@ def valid_name(name: str, what: str) -> str:
 
 
 def limit_of(step: str) -> tuple[str, int]:
-    """Take a limit of states apart.
+    """Take a step with a number apart: a limit of states, or a width; 0 where it has none.
 
-    >>> limit_of("segments8")
-    ('segments', 8)
+    >>> limit_of("segments8"), limit_of("unit")
+    (('segments', 8), ('unit', 0))
     """
     word = step.rstrip("0123456789")
     return word, int(step[len(word) :] or 0)
@@ -177,6 +203,20 @@ def _check_limits(steps: list[str], spec: str) -> None:
             f"{spec!r} limits states in a way that there is not: states+first8 keeps the first 8 positions, "
             "states+segments8 the means of 8 stretches"
         )
+
+
+def _check_steps(steps: list[str], spec: str) -> None:
+    words = []
+    for step in steps:
+        word, number = limit_of(step)
+        words.append(_known(word, STEPS, "step", spec))
+        wanted = word in ("pca", "dims")
+        if step != f"{word}{number or ''}" or bool(number) != wanted:
+            right = f"{word}64, with any number from 1" if wanted else word
+            raise UsageError(f"{step!r} in {spec!r} is no step: write {right}")
+    for word in LEARNED:
+        if words.count(word) > 1:
+            raise UsageError(f"{spec!r} has the step {word!r} twice; it learns from a sample once")
 
 
 def _known(word: str, words: tuple[str, ...], what: str, spec: str) -> str:

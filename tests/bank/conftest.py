@@ -29,7 +29,7 @@ def labels(vectors):
     }
 
 
-@pytest.fixture(params=["float32", "float16", "int8", "binary"])
+@pytest.fixture(params=["float32", "float16", "int8", "int4", "binary"])
 def codec(request):
     return request.param
 

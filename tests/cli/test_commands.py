@@ -206,7 +206,7 @@ def test_every_flag_has_an_environment_variable():
         (["encode", "{bank}", "nowhere.csv"], "no file or folder nowhere.csv"),
         (["encode", "{bank}", "{sample}", "--text", "message", "--columns", "minilm/9/mean"], "layers 0 to 6"),
         (["encode", "{bank}", "{sample}", "--text", "message", "--columns", "minilm/mean"], "encoder/layer/pooling"),
-        (["encode", "{bank}", "{sample}", "--text", "message", "--codec", "int4"], "int4"),
+        (["encode", "{bank}", "{sample}", "--text", "message", "--codec", "int2"], "int2"),
         (["encode", "{bank}", "{sample}", "--text", "message", "--encoder", "no/../where"], "no encoder at"),
         (["encode", "{bank}", "{sample}", "--text", "message", "--encoder", "minilm", "--long", "windows"], "reads differently"),
         (["encode", "{bank}", "{sample}", "--text", "message", "--backend", "jax"], "'jax' is no backend"),

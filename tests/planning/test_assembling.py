@@ -142,7 +142,7 @@ def test_what_was_not_measured_keeps_its_reason():
 
 def test_the_banks_own_columns_are_a_way_where_they_are_no_default():
     default = [COLUMN, ColumnName("minilm", 6, "mean")]
-    assert set(precisions(default, [])) == {"float32", "float16", "int8", "binary"}
+    assert set(precisions(default, [])) == {"float32", "float16", "int8", "int4", "binary"}
     assert "own" not in precisions(default, [COLUMN])
     own = [ColumnName("minilm", 5, "first")]
     assert precisions(default, own)["own"] == own

@@ -152,7 +152,7 @@ def test_two_columns_of_two_poolings_have_recipes_of_their_own(bank, learned):
         assert read(bank.path, column.split("/")[0]).digest in recipe.reading.weights
 
 
-@pytest.mark.parametrize("codec", ["float32", "float16", "int8", "binary"])
+@pytest.mark.parametrize("codec", ["float32", "float16", "int8", "int4", "binary"])
 def test_every_codec_holds_learned_vectors(bank, codec):
     found = learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked(codec=codec))
     assert found.column.endswith(f"@{codec}")

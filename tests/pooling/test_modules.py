@@ -212,7 +212,7 @@ def test_a_design_that_gives_no_vector_is_refused(arguments, said):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"codec": "int4"}, "'int4' is no codec; there are: float32"),
+        ({"codec": "int2"}, "'int2' is no codec; there are: float32"),
         ({"dropout": 1.0}, "found dropout 1.0 for a pooling"),
         ({"kind": "tagging"}, "a task of kind 'tagging' reads each token: there is nothing to pool; fit a tail"),
         ({"kind": "span"}, "nothing to pool"),

@@ -52,7 +52,7 @@ def test_what_cannot_be_encoded_is_given_a_reason(text, reason):
     st.integers(0, 99),
     st.sampled_from(["mean", "max", "first", "last", "own"]),
     st.sampled_from([(), ("unit",)]),
-    st.sampled_from(["float32", "float16", "int8", "binary"]),
+    st.sampled_from(["float32", "float16", "int8", "int4", "binary"]),
 )
 def test_a_column_name_survives_being_written_and_read(encoder, layer, pooling, steps, codec):
     name = ColumnName(encoder, layer, pooling, steps, codec)
@@ -66,7 +66,7 @@ def test_a_column_name_survives_being_written_and_read(encoder, layer, pooling, 
         ("minilm/x/mean", "no layer number"),
         ("minilm/4/median", "mean, max, first, last"),
         ("minilm/4/mean+pca", "there are: unit"),
-        ("minilm/4/mean@int4", "float32, float16, int8, binary"),
+        ("minilm/4/mean@int2", "float32, float16, int8, int4, binary"),
         ("mini lm/4/mean", "no encoder name"),
         ("minilm/4/states+unit@int8", "limits states in a way that there is not"),
         ("minilm/4/states+first08", "limits states"),

@@ -8,6 +8,7 @@ weights of a linear head, which then reads `raw` rows.
 float32   4 bytes a number      exact
 float16   2 bytes a number      relative error at most 2**-11; beyond +-65504 clipped
 int8      1 byte a number       at most half a step inside the calibrated range; a step is 1/254 of that range
+int4      4 bits a number       at most half a step inside the calibrated range; a step is 1/15 of that range
 binary    1 bit a number        least squares over the sample; no bound for a single number
 ```
 
@@ -29,6 +30,7 @@ from embank.arrays import Matrix, Rows, Vectors
 from embank.codecs.binary import Binary
 from embank.codecs.calibration import Calibration
 from embank.codecs.floats import Float16, Float32
+from embank.codecs.int4 import Int4
 from embank.codecs.int8 import Int8
 from embank.errors import UsageError
 
@@ -85,7 +87,7 @@ class Codec(Protocol):
         """Return W', b' so that `raw(rows) @ W' + b'` is `decode(rows) @ weights + bias`, to float32's rounding."""
 
 
-CODECS: Final = ("float32", "float16", "int8", "binary")
+CODECS: Final = ("float32", "float16", "int8", "int4", "binary")
 """Names of all codecs, from exact to small."""
 
 
@@ -106,6 +108,8 @@ def calibrate(name: str, sample: Vectors) -> Codec:
             return Float16(sample.shape[1])
         case "int8":
             return Int8.calibrate(sample)
+        case "int4":
+            return Int4.calibrate(sample)
         case "binary":
             return Binary.calibrate(sample)
     raise _unknown(name)
@@ -124,6 +128,8 @@ def restore(name: str, width: int, calibration: Calibration) -> Codec:
             return Float16(width)
         case "int8":
             return Int8.restore(width, calibration)
+        case "int4":
+            return Int4.restore(width, calibration)
         case "binary":
             return Binary.restore(width, calibration)
     raise _unknown(name)

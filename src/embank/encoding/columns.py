@@ -1,6 +1,7 @@
 """Columns of a bank that an encoder is to fill: which it lacks, and how a new one is entered with its calibration."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from safetensors.numpy import save as save_arrays
@@ -11,8 +12,10 @@ from embank.encoders import Encoder, EncoderFacts, Readout
 from embank.encoding.passes import encode_texts
 from embank.errors import EncoderChangedError
 from embank.recipe import ColumnName, Reading, Recipe
+from embank.reduction import Reduction, learn, learns
 from embank.samples import messages
 from embank.store import StoredColumn
+from embank.store.decoding import reduction_of
 from embank.store.folder import Store
 from embank.store.writing import Writer
 from embank.texts import Text
@@ -28,8 +31,8 @@ _ENOUGH = 1024
 
 
 def readout_of(name: ColumnName) -> Readout:
-    """What a column takes from a pass."""
-    return Readout(name.layer, name.pooling, name.steps)
+    """What a column takes from a pass; the steps that follow need no encoder."""
+    return Readout(name.layer, name.pooling, name.taken)
 
 
 def check_reading(store: Store, name: str, reading: Reading, origin: str) -> None:
@@ -55,7 +58,9 @@ def check_reading(store: Store, name: str, reading: Reading, origin: str) -> Non
 def add_missing_columns(
     store: Store, writer: Writer, encoder: Encoder, names: Sequence[ColumnName], texts: Sequence[Text]
 ) -> None:
-    """Enter the columns that the bank lacks, each with a codec calibrated on a sample.
+    """Enter the columns that the bank lacks, each with steps and a codec that were calibrated on a sample.
+
+    Columns that differ in their codec alone share what their steps learned, whenever they are entered.
 
     Args:
         store: the bank.
@@ -68,7 +73,7 @@ def add_missing_columns(
     new = [name for name in names if str(name) not in known]
     if not new:
         return
-    learning = [name for name in new if name.codec in ("int8", "binary")]
+    learning = [name for name in new if name.codec in ("int8", "int4", "binary")]
     sample = dict(zip(learning, _sample(encoder, learning, texts), strict=True)) if learning else {}
     # The encoder first: a column without one could not be told from a column of another encoder of that name.
     _enter_encoder(store, writer, encoder.facts, encoder.reading)
@@ -87,12 +92,19 @@ def calibrated_on(texts: int) -> int:
     return min(texts, _SAMPLE) + (len(messages()) if texts < _ENOUGH else 0)
 
 
-def enter_column(writer: Writer, name: ColumnName, reading: Reading, codec: Codec) -> StoredColumn:
-    """Enter one column with its codec."""
-    recipe = Recipe(reading, name.layer, name.pooling, name.steps, name.codec, codec.calibration_digest)
+def enter_column(writer: Writer, name: ColumnName, reading: Reading, learned: tuple[Codec, Reduction]) -> StoredColumn:
+    """Enter one column with its codec and its later steps."""
+    codec, reduction = learned
+    digests = codec.calibration_digest, reduction.digest
+    recipe = Recipe(reading, name.layer, name.pooling, name.steps, name.codec, *digests)
     column = StoredColumn(0, str(name), recipe, codec.width, codec.dtype.str, codec.cells, "", None)
-    calibration = codec.calibration()
+    calibration = {**codec.calibration(), **reduction.calibration()}
     return writer.add_column(column, save_arrays(calibration) if calibration else b"")
+
+
+def _nothing(encoder: Encoder, name: ColumnName) -> Vectors:
+    """Vectors of no texts, as wide as what a column takes from the encoder."""
+    return np.empty((0, encoder.width_of(readout_of(name))), np.float32)
 
 
 def _enter_encoder(store: Store, writer: Writer, facts: EncoderFacts, reading: Reading) -> None:

@@ -16,7 +16,7 @@ from embank.planning.measuring import Measured
 from embank.recipe import ColumnName, limit_of
 
 _STATE_BYTES = 2
-LEARNING = ("int8", "binary")
+LEARNING = ("int8", "int4", "binary")
 """Codecs that are calibrated on a sample."""
 
 
