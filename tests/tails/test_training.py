@@ -242,7 +242,6 @@ def test_wider_encoders_take_smaller_steps():
     assert default_rate("full", 384) == default_rate("full", 32) == 2e-4
     assert default_rate("lora", 768) == 0.5 * default_rate("lora", 384)
     assert default_rate("full", 384, alone=True) == 3e-2
-    assert default_rate("lora", 384, "tagging") == 0.5 * default_rate("lora", 384, "span")
 
 
 def test_an_output_layer_that_begins_from_nothing_takes_larger_steps_than_layers_that_were_trained_before():

@@ -148,7 +148,7 @@ def fit_examples(
     objective, names = _objective(store, kind, examples, (train, encoder, tools))
     training = tail_settings.training
     alone = tools.column.layer == encoder.n_layers
-    rate = training.rate or default_rate(tail_settings.method, encoder.width, kind, alone=alone)
+    rate = training.rate or default_rate(tail_settings.method, encoder.width, alone=alone)
     training = replace(training, rate=rate, seed=settings.seed)
     options = TailOptions(
         pooling=encoder.pooling, width=tail_settings.width, rank=tail_settings.rank, alpha=2 * tail_settings.rank

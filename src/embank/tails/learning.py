@@ -110,11 +110,23 @@ def learn(
         return objective.measure(held, outputs_of(module, assignment.lessons, held))[objective.primary]
 
     lessons = Part(assignment.lessons, assignment.train)
+    if hasattr(module, "output"):
+        begin(module.output, objective.beginning(assignment.train))
 
     def objective_loss(logits: torch.Tensor, which: Which) -> torch.Tensor:
         return taught(objective, lessons, logits, which)
 
     return train(Run(module, lessons, objective_loss, validate, settings, keep[0], keep[1]), watch)
+
+
+def begin(output: Any, bias: np.ndarray | None) -> None:
+    """Give an output layer its first bias: steps that only learn what is rare would be far too large for all else.
+
+    Lin et al. 2017 (1708.02002), section 3.3, begin a detector like this, most of whose places are background.
+    """
+    if bias is not None:
+        with torch.no_grad():
+            output.bias.copy_(torch.from_numpy(bias))
 
 
 def taught(objective: Objective, lessons: Any, logits: torch.Tensor, which: Which) -> torch.Tensor:

@@ -59,6 +59,10 @@ class Objective(Protocol):
         """Targets of some examples, padded to `length` where they are per token, and where spans may stand, or None."""
         ...
 
+    def beginning(self, train: Which) -> np.ndarray | None:
+        """What the output layer's bias begins as, `[outputs]`, so that rare labels begin rare; None for zeros."""
+        ...
+
     def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
         """How good outputs of some examples are."""
         ...
@@ -118,6 +122,14 @@ class PooledObjective:
         """Class numbers, 0 and 1, or scaled numbers."""
         del length
         return torch.from_numpy(self._numbers[which]), None
+
+    def beginning(self, train: Which) -> np.ndarray | None:
+        """Log odds of labels of which a text may have several; for classes it made no difference."""
+        if self.kind != "multi":
+            return None
+        with_it = self.y[train].sum(axis=0)
+        odds: np.ndarray = np.log((with_it + 1) / (len(train) - with_it + 1)).astype(np.float32)
+        return odds
 
     def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
         """As for linear heads; decisions are plain."""
@@ -188,6 +200,13 @@ class TaggingObjective:
             padded[row, : len(self._targets[at])] = self._targets[at]
         return torch.from_numpy(padded), None
 
+    def beginning(self, train: Which) -> np.ndarray | None:
+        """Logarithms of the tags' shares: most words are outside, and nothing but this bias has to learn that."""
+        found = np.concatenate([self._targets[at] for at in train])
+        counts = np.bincount(found[found != IGNORED], minlength=self.n_outputs) + 1
+        shares: np.ndarray = np.log(counts / counts.sum()).astype(np.float32)
+        return shares
+
     def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
         """Entity F1, precision, recall and accuracy; or accuracy and macro-F1."""
         guess = [
@@ -244,6 +263,11 @@ class SpanObjective:
             halves = self.places[at].halves
             allowed[row, : len(halves)] = halves == 1
         return torch.from_numpy(self._targets[which]), torch.from_numpy(allowed)
+
+    def beginning(self, train: Which) -> np.ndarray | None:
+        """Nothing is known of a place before it is read."""
+        del train
+        return None
 
     def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
         """Exact match and F1 of SQuAD."""

@@ -4,14 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embank.errors import UsageError
-from embank.tails import METHODS, Kind, Method
+from embank.tails import METHODS, Method
 
 _REFERENCE_WIDTH = 384
 _RATES: dict[Method, float] = {"full": 2e-4, "adapters": 4e-3, "lora": 2e-3}
 """Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/RESULTS.md)."""
-
-_RARE: dict[Method, float] = {"adapters": 0.25, "lora": 0.5}
-"""The share of it for tagging, where most tokens are outside: larger first steps end at tagging nothing at all."""
 
 _ALONE = 3e-2
 """The rate of an output layer on its own, above which nothing is trained (bench/RESULTS.md)."""
@@ -105,11 +102,11 @@ TrainingWatch = Callable[[TrainingProgress], None]
 """Told after every step."""
 
 
-def default_rate(method: Method, width: int, kind: Kind = "single", *, alone: bool = False) -> float:
+def default_rate(method: Method, width: int, *, alone: bool = False) -> float:
     """The learning rate of a method for an encoder of some width, or of an output layer alone on its states.
 
     >>> default_rate("full", 768)
     0.0001
     """
-    rate = _ALONE if alone else _RATES[method] * (_RARE.get(method, 1.0) if kind == "tagging" else 1.0)
+    rate = _ALONE if alone else _RATES[method]
     return rate * min(1.0, _REFERENCE_WIDTH / width)

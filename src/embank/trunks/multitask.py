@@ -17,7 +17,7 @@ from embank.fitting.examples import collect
 from embank.fitting.tails import read_tail_labels
 from embank.tagging import words_fault, words_text
 from embank.tails import POOLED, Kind
-from embank.tails.learning import outputs_of, taught
+from embank.tails.learning import begin, outputs_of, taught
 from embank.tails.objectives import Which
 from embank.tails.settings import TrainingProgress, TrainingSettings, default_rate
 from embank.tails.training import Run, Trained, on_device, precision, train
@@ -80,6 +80,8 @@ def train_trunk(
     shapes = [HeadShape(one.objective.kind, one.objective.n_outputs, one.lessons.second is not None) for one in lessons]
     module = SharedEncoder(encoder, shapes, Readings(readouts_of(encoder, settings), settings.served), training.seed)
     module.standardise(sampled(module, lessons))
+    for head, one in zip(module.heads, lessons, strict=True):
+        begin(head, one.objective.beginning(one.train))
     reading = encoder.reading
     parts = [asdict(settings), reading.weights, reading.tokenizer, [(one.digest, one.weight) for one in lessons]]
     identity = blake2b(repr(parts).encode(), digest_size=16).hexdigest()

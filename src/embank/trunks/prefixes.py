@@ -12,7 +12,7 @@ import torch
 
 from embank.encoders.prefixed import Prefix, accept_prefixes, heard, prefixed
 from embank.errors import UsageError
-from embank.tails.learning import Assignment, learn
+from embank.tails.learning import Assignment, begin, learn
 from embank.tails.settings import TrainingProgress, TrainingSettings
 from embank.tails.training import on_device
 from embank.trunks import Reads, Source, SourceScore, TrunkSettings
@@ -131,6 +131,7 @@ def train_prefix(
     shape = HeadShape(taught.objective.kind, taught.objective.n_outputs, taught.lessons.second is not None)
     shared = SharedEncoder(encoder, [shape], Readings(readouts_of(encoder, asked)), training.seed)
     shared.standardise(sampled(shared, [taught]))
+    begin(shared.heads[0], taught.objective.beginning(taught.train))
     module = PrefixLearner(shared, _beginning(shared, taught, settings), settings)
     reading = encoder.reading
     parts = [asdict(settings), reading.weights, reading.tokenizer, taught.digest]
