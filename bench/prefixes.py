@@ -1,4 +1,4 @@
-"""Prefixes: one for each source task on frozen minilm, together and apart, beside a multi-task trunk and the raw encoder.
+"""Prefixes: one for each source task on frozen minilm, together and apart, beside a multi-task trunk and raw minilm.
 
 The sources are sets of pairs, similarity and tags, which nothing is tried on; the targets are classification sets, none
 of which any of them has seen. All train on the same rows; a head on frozen default columns is scored on test rows.
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from measuring import WORK, kept, record
-from trunks import always, classified
 
 import embank
 from embank.encoders.opening import locate, open_encoder
@@ -24,6 +23,7 @@ from embank.trunks import TrunkSettings
 from embank.trunks.multitask import train_trunk
 from embank.trunks.prefixes import PrefixSettings, train_prefix
 from embank.trunks.saving import save_trunk
+from trunks import always, classified
 
 TARGETS = ("scicite", "trec", "subj", "sst2", "tweet_emotion", "ag_news", "cola", "clinc150")
 WAYS = ("raw", "trunk", APART, TOGETHER)

@@ -24,6 +24,9 @@ SCRIPTS = (
     "tails_accuracy",
     "plan",
     "break_even",
+    "search",
+    "retrieval",
+    "dedup",
 )
 
 

@@ -2,7 +2,8 @@
 
 Accuracy on test rows, seconds of training, and texts a second when 1, 5 and 20 such tasks are predicted. A tail reads
 banked states (once for all tasks), the others run the whole encoder for every task. minilm, the same training rows;
-peft's LoRA (every linear, rank 16, as in a tail) runs in the same loop as a tail, SetFit in its own with its defaults, one pass of its pairs.
+peft's LoRA (every linear, rank 16, as in a tail) runs in the same loop as a tail, SetFit in its own with its defaults,
+at most 150 steps of its pairs.
 
     python bench/tails_peers.py [--rows 1000] [--epochs 8] [--sets scicite,trec]
 """
@@ -33,6 +34,9 @@ from embank.tails.source import StateSource
 
 CUT = 3
 TASKS = (1, 5, 20)
+STEPS = 150
+"""Steps of SetFit at most, each of 16 pairs: at 4 seconds a step, more would take hours here."""
+
 TIMED = 512
 """Test texts that prediction is timed on."""
 
@@ -113,7 +117,7 @@ def lora(name: str, most: int, epochs: int) -> dict[str, Any]:
 
 
 def setfit(name: str, most: int, epochs: int) -> dict[str, Any] | None:
-    """SetFit with its defaults, where it is installed; its pairs grow with rows, so one pass of at most 2,000 steps."""
+    """SetFit with its defaults, where it is installed; its pairs grow with rows, so STEPS at most."""
     del epochs
     if importlib.util.find_spec("setfit") is None:
         return None
@@ -123,7 +127,7 @@ def setfit(name: str, most: int, epochs: int) -> dict[str, Any] | None:
     train, test = split(name)
     model = SetFitModel.from_pretrained(str(locate("minilm").folder.path))
     rows = datasets.Dataset.from_dict({"text": train.texts[:most], "label": train.labels[:most].tolist()})
-    arguments = TrainingArguments(batch_size=16, num_epochs=1, max_steps=500, report_to="none")
+    arguments = TrainingArguments(batch_size=16, num_epochs=1, max_steps=STEPS, report_to="none")
     started = time.perf_counter()
     Trainer(model=model, args=arguments, train_dataset=rows).train()
     seconds = time.perf_counter() - started

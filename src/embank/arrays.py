@@ -5,13 +5,16 @@ Texts are always on axis 0.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Int8, Int64, Shaped
 
 Vectors = Float32[np.ndarray, "texts width"]
 """One float32 vector a text."""
 
 Rows = Shaped[np.ndarray, "texts cells"]
 """Stored rows: whatever dtype and number of cells the codec packs a vector into."""
+
+Whole = Int8[np.ndarray, "texts width"]
+"""What a codec of whole numbers stores of a vector, before steps and offsets."""
 
 Matrix = Float32[np.ndarray, "width outputs"]
 """Weights that map vectors to outputs."""

@@ -28,6 +28,7 @@ from embank.prediction.loading import TAIL, load_tasks
 from embank.querying import query_vectors
 from embank.recipe import ColumnName
 from embank.store import Damage
+from embank.store.auxiliary import sweep
 from embank.store.catalogue import UNKNOWN
 from embank.store.decoding import vectors as stored_vectors
 from embank.store.folder import Store, is_bank
@@ -149,11 +150,7 @@ class Bank:
     def encode_kept(
         self, columns: Sequence[str], *, watch: Watch = lambda _: None, stop: Stop = lambda: False
     ) -> EncodeReport:
-        """Fill columns for all texts that the bank kept (`keep_text`), without their files.
-
-        Raises:
-            UsageError: no text was kept.
-        """
+        """Fill columns for all texts that the bank kept (`keep_text`); a UsageError where it kept none."""
         wanted = self._encoders.wanted(columns, None, None)
         return self._encoders.fill(wanted, self._encoders.kept_blocks(), watch=watch, stop=stop)
 
@@ -215,6 +212,10 @@ class Bank:
     def queries(self, texts: Sequence[Any], column: str) -> Vectors:
         """Vectors of texts as a column would hold them, `[texts, width]`; the bank is only read."""
         return query_vectors(self._encoders, column, texts)
+
+    def written_out(self, column: str) -> str:
+        """The full name of a column: its codec, and what `own` stands for in its encoder."""
+        return self._encoders.written_out([column])[0]
 
     # tasks
 
@@ -368,12 +369,12 @@ class Bank:
         """Check every digest and every row; returns all the damage, empty where there is none."""
         return verify(self._store, progress)
 
-    def forget_task(self, task: str) -> None:
-        """Drop a task with its head and labels.
+    def forget_stale(self) -> int:
+        """Drop graphs, groups and lengths that fit nothing any more, as every forgetting does; returns their bytes."""
+        return sweep(self._store)
 
-        Raises:
-            UsageError: no such task.
-        """
+    def forget_task(self, task: str) -> None:
+        """Drop a task with its head and labels; a UsageError where there is no such task."""
         drop_task(self._store, task)
 
     def forget_column(self, column: str) -> list[str]:

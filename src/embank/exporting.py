@@ -94,7 +94,7 @@ def _names(store: Store, texts: TextIds, *, whole: bool) -> list[Any]:
 
 def _blocks(searched: SearchedColumn, texts: TextIds) -> Iterator[tuple[slice, Vectors]]:
     """Where each stretch of texts stands in the export, and its vectors."""
-    for places, vectors in searched.blocks():
+    for places, vectors in searched.decoded():
         rows = np.searchsorted(texts, places)
         yield slice(int(rows[0]), int(rows[-1]) + 1), vectors
 
@@ -102,7 +102,7 @@ def _blocks(searched: SearchedColumn, texts: TextIds) -> Iterator[tuple[slice, V
 def _write_parquet(path: Path, store: Store, searched: SearchedColumn) -> None:
     whole = store.catalogue.ids_are_whole_numbers()
     with open_writer(path) as writer:
-        for texts, vectors in searched.blocks():
+        for texts, vectors in searched.decoded():
             flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
             names = _names(store, texts, whole=whole)
             writer.write({"id": names, "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])})
@@ -113,7 +113,7 @@ def _write_npy(partial: Path, searched: SearchedColumn, texts: TextIds) -> None:
         np.lib.format.write_array_header_1_0(
             file, {"descr": "<f4", "fortran_order": False, "shape": (len(texts), searched.stored.width)}
         )
-        for _, vectors in searched.blocks():
+        for _, vectors in searched.decoded():
             file.write(np.ascontiguousarray(vectors, "<f4").tobytes())
 
 

@@ -1,4 +1,7 @@
-"""Forgetting: a task, a column, or texts leave a bank, and the space that they took is given back."""
+"""Forgetting: a task, a column, or texts leave a bank, and the space that they took is given back.
+
+Graphs, groups of near duplicates and lengths that fit nothing any more go with them: they may hold what was forgotten.
+"""
 
 from collections.abc import Callable
 
@@ -8,6 +11,7 @@ from embank.arrays import TextIds
 from embank.errors import UsageError
 from embank.prediction.loading import TAIL
 from embank.recipe import ColumnName
+from embank.store.auxiliary import sweep
 from embank.store.catalogue import UNKNOWN
 from embank.store.compaction import forget_texts
 from embank.store.folder import Store
@@ -24,6 +28,7 @@ def drop_task(store: Store, task: str) -> None:
         raise UsageError(f"{store.root} has no task {task!r}; it has: {', '.join(there) or 'none'}")
     with store.writer() as writer:
         writer.drop_task(task)
+    sweep(store)
 
 
 def drop_column(store: Store, column: str, encoders: Callable[[], set[str]]) -> list[str]:
@@ -49,6 +54,7 @@ def drop_column(store: Store, column: str, encoders: Callable[[], set[str]]) -> 
         if encoder not in encoders():
             with store.catalogue.transaction():
                 store.catalogue.drop_encoder(encoder)
+    sweep(store)
     return orphaned
 
 
@@ -58,4 +64,5 @@ def drop_texts(store: Store, numbers: TextIds) -> int:
     if len(gone):
         with store.writer() as writer:
             forget_texts(writer, [store.reader(name) for name in store.catalogue.columns()], gone)
+    sweep(store)
     return len(gone)

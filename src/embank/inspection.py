@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embank.store import FORMAT_VERSION
+from embank.store.auxiliary import AUXILIARY, Auxiliary, auxiliary_files
 from embank.store.folder import Store
 
 
@@ -67,7 +68,8 @@ class BankSummary:
         columns: in the order in which they came.
         encoders: by name.
         tasks: by name.
-        bytes: on disk, by part: "columns", "catalogue", "tasks", and "total".
+        auxiliary: files that can be made again: graphs, groups of near duplicates, lengths of vectors.
+        bytes: on disk, by part: "columns", "catalogue", "tasks", "auxiliary", and "total".
         faults: rows of users' files that could not be encoded: source, position, id, reason.
     """
 
@@ -79,6 +81,7 @@ class BankSummary:
     columns: tuple[ColumnSummary, ...]
     encoders: tuple[EncoderSummary, ...]
     tasks: tuple[TaskSummary, ...]
+    auxiliary: tuple[Auxiliary, ...]
     bytes: Mapping[str, int]
     faults: tuple[tuple[str, int, Any, str], ...]
 
@@ -116,6 +119,7 @@ def summarise(store: Store) -> BankSummary:
         tuple(columns),
         encoders,
         tuple(summarise_tasks(store)),
+        tuple(auxiliary_files(store)),
         _bytes(store),
         tuple(tuple(fault) for fault in catalogue.faults()),
     )
@@ -161,4 +165,5 @@ def _bytes(store: Store) -> dict[str, int]:
 
     parts = {"columns": below("columns"), "tasks": below("tasks")}
     parts["catalogue"] = sum(file.stat().st_size for file in store.root.glob("catalogue.sqlite*"))
+    parts["auxiliary"] = sum(below(folder) for folder in AUXILIARY)
     return {**parts, "total": sum(parts.values())}

@@ -13,7 +13,7 @@ from embank.encoding.sessions import Encoders
 from embank.errors import UsageError
 from embank.recipe import ColumnName
 from embank.store.catalogue import UNKNOWN
-from embank.store.decoding import codec_of, decoded
+from embank.store.decoding import codec_of, decoded, reduction_of
 from embank.texts import keys_and_faults
 
 
@@ -57,5 +57,5 @@ def query_vectors(encoders: Encoders, column: str, texts: Sequence[Any]) -> Vect
     if encoded.failures:
         at, reason = next(iter(sorted(encoded.failures.items())))
         raise UsageError(f"query {new[at]} cannot be encoded: {reason}")
-    found[new] = encoded.vectors[readout]
+    found[new] = reduction_of(store, stored)(encoded.vectors[readout])
     return found

@@ -92,7 +92,7 @@ class ColumnName:
 
     @property
     def taken(self) -> tuple[str, ...]:
-        """The steps that are part of what is taken from a pass of the encoder: limits of states, or a leading `unit`."""
+        """The steps that an encoder takes in its pass: limits of states, or a `unit` that comes first."""
         return self.steps if self.is_states else self.steps[: self.steps[:1] == ("unit",)]
 
     @property

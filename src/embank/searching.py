@@ -28,7 +28,7 @@ def search(
     """The closest texts of each query, by cosine.
 
     Args:
-        bank: an open bank; it is only read.
+        bank: an open bank; nothing is added but what makes the next search quicker: lengths of vectors, or a graph.
         queries: texts, or pairs, or vectors float32 `[queries, width]`. A text that the bank has is searched with its
             stored row; others are encoded and not banked.
         settings: k, column, filters, exact or approximate.

@@ -3,7 +3,7 @@
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from embank.arrays import Vectors
 
@@ -31,6 +31,18 @@ def unit(vectors: Vectors) -> Vectors:
         return scaled.astype(np.float32)
     whole: Vectors = vectors * (1 / np.sqrt(squares))[:, None]
     return whole
+
+
+def lengths(vectors: Vectors) -> Float32[np.ndarray, " texts"]:
+    """Lengths, added up in double precision and then rounded; infinity where float32 has no room.
+
+    >>> lengths(np.array([[3, 4], [0, 0]], np.float32)).tolist()
+    [5.0, 0.0]
+    """
+    exact = vectors.astype(np.float64)
+    with np.errstate(over="ignore"):
+        found: Float32[np.ndarray, " texts"] = np.sqrt(np.einsum("ij,ij->i", exact, exact)).astype(np.float32)
+    return found
 
 
 def cosines(left: Vectors, right: Vectors) -> Float64[np.ndarray, " pairs"]:

@@ -6,19 +6,18 @@ from typing import Any, Final
 
 import numpy as np
 
-from embank.arrays import Vectors
 from embank.bank import Bank
 from embank.errors import UsageError
-from embank.index import Candidates
-from embank.index.exact import ExactIndex
 from embank.retrieval.measures import ndcg, recall, spearman
+from embank.retrieval.rows import SearchedColumn
+from embank.retrieval.searching import search_column
 from embank.similarity import cosines
+from embank.store.catalogue import UNKNOWN
+from embank.store.folder import Store
 from embank.texts import keys_and_faults
 
 DEPTHS: Final = (10, 100)
 """Where nDCG and recall are cut."""
-
-_BLOCK: Final = 8192
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,7 @@ class RetrievalReport:
 
     Attributes:
         column: whose vectors.
+        rescored: the column that ordered ten times as many texts of a first pass over `column`; "": none did.
         texts: that were searched.
         left_out: texts of the corpus that cannot be encoded; where they are relevant, they count as not found.
         queries: that were measured.
@@ -52,6 +52,7 @@ class RetrievalReport:
     """
 
     column: str
+    rescored: str
     texts: int
     left_out: int
     queries: int
@@ -92,8 +93,11 @@ def evaluate_retrieval(
     texts: tuple[Mapping[str, Any], Mapping[str, Any]],
     relevant: Mapping[str, Mapping[str, float]],
     excluded: Mapping[str, set[str]] | None = None,
+    rescored: str = "",
 ) -> RetrievalReport:
     """Measure a column on queries with known answers; texts of the corpus that the bank lacks are encoded and banked.
+
+    The column is searched as `search` does it, but a binary one is a first pass only where `rescored` says so.
 
     Args:
         bank: an open bank; queries are not banked.
@@ -101,12 +105,13 @@ def evaluate_retrieval(
         texts: the corpus by id, and the queries by id.
         relevant: by query, grades of texts by id; what is not graded has grade 0.
         excluded: by query, ids of texts that are taken out of its results.
+        rescored: a column that orders ten times as many texts of a first pass over the other one; "": none.
 
     Raises:
-        UsageError: nothing to search, or no query with something relevant.
+        UsageError: nothing to search, or no query with something relevant; columns of vectors of unequal width.
     """
     corpus, queries = texts
-    bad = keys_and_faults(list(corpus.values()))[1]
+    keys, bad = keys_and_faults(list(corpus.values()))
     names = [name for at, name in enumerate(corpus) if at not in bad]
     asked = [name for name in queries if any(grade > 0 for grade in relevant.get(name, {}).values())]
     if not names or not asked:
@@ -114,33 +119,43 @@ def evaluate_retrieval(
             f"found {len(names)} texts and {len(asked)} queries with something relevant; one of each is needed: "
             "do the ids of --qrels stand in --queries?"
         )
-    stored = bank.vectors(column, [corpus[name] for name in names])
-    vectors = bank.queries([queries[name] for name in asked], column)
     taken = excluded or {}
     deepest = max(DEPTHS) + max((len(taken.get(name, ())) for name in asked), default=0)
-    rankings = _rankings(stored, vectors, deepest)
+    sound = [key for key in keys if key is not None]
+    with Store(bank.path) as store:
+        searched, *others = [bank.written_out(one) for one in (column, rescored) if one]
+        for one in (searched, *others):
+            _fill(bank, store, one, [corpus[name] for name in names], sound)
+        vectors = bank.queries([queries[name] for name in asked], (others or [searched])[0])
+        numbers = store.catalogue.lookup(sound)
+        finer = SearchedColumn(store, others[0]) if others else None
+        found = search_column(SearchedColumn(store, searched, np.unique(numbers)), vectors, deepest, finer)
+    called: dict[int, list[str]] = {}
+    for name, number in zip(names, numbers.tolist(), strict=True):
+        called.setdefault(number, []).append(name)
     gains, shares = [], []
-    for name, places in zip(asked, rankings, strict=True):
-        ranking = [names[at] for at in places if names[at] not in taken.get(name, ())]
-        grades = {text: grade for text, grade in relevant[name].items() if text not in taken.get(name, ())}
+    for at, name in enumerate(asked):
+        out = taken.get(name, ())
+        best = [each for number in found.texts[found.queries == at].tolist() for each in called[number]]
+        ranking = [each for each in best if each not in out]
+        grades = {text: grade for text, grade in relevant[name].items() if text not in out}
         gains.append(ndcg(ranking, grades, DEPTHS[0]))
         shares.append(recall(ranking, {text for text, grade in grades.items() if grade > 0}, DEPTHS[1]))
-    return RetrievalReport(column, len(names), len(bad), len(asked), float(np.mean(gains)), float(np.mean(shares)))
-
-
-def _rankings(stored: Vectors, queries: Vectors, k: int) -> list[list[int]]:
-    """Places of the k closest stored vectors of each query, best first, ties in their order."""
-    starts = range(0, len(stored), _BLOCK)
-    index = ExactIndex(
-        lambda: ((np.arange(at, min(at + _BLOCK, len(stored))), stored[at : at + _BLOCK]) for at in starts)
+    return RetrievalReport(
+        column, rescored, len(names), len(bad), len(asked), float(np.mean(gains)), float(np.mean(shares))
     )
-    found: Candidates = index.candidates(queries, k)
-    rankings = []
-    for at, query in enumerate(queries):
-        own = found.texts[found.queries == at]
-        scores = cosines(stored[own], np.broadcast_to(query, (len(own), len(query)))).astype(np.float32)
-        rankings.append(own[np.lexsort((own, -scores))][:k].tolist())
-    return rankings
+
+
+def _fill(bank: Bank, store: Store, column: str, texts: list[Any], keys: list[bytes]) -> None:
+    """Encode what has no row in a column yet."""
+    numbers = store.catalogue.lookup(keys)
+    there = numbers != UNKNOWN
+    if column in store.catalogue.columns():
+        there[there] = store.reader(column).has(numbers[there])
+    else:
+        there[:] = False
+    if not there.all():
+        bank.vectors(column, [text for text, has in zip(texts, there.tolist(), strict=True) if not has])
 
 
 def _number(value: Any, what: str) -> float | None:

@@ -39,6 +39,51 @@ def test_retrieval_is_measured_on_a_bank_that_is_dropped(run, files):
     assert "minilm/6/own@float32: nDCG@10 100.00, recall@100 100.00, 2 queries over 2 texts (1 that" in done.out
 
 
+def test_retrieval_is_measured_at_every_precision_that_is_asked_for(run, files):
+    asked = ("corpus.csv", "queries.csv", "qrels.tsv")
+    places = [
+        word
+        for kind, name in zip(("--corpus", "--queries", "--qrels"), asked, strict=True)
+        for word in (kind, files / name)
+    ]
+    codecs = ("float32", "int8", "binary", "binary+int8")
+    flags = [word for codec in codecs for word in ("--codec", codec)]
+    done = run(
+        "evaluate",
+        "retrieval",
+        *places,
+        *flags,
+        "--column",
+        "minilm/3/mean",
+        "--bank",
+        files / "bank",
+        "--json",
+        *COMPUTE,
+    )
+    assert done.code == 0, done.err
+    found = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["column"] for row in found] == [f"minilm/3/mean@{codec.partition('+')[0]}" for codec in codecs]
+    assert [row["rescored"] for row in found] == ["", "", "", "minilm/3/mean@int8"]
+    assert found[3]["ndcg_at_10"] == found[1]["ndcg_at_10"]
+    columns = json.loads(run("info", files / "bank", "--json").out)["columns"]
+    assert {one["name"]: one["rows"] for one in columns} == dict.fromkeys(
+        [f"minilm/3/mean@{codec}" for codec in codecs[:3]], 2
+    )
+    shown = run(
+        "evaluate",
+        "retrieval",
+        *places,
+        "--codec",
+        "binary+int8",
+        "--bank",
+        files / "bank",
+        "--column",
+        "minilm/3/mean",
+        *COMPUTE,
+    )
+    assert shown.out.startswith("minilm/3/mean@binary ordered by minilm/3/mean@int8: nDCG@10 ")
+
+
 def test_sts_is_measured_on_a_bank_that_is_kept(run, files):
     arguments = (
         "evaluate",
@@ -78,6 +123,8 @@ def test_sts_is_measured_on_a_bank_that_is_kept(run, files):
         (["retrieval", "--corpus", "corpus.csv", "--queries", "queries.csv", "--qrels", "exclude.csv"], "no column 'score'"),
         (["retrieval", "--corpus", "corpus.csv", "--queries", "corpus.csv", "--qrels", "qrels.tsv"], "something relevant"),
         (["retrieval", "--corpus", "corpus.csv", "--queries", "queries.csv", "--qrels", "qrels.tsv", "--encoder", "no/../where"], "no encoder at"),
+        (["retrieval", "--corpus", "corpus.csv", "--queries", "queries.csv", "--qrels", "qrels.tsv", "--codec", "int9"], "found --codec 'int9'; known are float32"),
+        (["retrieval", "--corpus", "corpus.csv", "--queries", "queries.csv", "--qrels", "qrels.tsv", "--codec", "binary+"], "two of them as FIRST+SECOND"),
     ],
 )  # fmt: skip
 def test_a_mistake_gets_one_line(arguments, said, run, files, monkeypatch):

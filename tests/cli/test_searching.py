@@ -52,6 +52,22 @@ def test_an_approximate_search_keeps_a_graph_and_finds_the_same(bank, run):
     assert sum(exact.get(row["id"]) == row["score"] for row in near["found"]) >= 4
 
 
+def test_what_a_search_keeps_is_counted_checked_and_swept(bank, run):
+    assert run("search", bank, "where is my parcel", "--column", "minilm/6/mean").code == 0
+    (place,) = (bank / "lengths").iterdir()
+    assert "lengths: 1 file, " in run("info", bank).out
+    assert run("verify", bank).code == 0
+    whole = place.read_bytes()
+    place.write_bytes(whole[:-4])
+    done = run("verify", bank)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert done.err.startswith(f"digest: lengths/{place.name}: these are not the lengths")
+    place.rename(place.with_name("another.npy"))
+    assert ", 1 stale" in run("info", bank).out
+    assert run("forget", bank, "--stale").out.endswith(" left\n")
+    assert list((bank / "lengths").iterdir()) == []
+
+
 def test_a_column_is_exported_for_other_tools(bank, run, tmp_path):
     done = run("export", bank, "--to", "parquet", "-o", tmp_path / "out.parquet", "--column", "minilm/6/mean")
     assert done.code == 0, done.err

@@ -98,3 +98,14 @@ def test_golden_bytes_of_binary():
     assert [f"{byte:08b}" for byte in rows[:, 0]] == ["00000000", "01100000", "10000000", "11100000"]
     assert codec.decode(rows).tolist() == [[-0.5, -2.5, 0], [0.5, 0.5, 0], [1.5, -2.5, 0], [2.5, 0.5, 0]]
     assert codec.calibration_digest == "141f05bf6994678d070fcd01f99b5e18"
+
+
+def test_a_row_decodes_to_the_same_bits_alone_and_in_a_crowd():
+    sample = np.random.default_rng(7).standard_normal((700, 96)).astype(np.float32) * 3 + 1
+    codec = Binary.calibrate(sample)
+    rows = codec.encode(sample)
+    whole = codec.decode(rows)
+    assert whole.dtype == np.float32
+    for size in (1, 2, 7, 64, 699):
+        np.testing.assert_array_equal(codec.decode(rows[-size:]), whole[-size:])
+    np.testing.assert_allclose(whole, codec.raw(rows) @ codec._per_bit + codec._base, atol=1e-5)

@@ -5,14 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embank.codecs.floats import Float32
+from embank.index import RowBlock
 from embank.index.exact import ExactIndex
-from embank.similarity import cosines, unit
+from embank.similarity import cosines, lengths, unit
 
 
 def in_blocks(vectors, size):
-    return lambda: (
-        (np.arange(at, min(at + size, len(vectors))), vectors[at : at + size]) for at in range(0, len(vectors), size)
-    )
+    def blocks():
+        for at in range(0, len(vectors), size):
+            part = vectors[at : at + size]
+            yield RowBlock(np.arange(at, at + len(part)), part, lengths(part))
+
+    return ExactIndex(Float32(vectors.shape[1]), blocks)
 
 
 def by_hand(vectors, query, k):
@@ -33,7 +38,7 @@ def test_the_true_nearest_are_among_the_candidates_also_where_many_are_alike(tex
     random = np.random.default_rng(seed)
     vectors = random.integers(-levels, levels + 1, (texts, 3)).astype(np.float32)
     asked = random.integers(-levels, levels + 1, (queries, 3)).astype(np.float32)
-    found = ExactIndex(in_blocks(vectors, block)).candidates(asked, k)
+    found = in_blocks(vectors, block).candidates(asked, k)
     assert (np.diff(found.queries) >= 0).all()
     for at in range(queries):
         own = found.texts[found.queries == at].tolist()
@@ -42,14 +47,14 @@ def test_the_true_nearest_are_among_the_candidates_also_where_many_are_alike(tex
 
 
 def test_a_search_over_nothing_finds_nothing():
-    found = ExactIndex(lambda: iter(())).candidates(np.ones((2, 3), np.float32), 5)
+    found = ExactIndex(Float32(3), lambda: iter(())).candidates(np.ones((2, 3), np.float32), 5)
     assert len(found.queries) == len(found.texts) == 0
 
 
 def test_more_queries_than_are_multiplied_at_once_keep_their_places():
     random = np.random.default_rng(0)
     vectors = random.standard_normal((700, 8)).astype(np.float32)
-    found = ExactIndex(in_blocks(vectors, 100)).candidates(vectors, 1)
+    found = in_blocks(vectors, 100).candidates(vectors, 1)
     first = [int(found.texts[found.queries == at][0]) for at in range(700)]
     assert first == list(range(700))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embank.errors import DamageError, ExtraMissingError
-from embank.index.exact import ExactIndex
+from embank.index.exact import index_of
 from embank.index.graph import GraphIndex
 
 pytest.importorskip("usearch", reason="needs the extra 'search'")
@@ -16,7 +16,7 @@ def vectors():
 
 
 def recall_of(graph, vectors, queries, k=10):
-    exact = ExactIndex(lambda: iter([(np.arange(len(vectors)), vectors)])).candidates(queries, k)
+    exact = index_of(vectors).candidates(queries, k)
     found = graph.candidates(queries, k)
     shares = []
     for at in range(len(queries)):

@@ -55,9 +55,10 @@ def test_forgotten_texts_are_not_found_and_the_graph_is_built_again(bank, vector
 
 def test_a_column_that_was_forgotten_takes_its_graph_with_it(bank, texts, vectors):
     graph_of(bank)
-    bank.forget_column(COLUMN)
-    bank.put(texts, -vectors, COLUMN)
     (old,) = kept(bank)
+    bank.forget_column(COLUMN)
+    assert kept(bank) == []
+    bank.put(texts, -vectors, COLUMN)
     assert graph_of(bank) == (300, "built")
     assert [path.name for path in kept(bank)] != [old.name]
     assert embank.search(bank, -vectors[:1], NEAR).to_pydict()["id"][0] == "id0"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import ndcg_score
@@ -13,6 +13,7 @@ from embank.retrieval.measures import ndcg, recall, spearman
 from embank.yardsticks import evaluate_retrieval, evaluate_sts
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(-1, 1)), min_size=2, max_size=40))
 def test_spearman_is_scipys_also_with_ties(pairs):
     one, other = map(np.array, zip(*pairs, strict=True))
@@ -41,6 +42,7 @@ def test_ndcg_by_hand(ranking, grades, depth, by_hand):
     assert ndcg(ranking, grades, depth) == pytest.approx(by_hand)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=30), st.integers(1, 12))
 def test_ndcg_is_scikit_learns(grades, depth):
     if any(grades):

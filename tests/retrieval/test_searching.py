@@ -44,8 +44,7 @@ def test_exact_search_equals_brute_force_whatever_the_blocks(bank, column, k, bl
         texts, scores = by_hand(bank, column, asked[at], k)
         np.testing.assert_allclose(found.scores[mine], scores, atol=1e-6)
         assert found.ranks[mine].tolist() == list(range(1, min(k, 300) + 1))
-        if "binary" not in column:
-            assert found.texts[mine].tolist() == texts.tolist()
+        assert found.texts[mine].tolist() == texts.tolist()
 
 
 def test_a_query_alone_finds_what_it_finds_among_others(bank, vectors):

@@ -12,7 +12,7 @@ from embank.encoding.columns import readout_of
 from embank.recipe import ColumnName, Reading, Recipe
 from embank.store import FORMAT_VERSION
 from embank.store.bodies import unpack
-from embank.store.decoding import codec_of
+from embank.store.decoding import codec_of, encoded
 from embank.store.folder import Store
 from embank.store.schema import version_of
 from embank.store.states import StatesReader
@@ -55,6 +55,21 @@ STATES_ROWS = {
 }
 
 
+REDUCED_RECIPES = {
+    "fake/1/mean+pca3@int8": ("d89a99b0e90adb40f0a528c86cd1c343", "9b136de5b8e04abbb44773ffef7b266e"),
+    "fake/2/mean+unit+centred+pca4+dims2+unit@float32": (
+        "2d98a32e909d1bf1a0ac75b9dc2f345e",
+        "d6db7bf52f66c22c80778b0fbb7ea367",
+    ),
+    "fake/1/mean+pca3@binary": ("c65b706b368c1d31a29508743a97bb7b", "9b136de5b8e04abbb44773ffef7b266e"),
+}
+REDUCED_ROWS = {
+    "fake/1/mean+pca3@int8": "e059729ed90002b59a1297747f6c69b5",
+    "fake/2/mean+unit+centred+pca4+dims2+unit@float32": "eecb831f636e1b114c7a8eebf04e1ad4",
+    "fake/1/mean+pca3@binary": "79a6276597e36e908108d11a96aba352",
+}
+
+
 def test_a_bank_of_the_first_version_becomes_one_of_this_version_and_keeps_its_rows(golden):
     with golden.writer():
         pass
@@ -70,6 +85,21 @@ def test_the_golden_bank_of_version_2_gives_every_state_to_the_byte(tmp_path):
             found = StatesReader(reader).gather(reader.covered())
             content = found.rows.tobytes() + found.lengths.tobytes()
             assert blake2b(content, digest_size=16).hexdigest() == digest, name
+
+
+def test_the_golden_bank_of_reduced_columns_gives_every_row_to_the_byte_and_makes_them_again(tmp_path):
+    encoder = FakeEncoder(width=12)
+    with Store(Path(shutil.copytree(GOLDEN / "version-2-reduced", tmp_path / "bank"))) as store:
+        assert verify(store) == []
+        found = {name: column.recipe for name, column in store.catalogue.columns().items()}
+        assert {name: (recipe.fingerprint, recipe.reduction) for name, recipe in found.items()} == REDUCED_RECIPES
+        for name, digest in REDUCED_ROWS.items():
+            reader = store.reader(name)
+            rows = reader.gather(reader.covered())
+            assert blake2b(rows.tobytes(), digest_size=16).hexdigest() == digest, name
+            readout = readout_of(ColumnName.parse(name))
+            vectors = np.stack([encoder.vector_of(text, readout) for text in TEXTS])
+            np.testing.assert_array_equal(encoded(store, store.column(name), vectors), rows)
 
 
 def test_there_is_a_golden_bank_of_this_format_version():
@@ -129,6 +159,11 @@ OTHER = Reading("w", "t", "query: ", 256, "left", "windows", "pppp", "bfloat16")
         (Recipe(READING, 4, "mean", (), "float16"), "75eede7f663dde1a36487ef3afd96901"),
         (Recipe(READING, 4, "mean", (), "int8", "00ff" * 8), "8f550580768a4a4068d01da344e23bdd"),
         (Recipe(OTHER, 12, "own", ("unit",), "binary", "ab" * 16), "de401242eb7b73a24c2710c92f1433de"),
+        (Recipe(READING, 6, "mean", ("dims64",), "float16"), "6ac9c7598c529258010eb68c4e176b23"),
+        (
+            Recipe(READING, 6, "mean", ("unit", "pca64"), "int8", "00ff" * 8, "cd" * 16),
+            "ceff9c9004436c2c939475cf6b6f064d",
+        ),
     ],
 )
 def test_a_recipe_keeps_its_fingerprint(recipe, fingerprint):

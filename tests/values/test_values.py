@@ -51,7 +51,9 @@ def test_what_cannot_be_encoded_is_given_a_reason(text, reason):
     st.text(string.ascii_letters, min_size=1, max_size=8),
     st.integers(0, 99),
     st.sampled_from(["mean", "max", "first", "last", "own"]),
-    st.sampled_from([(), ("unit",)]),
+    st.sampled_from(
+        [(), ("unit",), ("pca64",), ("unit", "centred", "pca128", "unit"), ("pca96", "dims48"), ("dims1",)]
+    ),
     st.sampled_from(["float32", "float16", "int8", "int4", "binary"]),
 )
 def test_a_column_name_survives_being_written_and_read(encoder, layer, pooling, steps, codec):
@@ -65,7 +67,14 @@ def test_a_column_name_survives_being_written_and_read(encoder, layer, pooling, 
         ("minilm", "encoder/layer/pooling@codec"),
         ("minilm/x/mean", "no layer number"),
         ("minilm/4/median", "mean, max, first, last"),
-        ("minilm/4/mean+pca", "there are: unit"),
+        ("minilm/4/mean+median", "there are: unit, centred, pca, dims"),
+        ("minilm/4/mean+pca", "write pca64, with any number from 1"),
+        ("minilm/4/mean+pca0", "write pca64"),
+        ("minilm/4/mean+dims064", "write dims64"),
+        ("minilm/4/mean+unit2", "'unit2' in .* is no step: write unit"),
+        ("minilm/4/mean+pca64+pca32", "has the step 'pca' twice"),
+        ("minilm/4/mean+centred+pca8+centred", "has the step 'centred' twice"),
+        ("minilm/4/states+pca64", "limits states"),
         ("minilm/4/mean@int2", "float32, float16, int8, int4, binary"),
         ("mini lm/4/mean", "no encoder name"),
         ("minilm/4/states+unit@int8", "limits states in a way that there is not"),

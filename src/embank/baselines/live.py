@@ -65,8 +65,8 @@ class LiveEncoder(torch.nn.Module):
 class TokenLessons:
     """Examples as token numbers."""
 
-    def __init__(self, encoder: Any, tokens: Tokens, objective: Objective) -> None:
-        """Serve texts that were tokenised, one row each."""
+    def __init__(self, encoder: Any, tokens: Tokens, objective: Objective | None) -> None:
+        """Serve texts that were tokenised, one row each; without an objective where the loss has targets of its own."""
         self.lengths: Int64[np.ndarray, " examples"] = np.array([len(ids) for ids in tokens.ids], np.int64)
         self._ids: Sequence[Sequence[int]] = tokens.ids
         self._types = tokens.types if encoder.takes_types else None
@@ -94,4 +94,5 @@ class TokenLessons:
 
     def targets(self, which: Which, length: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Targets of some examples."""
+        assert self._objective is not None, "there is nothing to learn"  # noqa: S101 - a mistake of the caller
         return self._objective.targets(which, length)

@@ -62,7 +62,8 @@ def encode(
     codec: Annotated[
         str | None,
         flags.flag(
-            "--codec", help="Precision of columns that name none: float32, float16, int8, int4 or binary.  [default: float16]"
+            "--codec",
+            help="Precision of columns that name none: float32, float16, int8, int4 or binary.  [default: float16]",
         ),
     ] = None,
     long: Annotated[

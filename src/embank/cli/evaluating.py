@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ from embank.cli.sources import Source, rows_of
 
 if TYPE_CHECKING:
     from embank import Bank
+    from embank.yardsticks import RetrievalReport
 
 app = typer.Typer(help="How well vectors say what is alike.", no_args_is_help=True)
 
@@ -53,7 +54,8 @@ def sts(
     rows = rows_of(Source(files, text, None, None, as_format), [pair, score])
     texts = [*rows[text], *rows[pair]]
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only)
-    with _encoded(bank, column, encoder, texts, options) as (opened, name):
+    name = column or _own(encoder, options)
+    with _encoded(bank, [name], encoder, texts, options) as opened:
         report = evaluate_sts(opened, name, list(zip(rows[text], rows[pair], strict=True)), rows[score])
     if as_json:
         typer.echo(json.dumps(asdict(report)))
@@ -84,6 +86,14 @@ def retrieval(
     ] = "id",
     bank: BankFolder = None,
     column: ColumnSpec = None,
+    codec: Annotated[
+        list[str] | None,
+        flags.flag(
+            "--codec",
+            envvar="EMBANK_EVALUATE_CODEC",
+            help="Measure the column at this precision, again for more; binary+int8: a binary first pass, then int8.",
+        ),
+    ] = None,
     encoder: EncoderPlace = "minilm",
     as_format: flags.Format = None,
     as_json: flags.AsJson = False,
@@ -92,7 +102,7 @@ def retrieval(
     cache: flags.Cache = None,
     local_files_only: flags.Offline = False,
 ) -> None:
-    """Search a corpus for queries whose answers are known: nDCG@10 and recall@100."""
+    """Search a corpus for queries whose answers are known: nDCG@10 and recall@100, one line a precision."""
     from embank.yardsticks import evaluate_retrieval
 
     there = _named(corpus, Source([corpus], text, None, id_column, as_format))
@@ -100,35 +110,60 @@ def retrieval(
     relevant = _grades(qrels, (query_id, corpus_id, score), as_format)
     excluded = {} if exclude is None else _pairs(exclude, (query_id, corpus_id), as_format)
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only)
-    with _encoded(bank, column, encoder, list(there.values()), options) as (opened, name):
-        report = evaluate_retrieval(opened, name, (there, asked), relevant, excluded)
-    if as_json:
-        typer.echo(json.dumps(asdict(report)))
-        return
+    passes = _passes(column or _own(encoder, options), codec or [])
+    wanted = list(dict.fromkeys(name for both in passes for name in both if name))
+    with _encoded(bank, wanted, encoder, list(there.values()), options) as opened:
+        for name, rescored in passes:
+            report = evaluate_retrieval(opened, name, (there, asked), relevant, excluded, rescored)
+            typer.echo(json.dumps(asdict(report)) if as_json else _line(report))
+
+
+def _line(report: "RetrievalReport") -> str:
+    """A report for people."""
     left_out = f" ({report.left_out:,} that cannot be encoded left out)" if report.left_out else ""
-    typer.echo(
-        f"{report.column}: nDCG@10 {100 * report.ndcg_at_10:.2f}, recall@100 {100 * report.recall_at_100:.2f}, "
-        f"{report.queries:,} queries over {report.texts:,} texts{left_out}"
+    ordered = f" ordered by {report.rescored}" if report.rescored else ""
+    return (
+        f"{report.column}{ordered}: nDCG@10 {100 * report.ndcg_at_10:.2f}, "
+        f"recall@100 {100 * report.recall_at_100:.2f}, {report.queries:,} queries over {report.texts:,} texts{left_out}"
     )
+
+
+def _passes(column: str, codecs: list[str]) -> list[tuple[str, str]]:
+    """The columns of each search: of its only or first pass, and of the second one, or ""."""
+    from embank.recipe import CODECS, ColumnName
+
+    parsed = ColumnName.parse(column)
+    found = []
+    for written in codecs or [parsed.codec]:
+        first, _, second = written.partition("+")
+        if first not in CODECS or (second and second not in CODECS) or written.endswith("+"):
+            raise embank.errors.UsageError(
+                f"found --codec {written!r}; known are {', '.join(CODECS)}, and two of them as FIRST+SECOND"
+            )
+        found.append((str(replace(parsed, codec=first)), str(replace(parsed, codec=second)) if second else ""))
+    return found
+
+
+def _own(encoder: str, options: Any) -> str:
+    """The column of an encoder's own vectors, of its last layer, at float32."""
+    from embank.encoders.opening import locate
+
+    located = locate(encoder, options.reading, local_files_only=options.local_files_only)
+    return f"{located.name}/{located.layers}/own@float32"
 
 
 @contextmanager
 def _encoded(
-    folder: Path | None, column: str | None, encoder: str, texts: Sequence[Any], options: Any
-) -> "Iterator[tuple[Bank, str]]":
-    """A bank, kept or to be dropped, that has these texts in the column, and the column's name."""
-    if column is None:
-        from embank.encoders.opening import locate
-
-        located = locate(encoder, options.reading, local_files_only=options.local_files_only)
-        column = f"{located.name}/{located.layers}/own@float32"
+    folder: Path | None, columns: list[str], encoder: str, texts: Sequence[Any], options: Any
+) -> "Iterator[Bank]":
+    """A bank, kept or to be dropped, that has these texts in columns of one encoder."""
     with (
         tempfile.TemporaryDirectory(prefix="embank-") as dropped,
         embank.Bank.open_or_create(folder or Path(dropped) / "bank", options) as bank,
     ):
         known = {one.name for one in bank.summary().encoders}
-        bank.encode(texts, columns=[column], encoder=None if column.partition("/")[0] in known else encoder)
-        yield bank, column
+        bank.encode(texts, columns=columns, encoder=None if columns[0].partition("/")[0] in known else encoder)
+        yield bank
 
 
 def _named(path: Path, source: Source) -> dict[str, Any]:

@@ -30,11 +30,19 @@ def forget(
         ),
     ] = None,
     id_column: Annotated[str, flags.flag("--id", metavar="COL", help="The column of ids in a table.")] = "id",
+    stale: Annotated[
+        bool,
+        flags.flag(
+            "--stale",
+            envvar="EMBANK_FORGET_STALE",
+            help="Drop graphs, groups and lengths that fit nothing any more; each of the others does it too.",
+        ),
+    ] = False,
     quiet: flags.Quiet = False,
 ) -> None:
     """Drop tasks, columns, or texts from every column, and reclaim the space."""
-    if not (task or column or ids):
-        raise embank.errors.UsageError("say what to forget: --task NAME, --column SPEC or --ids FILE")
+    if not (task or column or ids or stale):
+        raise embank.errors.UsageError("say what to forget: --task NAME, --column SPEC, --ids FILE or --stale")
 
     def say(line: str) -> None:
         if not quiet:
@@ -56,5 +64,7 @@ def forget(
             say(f"forgot {gone:,} texts")
             if unknown:
                 say(f"  {len(unknown):,} ids are not in the bank, the first is {unknown[0]!r}")
+        if stale:
+            opened.forget_stale()
         after = opened.summary().bytes["total"]
     say(f"{console.size(max(before - after, 0))} reclaimed, {console.size(after)} left")

@@ -61,12 +61,19 @@ def info(bank: flags.BankPath, as_json: flags.AsJson = False) -> None:
         )
     for task in found.tasks:
         typer.echo(f"task {task.name}: {task.kind}, validation {task.score:.3f} {task.measure}")
+    for folder in dict.fromkeys(one.file.partition("/")[0] for one in found.auxiliary):
+        own = [one for one in found.auxiliary if one.file.startswith(f"{folder}/")]
+        counts = [f"{sum(one.state == state for one in own):,} {state}" for state in ("current", "behind", "stale")]
+        said = ", ".join(count for count in counts if not count.startswith("0 "))
+        typer.echo(f"{folder}: {console.counted(len(own), 'file')}, {console.size(sum(o.size for o in own))}, {said}")
     if found.faults:
         typer.echo(f"{len(found.faults):,} rows could not be encoded; --json lists them")
 
 
 def verify(bank: flags.BankPath, as_json: flags.AsJson = False) -> None:
     """Check every digest and every row; lists all damage, and exits with 1 if there is any."""
+    from embank.store.auxiliary import AUXILIARY
+
     with embank.Bank.open(bank) as opened:
         found = opened.verify()
         texts = len(opened) if not found else 0
@@ -78,11 +85,13 @@ def verify(bank: flags.BankPath, as_json: flags.AsJson = False) -> None:
         for damage in found:
             column = next((f" (column {name})" for digest, name in columns.items() if digest in damage.where), "")
             typer.echo(f"{damage.kind}: {damage.where}{column}: {damage.what}", err=True)
-        typer.echo(
-            f"{len(found)} damaged: forget the column that is hit (embank forget {bank} --column SPEC), "
-            "then encode again",
-            err=True,
-        )
+        lost = [damage for damage in found if damage.where.partition("/")[0] not in AUXILIARY]
+        if lost:
+            typer.echo(
+                f"{len(lost)} damaged: forget the column that is hit (embank forget {bank} --column SPEC), "
+                "then encode again",
+                err=True,
+            )
     else:
         typer.echo(f"{bank} is whole: {texts:,} texts, every digest and every row checked")
     if found:

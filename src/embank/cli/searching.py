@@ -10,6 +10,7 @@ import embank
 from embank.cli import console, flags
 from embank.cli.options import bank_options
 from embank.cli.sources import Source, rows_of
+from embank.extras import load
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +48,14 @@ def search(
             "--approximate", help="Ask a graph of neighbours, which the bank keeps and extends, not every vector."
         ),
     ] = False,
+    query_encoder: Annotated[
+        str | None,
+        flags.flag(
+            "--query-encoder",
+            metavar="PLACE",
+            help="Encode queries with this encoder's own pooling: a student, for a column of its teacher.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         flags.flag(
@@ -68,15 +77,18 @@ def search(
     queries, ids = _queries(query or [], file, Source([file] if file else [], text, pair, id_column, as_format))
     settings = embank.SearchSettings(k, column, tuple(map(_condition, where or ())), _way(approximate))
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
+    asked: Any = queries
+    if query_encoder is not None:
+        asked = load("embank.distilled", "torch").student_vectors(query_encoder, queries, options)
     if output is not None:
         with embank.Bank.open(bank, options) as opened, embank.tables.open_writer(output) as writer:
-            found = embank.search(opened, queries, settings, ids)
+            found = embank.search(opened, asked, settings, ids)
             writer.write({name: found.column(name) for name in found.column_names})
         if str(output) != "-":
             typer.echo(f"{console.counted(found.num_rows, 'row')}: {output}")
         return
     with embank.Bank.open(bank, options) as opened:
-        found = embank.search(opened, queries, settings, ids)
+        found = embank.search(opened, asked, settings, ids)
     if as_json:
         typer.echo(json.dumps({"found": found.to_pylist()}, ensure_ascii=False))
         return

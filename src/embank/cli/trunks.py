@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
-from embank.cli import console, flags, prefixes, training
+from embank.cli import console, flags, prefixes, projections, training
 from embank.cli.sourcefile import read_source_file
 from embank.extras import load
 
 if TYPE_CHECKING:
     from embank.trunks import Source, TrunkProgress, TrunkReport, TrunkSettings
 
-app = typer.Typer(help="Encoders that are trained here, on source tasks.", no_args_is_help=True)
+app = typer.Typer(help="Encoders that are trained here, on source tasks or by a teacher.", no_args_is_help=True)
 app.add_typer(prefixes.app, name="prefix")
+app.command()(projections.project)
+app.command()(projections.fill)
 
 Sources = Annotated[
     Path,

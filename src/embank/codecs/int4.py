@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from jaxtyping import Float32
 
-from embank.arrays import Matrix, PerDimension, Rows, Vectors
+from embank.arrays import Matrix, PerDimension, Rows, Vectors, Whole
 from embank.codecs.calibration import Calibration, digest, frozen, spread, stored
 from embank.codecs.guards import checked_rows, checked_sample, checked_vectors
 
@@ -114,8 +114,16 @@ class Int4:
         Raises:
             UsageError: rows of another codec or width.
         """
+        return self.whole(rows).astype(np.float32)
+
+    def whole(self, rows: Rows) -> Whole:
+        """Return what `raw` returns, as int8.
+
+        Raises:
+            UsageError: rows of another codec or width.
+        """
         checked = checked_rows(rows, self.dtype, self.cells, self.name)
-        codes = np.empty((len(checked), 2 * self.cells), np.float32)
+        codes = np.empty((len(checked), 2 * self.cells), np.int8)
         codes[:, ::2], codes[:, 1::2] = checked & _TOP, checked >> 4
         return codes if codes.shape[1] == self.width else np.ascontiguousarray(codes[:, : self.width])
 

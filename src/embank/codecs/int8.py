@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from jaxtyping import Float32
 
-from embank.arrays import Matrix, PerDimension, Rows, Vectors
+from embank.arrays import Matrix, PerDimension, Rows, Vectors, Whole
 from embank.codecs.calibration import Calibration, digest, frozen, spread, stored
 from embank.codecs.guards import checked_rows, checked_sample, checked_vectors
 
@@ -114,7 +114,15 @@ class Int8:
         Raises:
             UsageError: rows of another codec or width.
         """
-        return checked_rows(rows, self.dtype, self.cells, self.name).astype(np.float32)
+        return self.whole(rows).astype(np.float32)
+
+    def whole(self, rows: Rows) -> Whole:
+        """Return what `raw` returns, as int8: the rows themselves.
+
+        Raises:
+            UsageError: rows of another codec or width.
+        """
+        return checked_rows(rows, self.dtype, self.cells, self.name)
 
     def fold(
         self, weights: Matrix, bias: Float32[np.ndarray, " outputs"]

@@ -12,7 +12,7 @@ from embank.encoders import Encoder, EncoderFacts, Readout
 from embank.encoding.passes import encode_texts
 from embank.errors import EncoderChangedError
 from embank.recipe import ColumnName, Reading, Recipe
-from embank.reduction import Reduction, learn, learns
+from embank.reduction import Reduction, learn, learns, width_after
 from embank.samples import messages
 from embank.store import StoredColumn
 from embank.store.decoding import reduction_of
@@ -22,6 +22,9 @@ from embank.texts import Text
 
 _SAMPLE = 4096
 """Texts of the user's that a calibration looks at, at the most."""
+
+_NONE = Reduction()
+"""Of a column whose steps learn nothing."""
 
 _STATES_SAMPLE = 512
 """Texts for the calibration of states."""
@@ -68,19 +71,44 @@ def add_missing_columns(
         encoder: what will fill them.
         names: the columns that are wanted.
         texts: a first stretch of the user's texts, for calibration.
+
+    Raises:
+        UsageError: a step asks for more dimensions than there are.
     """
     known = store.catalogue.columns()
     new = [name for name in names if str(name) not in known]
     if not new:
         return
-    learning = [name for name in new if name.codec in ("int8", "int4", "binary")]
+    widths = {name: encoder.width_of(readout_of(name)) for name in new}
+    for name, width in widths.items():  # before a text is encoded in vain
+        width_after(name.later, width)
+    learning = [name for name in new if name.codec in ("int8", "int4", "binary") or learns(name.later)]
     sample = dict(zip(learning, _sample(encoder, learning, texts), strict=True)) if learning else {}
     # The encoder first: a column without one could not be told from a column of another encoder of that name.
     _enter_encoder(store, writer, encoder.facts, encoder.reading)
-    for name in new:
-        width = encoder.width_of(readout_of(name))
-        codec = calibrate(name.codec, sample.get(name, np.empty((0, width), np.float32)))
-        enter_column(writer, name, encoder.reading, codec)
+    for name, width in widths.items():
+        vectors = sample.get(name, np.empty((0, width), np.float32))
+        if name.is_states:
+            enter_column(writer, name, encoder.reading, calibrate(name.codec, vectors))
+        else:
+            enter_column(writer, name, encoder.reading, *learned(store, name, vectors))
+
+
+def learned(store: Store, name: ColumnName, sample: Vectors) -> tuple[Codec, Reduction]:
+    """Codec and later steps of a new column, from a sample of the encoder's vectors.
+
+    What the steps of a column learned that differs in its codec alone is taken over: then both hold the same vectors.
+
+    Raises:
+        UsageError: a step asks for more dimensions than there are.
+    """
+    twins = [other for other in store.catalogue.columns().values() if _but_for_codec(other, name)]
+    reduction = reduction_of(store, twins[0]) if twins else learn(name.later, sample)
+    return calibrate(name.codec, reduction(sample)), reduction
+
+
+def _but_for_codec(column: StoredColumn, name: ColumnName) -> bool:
+    return replace(ColumnName.parse(column.name), codec=name.codec) == name
 
 
 def calibrated_on(texts: int) -> int:
@@ -92,19 +120,15 @@ def calibrated_on(texts: int) -> int:
     return min(texts, _SAMPLE) + (len(messages()) if texts < _ENOUGH else 0)
 
 
-def enter_column(writer: Writer, name: ColumnName, reading: Reading, learned: tuple[Codec, Reduction]) -> StoredColumn:
-    """Enter one column with its codec and its later steps."""
-    codec, reduction = learned
+def enter_column(
+    writer: Writer, name: ColumnName, reading: Reading, codec: Codec, reduction: Reduction = _NONE
+) -> StoredColumn:
+    """Enter one column with its codec, and what its later steps learned."""
     digests = codec.calibration_digest, reduction.digest
     recipe = Recipe(reading, name.layer, name.pooling, name.steps, name.codec, *digests)
     column = StoredColumn(0, str(name), recipe, codec.width, codec.dtype.str, codec.cells, "", None)
     calibration = {**codec.calibration(), **reduction.calibration()}
     return writer.add_column(column, save_arrays(calibration) if calibration else b"")
-
-
-def _nothing(encoder: Encoder, name: ColumnName) -> Vectors:
-    """Vectors of no texts, as wide as what a column takes from the encoder."""
-    return np.empty((0, encoder.width_of(readout_of(name))), np.float32)
 
 
 def _enter_encoder(store: Store, writer: Writer, facts: EncoderFacts, reading: Reading) -> None:

@@ -39,7 +39,7 @@ def _plain(located: Located, column: ColumnName) -> ColumnName:
         raise UsageError(f"{column}: an encoder's own pooling belongs to its last layer, {located.layers}")
     if column.pooling != "own" or own is None or located.folder.unsupported:
         return column
-    steps = ("unit",) if own.unit or "unit" in column.steps else ()
+    steps = (*(("unit",) if own.unit or column.taken else ()), *column.later)
     if own.dense or len(own.modes) != 1:
         return replace(column, steps=steps)
     return replace(column, pooling=own.modes[0], steps=steps)

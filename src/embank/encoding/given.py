@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.codecs import calibrate
 from embank.encoding import EncodeReport, Fault
-from embank.encoding.columns import enter_column
+from embank.encoding.columns import enter_column, learned
 from embank.errors import UsageError
 from embank.recipe import ColumnName, Reading
 from embank.store.catalogue import UNKNOWN
-from embank.store.decoding import codec_of
+from embank.store.decoding import codec_of, reduction_of
 from embank.store.folder import Store
 from embank.store.writing import Addition
 from embank.texts import keys_and_faults, plain_id
@@ -47,7 +46,8 @@ def put_vectors(
         ids: what the user calls the texts, or None.
 
     Raises:
-        UsageError: numbers of texts, vectors and ids differ, or the encoder's name is taken.
+        UsageError: numbers of texts, vectors and ids differ, the encoder's name is taken, or a step such as `pca64`
+            asks for more dimensions than there are.
     """
     if name.is_states:
         raise UsageError(
@@ -68,8 +68,8 @@ def put_vectors(
             with store.catalogue.transaction():  # before the column: one that has no encoder is nobody's
                 store.catalogue.set_encoder(name.encoder, reading, facts)
             sample = vectors[:: max(1, len(vectors) // _CALIBRATION)]
-            enter_column(writer, name, reading, calibrate(name.codec, np.ascontiguousarray(sample, np.float32)))
-        codec = codec_of(store, store.column(str(name)))
+            enter_column(writer, name, reading, *learned(store, name, np.ascontiguousarray(sample, np.float32)))
+        codec, reduction = codec_of(store, store.column(str(name))), reduction_of(store, store.column(str(name)))
         for start in range(0, len(texts), _CHUNK):
             stop = min(start + _CHUNK, len(texts))
             keys, faults = keys_and_faults(texts[start:stop])
@@ -91,7 +91,8 @@ def put_vectors(
                 if not len(chosen):
                     continue
                 picked = [order[at] for at in chosen]
-                rows = codec.encode(np.ascontiguousarray(vectors[[distinct[key] for key in picked]], np.float32))
+                chosen_vectors = np.ascontiguousarray(vectors[[distinct[key] for key in picked]], np.float32)
+                rows = codec.encode(reduction(chosen_vectors))
                 called = [(at, name) for at, key in enumerate(picked) for name in names.get(key, ())]
                 fresh = picked if known_numbers is None else ()
                 writer.append(Addition(keys=fresh, known=known_numbers, rows={str(name): rows}, ids=called))

@@ -5,18 +5,11 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import TextIds, Vectors
-from embank.codecs import calibrate
 from embank.encoding import EncodeReport
-from embank.encoding.columns import enter_column
-from embank.encoding.given import given_reading
+from embank.encoding.derived import Derived, fill_derived
 from embank.extras import load
 from embank.recipe import ColumnName
-from embank.store.decoding import codec_of
 from embank.store.folder import Store
-from embank.store.writing import Addition
-
-_CHUNK = 4096
-"""Texts of a segment; the first chunk calibrates a codec that learns."""
 
 _BUDGET = 4096
 """Tokens of a batch."""
@@ -42,29 +35,10 @@ def fill_learned(store: Store, pooling: Any, lessons: Any, numbers: TextIds, cod
         StorageFullError: no space is left; what was committed is kept.
     """
     modules = load("embank.pooling.modules", "torch")
-    name = column_of(pooling, codec)
     module = modules.restored(pooling.design, pooling.width, pooling.weights)
-    report = EncodeReport(rows=len(numbers))
-    with store.writer() as writer:
-        there = str(name) in store.catalogue.columns()
-        has = store.reader(str(name)).has(numbers) if there else np.zeros(len(numbers), np.bool_)
-        lacking = np.flatnonzero(~has)
-        report.known = len(numbers) - len(lacking)
-        for start in range(0, len(lacking), _CHUNK):
-            which = lacking[start : start + _CHUNK]
-            vectors = pooled(module, lessons, which)
-            if not there:
-                reading = given_reading(pooling.digest)
-                origin = f"pooling of {', '.join(pooling.sources)}"
-                facts = {"origin": origin, "family": "", "width": vectors.shape[1], "layers": 0, "compute": "torch"}
-                with store.catalogue.transaction():  # before the column: one that has no encoder is nobody's
-                    store.catalogue.set_encoder(name.encoder, reading, facts)
-                enter_column(writer, name, reading, calibrate(name.codec, vectors))
-                there = True
-            rows = codec_of(store, store.column(str(name))).encode(vectors)
-            writer.append(Addition(known=numbers[which], rows={str(name): rows}))
-            report.completed += len(which)
-    return report
+    origin = f"pooling of {', '.join(pooling.sources)}"
+    column = Derived(column_of(pooling, codec), pooling.digest, origin)
+    return fill_derived(store, column, numbers, lambda which: pooled(module, lessons, which))
 
 
 def pooled(module: Any, lessons: Any, which: np.ndarray) -> Vectors:

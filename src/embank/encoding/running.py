@@ -21,6 +21,7 @@ from embank.store.bodies import pack
 from embank.store.catalogue import UNKNOWN
 from embank.store.compaction import merge_small
 from embank.store.decoding import codec_of
+from embank.store.decoding import encoded as encoded_rows
 from embank.store.folder import Store
 from embank.store.segments import ColumnReader
 from embank.store.writing import Addition, Writer
@@ -235,7 +236,7 @@ class EncodeRun:
         by_encoder: dict[str, list[ColumnName]] = {}
         for name in columns:
             by_encoder.setdefault(self._columns[name].encoder, []).append(self._columns[name])
-        # Windows of states are small: what the earlier ones had counts where an encoder is only measured for many texts.
+        # Windows of states are small: what earlier ones had counts where an encoder is only measured for many texts.
         self._shown = [*self._shown, *texts][-max(len(texts), WORTH_MEASURING) :]
         encoders = {name: self._opened(name, asked, self._shown) for name, asked in by_encoder.items()}
         passes = passes_of(encoders, by_encoder)
@@ -275,13 +276,12 @@ class EncodeRun:
         group.waiting += kept
         self._pending.update((entry.key, entry) for entry in kept)
         for name in columns:
-            codec = codec_of(self._store, there[name])
             vectors = found[name]
             if isinstance(vectors, list):
-                ragged = Ragged.of([vectors[at] for at in done])
+                codec, ragged = codec_of(self._store, there[name]), Ragged.of([vectors[at] for at in done])
                 group.rows.setdefault(name, []).append(Ragged(codec.encode(ragged.rows), ragged.lengths))
             else:
-                group.rows.setdefault(name, []).append(codec.encode(vectors[done]))
+                group.rows.setdefault(name, []).append(encoded_rows(self._store, there[name], vectors[done]))
 
     def _is_late(self) -> bool:
         return time.monotonic() - self._committed > self._settings.segment_seconds

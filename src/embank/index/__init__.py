@@ -1,8 +1,8 @@
 """The contract of indexes: which of many vectors are closest to a query.
 
 An index knows texts by their numbers and vectors by their cosine; it knows neither banks nor columns. What it finds
-are candidates with float32 scores, more than were asked for; who reads the stored rows scores them again and orders
-them, so that the answer of an exact search depends neither on blocks nor on the processor's order of adding.
+are candidates, more than were asked for; who reads the stored rows scores them again and orders them, so that the
+answer of an exact search depends neither on blocks nor on the processor's order of adding.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,12 +10,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64
 
-from embank.arrays import TextIds, Vectors
+from embank.arrays import Rows, TextIds, Vectors
 
-Blocks = Callable[[], Iterator[tuple[TextIds, Vectors]]]
-"""All vectors of a scan, as numbers of texts and float32 `[texts, width]`, block after block."""
+
+@dataclass(frozen=True, eq=False)
+class RowBlock:
+    """Some stored rows, and how long their vectors are.
+
+    Attributes:
+        texts: numbers of texts.
+        rows: as their codec stores them, `[texts, cells]`.
+        lengths: of the decoded vectors; beyond float32, infinity.
+    """
+
+    texts: TextIds
+    rows: Rows
+    lengths: Float32[np.ndarray, " texts"]
+
+
+Blocks = Callable[[], Iterator[RowBlock]]
+"""All rows of a scan, block after block."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,89 +1,123 @@
-"""Exact search: every vector against every query, block by block; memory does not grow with the number of vectors."""
+"""Exact search: every stored row against every query, block by block; memory does not grow with the number of rows."""
 
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final, final
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from threadpoolctl import threadpool_limits
 
-from embank.arrays import TextIds, Vectors
-from embank.index import Blocks, Candidates
-from embank.similarity import SLACK, unit
+from embank.arrays import Vectors
+from embank.codecs import Codec
+from embank.codecs.floats import Float32 as Float32Codec
+from embank.index import Blocks, Candidates, RowBlock
+from embank.index.pool import Pool
+from embank.index.products import FoldedQueries, PerQuery, Products
+from embank.similarity import SLACK, lengths, unit
 
-_QUERIES: Final = 512
+_QUERIES: Final = 256
 """Queries multiplied at a time, which bounds the memory for scores."""
 
-_POOL: Final = 4
-"""How many times k a query's pool may hold before it is pruned."""
+_WORKERS: Final = 8
+"""Blocks multiplied side by side, at the most: each has its scores in memory, and memory's speed is shared."""
+
+_SHORT: Final = 16
+"""A vector so many times shorter than the sums on the way to its product is decoded: too much of them cancels out."""
+
+_LEAST, _MOST = 1e-12, 1e12
+"""Between these lengths products have room in float32."""
+
+_BLOCK: Final = 16384
 
 
 @final
 @dataclass(frozen=True)
 class ExactIndex:
-    """Reads all vectors for every search.
+    """Reads all rows for every search, and decodes none of them, but for odd ones.
 
     Attributes:
-        blocks: gives the vectors.
+        codec: of the rows.
+        blocks: gives the rows.
     """
 
+    codec: Codec
     blocks: Blocks
 
     def candidates(self, queries: Vectors, k: int) -> Candidates:
-        """Return all texts that are, up to float32's rounding, among the k closest to a query; ties at k included."""
+        """Return all texts that may be among the k closest to a query; ties at k included.
+
+        Blocks are multiplied side by side, on several cores.
+        """
         asked = unit(queries)
-        pools = [_Pool(k, min(_QUERIES, len(asked) - start)) for start in range(0, len(asked), _QUERIES)]
-        for texts, vectors in self.blocks():
-            scaled = unit(vectors)
-            for at, pool in enumerate(pools):
-                pool.add(texts, asked[at * _QUERIES : (at + 1) * _QUERIES] @ scaled.T)
-        parts = [pool.best() for pool in pools]
+        parts = [asked[start : start + _QUERIES] for start in range(0, len(asked), _QUERIES)]
+        folded = [_Scoring(self.codec, part) for part in parts]
+        pools = [Pool(k, len(part)) for part in parts]
+        turn, blocks = Lock(), self.blocks()
+
+        def work() -> None:
+            while True:
+                with turn:
+                    block = next(blocks, None)
+                if block is None:
+                    return
+                for scoring, pool in zip(folded, pools, strict=True):
+                    pool.add(block.texts, *scoring.scores(block))
+
+        workers = min(os.cpu_count() or 1, _WORKERS)
+        with _one_core_a_product(folded), ThreadPoolExecutor(workers) as threads:
+            for ended in [threads.submit(work) for _ in range(workers)]:
+                ended.result()
+        found = [pool.best() for pool in pools]
         nothing = np.empty(0, np.int64)
         return Candidates(
-            np.concatenate([nothing, *(found + at * _QUERIES for at, (found, _) in enumerate(parts))]),
-            np.concatenate([nothing, *(texts for _, texts in parts)]),
+            np.concatenate([nothing, *(queries + at * _QUERIES for at, (queries, _) in enumerate(found))]),
+            np.concatenate([nothing, *(texts for _, texts in found)]),
         )
 
 
-class _Pool:
-    """The best so far of some queries; what is within the slack of the k-th best stays, however many they are."""
+def _one_core_a_product(folded: "Sequence[_Scoring]") -> AbstractContextManager[object]:
+    """Keep BLAS to one core where blocks are multiplied side by side by it."""
+    return threadpool_limits(1, user_api="blas") if any(one.by_blas for one in folded) else nullcontext()
 
-    def __init__(self, k: int, queries: int) -> None:
-        self._k, self._n = k, queries
-        self._bar = np.full(queries, -np.inf, np.float32)
-        self._queries: list[Int64[np.ndarray, " found"]] = []
-        self._texts: list[TextIds] = []
-        self._scores: list[Float32[np.ndarray, " found"]] = []
-        self._held = 0
-        self._after_pruning = 0
 
-    def add(self, texts: TextIds, scores: Float32[np.ndarray, "queries texts"]) -> None:
-        """Take what reaches the bar."""
-        if len(texts) > self._k:  # a block's own k-th best is a bar already, before anything is copied
-            own = -np.partition(-scores, self._k - 1, axis=1)[:, self._k - 1]
-            self._bar = np.maximum(self._bar, own - np.float32(SLACK))
-        rows, places = np.nonzero(scores >= self._bar[:, None])
-        self._queries.append(rows.astype(np.int64))
-        self._texts.append(texts[places])
-        self._scores.append(scores[rows, places])
-        self._held += len(rows)
-        if self._held > max(_POOL * self._k * self._n, 2 * self._after_pruning):
-            self._prune()
+class _Scoring:
+    """Cosines of stored rows with some queries of length one."""
 
-    def best(self) -> tuple[Int64[np.ndarray, " found"], TextIds]:
-        """The pool after its last pruning: offsets of queries, ascending, and numbers of texts."""
-        self._prune()
-        return self._queries[0], self._texts[0]
+    def __init__(self, codec: Codec, asked: Vectors) -> None:
+        self._codec, self._asked = codec, asked
+        self._folded = FoldedQueries(codec, asked)
+        self.by_blas = self._folded.by_blas
 
-    def _prune(self) -> None:
-        queries = np.concatenate([np.empty(0, np.int64), *self._queries])
-        texts = np.concatenate([np.empty(0, np.int64), *self._texts])
-        scores = np.concatenate([np.empty(0, np.float32), *self._scores])
-        order = np.lexsort((texts, -scores, queries))
-        queries, texts, scores = queries[order], texts[order], scores[order]
-        begins = np.searchsorted(queries, np.arange(self._n))
-        ends = np.searchsorted(queries, np.arange(self._n), side="right")
-        full = ends - begins >= self._k
-        self._bar[full] = np.maximum(self._bar[full], scores[begins[full] + self._k - 1] - np.float32(SLACK))
-        kept = scores >= self._bar[queries]
-        self._queries, self._texts, self._scores = [queries[kept]], [texts[kept]], [scores[kept]]
-        self._held = self._after_pruning = int(kept.sum())
+    def scores(self, block: RowBlock) -> tuple[Products, PerQuery]:
+        """Scores, and by how much those of each query may be off."""
+        long, folded = block.lengths, self._folded
+        plain = (long >= max(_LEAST, folded.reach / _SHORT)) & (long <= _MOST)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            scores = folded.products(block.rows)
+            scores *= (1 / long)[:, None]
+        if not plain.all():
+            odd = np.flatnonzero(~plain)
+            scores[odd] = unit(self._codec.decode(block.rows[odd])) @ self._asked.T
+        least = float(long[plain].min()) if plain.any() else 1.0
+        slack = SLACK + (folded.error + np.float32(SLACK * folded.reach)) / np.float32(least)
+        return scores, slack.astype(np.float32)
+
+
+def blocks_of(vectors: Vectors) -> Blocks:
+    """Vectors in memory as blocks for an `ExactIndex` at float32; their numbers are their places."""
+
+    def blocks() -> Iterator[RowBlock]:
+        for start in range(0, len(vectors), _BLOCK):
+            part = vectors[start : start + _BLOCK]
+            yield RowBlock(np.arange(start, start + len(part)), part, lengths(part))
+
+    return blocks
+
+
+def index_of(vectors: Vectors) -> ExactIndex:
+    """An index over vectors in memory."""
+    return ExactIndex(Float32Codec(vectors.shape[1]), blocks_of(vectors))

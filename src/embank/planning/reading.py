@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from embank.codecs import calibrate
 from embank.encoders import Encoder, Readout
 from embank.encoders.opening import Located, open_encoder
-from embank.encoding.columns import readout_of
+from embank.encoding.columns import learned, readout_of
 from embank.encoding.compute import WORTH_MEASURING
 from embank.encoding.defaults import default_columns
 from embank.encoding.passes import encode_texts
@@ -20,7 +19,7 @@ from embank.planning.frozen import Coded
 from embank.planning.schedule import Budget, OutOfTimeError
 from embank.planning.ways import precisions
 from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
-from embank.store.decoding import codec_of
+from embank.store.decoding import codec_of, reduction_of
 from embank.texts import Text
 
 _TIMED_TEXTS = 256
@@ -183,6 +182,9 @@ def coded(opened: Opened, encoders: Encoders, readings: Readings) -> dict[str, d
         for column in columns:
             vectors: Any = readings.vectors[readout_of(column)]
             stored = there.get(str(column))
-            codec = codec_of(encoders.store, stored) if stored else calibrate(column.codec, vectors)
-            found[precision][str(column)] = Coded(codec, codec.encode(vectors))
+            if stored:
+                codec, reduction = codec_of(encoders.store, stored), reduction_of(encoders.store, stored)
+            else:
+                codec, reduction = learned(encoders.store, column, vectors)
+            found[precision][str(column)] = Coded(codec, codec.encode(reduction(vectors)))
     return found

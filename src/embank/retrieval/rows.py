@@ -1,6 +1,7 @@
 """A column of a bank as vectors to compare: in blocks for a scan, and by number, each text's bits its own."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -8,20 +9,22 @@ import numpy as np
 from embank.arrays import TextIds, Vectors
 from embank.codecs import Codec
 from embank.errors import UsageError
+from embank.index import RowBlock
 from embank.recipe import CODECS, ColumnName
 from embank.store import StoredColumn
 from embank.store.decoding import codec_of, decoded
 from embank.store.folder import Store
+from embank.store.lengths import ColumnLengths
 from embank.store.segments import ColumnReader
 
-BLOCK: Final = 8192
-"""Texts decoded at a time."""
+BLOCK: Final = 16384
+"""Texts at a time."""
 
 _WIDER: Final = ("own", "mean", "last", "first", "max")
 """Poolings in the order in which they are taken for a column that is to be searched."""
 
-_PRODUCTS: Final = ("binary",)
-"""Codecs whose decoding is a matrix product, so that the last bit of a vector may depend on its neighbours."""
+_FINER: Final = ("int8", "float16", "float32", "int4")
+"""Codecs in the order in which one is taken to order again what a binary column finds."""
 
 
 class SearchedColumn:
@@ -40,12 +43,30 @@ class SearchedColumn:
         self.codec: Codec = codec_of(store, self.stored)
         self._allowed, self._block = allowed, block
 
-    def blocks(self) -> Iterator[tuple[TextIds, Vectors]]:
-        """All texts and their vectors."""
+    def decoded(self) -> Iterator[tuple[TextIds, Vectors]]:
+        """All texts, ascending, and their vectors."""
         for texts in self.reader.blocks(self._block):
             chosen = texts if self._allowed is None else texts[np.isin(texts, self._allowed, assume_unique=True)]
             if len(chosen):
                 yield chosen, decoded(self.reader, self.codec, chosen)
+
+    def blocks(self) -> Iterator[RowBlock]:
+        """All texts, with their stored rows and the lengths of their vectors, as they were at the first call."""
+        for whole in self._segments:
+            for start in range(0, len(whole.texts), self._block):
+                part = slice(start, start + self._block)
+                block = RowBlock(whole.texts[part], whole.rows[part], whole.lengths[part])
+                if self._allowed is not None:
+                    chosen = np.isin(block.texts, self._allowed, assume_unique=True)
+                    block = RowBlock(block.texts[chosen], block.rows[chosen], block.lengths[chosen])
+                if len(block.texts):
+                    yield block
+
+    @cached_property
+    def _segments(self) -> list[RowBlock]:
+        """Each segment as one block, mapped."""
+        known = ColumnLengths(self.reader, self.codec)
+        return [RowBlock(texts, rows, known.of(one, rows)) for one, texts, rows in self.reader.segments()]
 
     def vectors(self, texts: TextIds) -> Vectors:
         """Vectors of some texts, in their order; a text's numbers do not depend on the others.
@@ -53,10 +74,7 @@ class SearchedColumn:
         Raises:
             DamageError: a text has no row.
         """
-        if self.codec.name not in _PRODUCTS or not len(texts):
-            return decoded(self.reader, self.codec, texts)
-        rows = self.reader.gather(texts)
-        return np.concatenate([self.codec.decode(rows[at : at + 1]) for at in range(len(rows))])
+        return decoded(self.reader, self.codec, texts)
 
 
 def choose_column(store: Store) -> str:
@@ -81,12 +99,12 @@ def choose_column(store: Store) -> str:
 
 
 def finer_column(store: Store, column: StoredColumn) -> str | None:
-    """For a binary column, the smallest finer one of the same vectors; None where there is none."""
-    if column.recipe.codec not in _PRODUCTS:
+    """For a binary column, another one of the same vectors that orders what it finds; None where there is none."""
+    if column.recipe.codec != "binary":
         return None
     same = [
         other
         for other in store.catalogue.columns().values()
-        if other.recipe.source == column.recipe.source and other.recipe.codec not in _PRODUCTS
+        if other.recipe.source == column.recipe.source and other.recipe.codec in _FINER
     ]
-    return max(same, key=lambda other: CODECS.index(other.recipe.codec)).name if same else None
+    return min(same, key=lambda other: _FINER.index(other.recipe.codec)).name if same else None

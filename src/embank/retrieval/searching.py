@@ -32,19 +32,30 @@ def search_vectors(
         queries: float32 `[queries, width]`.
         k: texts a query, at the most.
         allowed: numbers of texts that may be found, ascending; None: all.
-        block: texts decoded at a time; the result does not depend on it.
+        block: texts at a time; the result does not depend on it.
 
     Raises:
         UsageError: no such column, or queries of another width or that are not finite.
     """
     searched = SearchedColumn(store, column, allowed, block)
-    check_queries(searched, queries)
     finer = finer_column(store, searched.stored)
-    index = ExactIndex(searched.blocks)
+    return search_column(searched, queries, k, None if finer is None else SearchedColumn(store, finer))
+
+
+def search_column(
+    searched: SearchedColumn, queries: Vectors, k: int, finer: SearchedColumn | None = None
+) -> Neighbours:
+    """The k closest texts of each query in an open column; with a finer one, in its order: see `search_vectors`.
+
+    Raises:
+        UsageError: queries of another width or that are not finite.
+    """
+    check_queries(searched, queries)
+    index = ExactIndex(searched.codec, searched.blocks)
     if finer is None:
         return ordered(searched, index.candidates(queries, k), queries, k)
     wide = ordered(searched, index.candidates(queries, WIDER * k), queries, WIDER * k)
-    return _reordered(wide, SearchedColumn(store, finer), queries, k)
+    return _reordered(wide, finer, queries, k)
 
 
 def search_index(searched: SearchedColumn, index: Index, queries: Vectors, k: int) -> Neighbours:

@@ -248,7 +248,7 @@ class Catalogue:
             (
                 column.name,
                 column.recipe.fingerprint,
-                json.dumps(asdict(column.recipe)),
+                json.dumps(column.recipe.fields()),
                 column.width,
                 column.dtype,
                 column.cells,

@@ -9,6 +9,7 @@ import numpy as np
 from embank.arrays import TextIds
 from embank.errors import DamageError
 from embank.store import Damage, Part, Segment, StoredColumn, StoredTask
+from embank.store.auxiliary import auxiliary_damage
 from embank.store.catalogue import Catalogue
 from embank.store.files import digest_of, map_array
 from embank.store.folder import Store
@@ -68,7 +69,7 @@ def verify(store: Store, progress: Progress = lambda _: None) -> list[Damage]:
         return [Damage("catalogue", "catalogue.sqlite", str(damage))]
     for column in listing.columns:
         found += _rows(store.root, column, listing, {damage.where for damage in broken})
-    return found
+    return [*found, *auxiliary_damage(store, {damage.where for damage in broken})]
 
 
 def _files(root: Path, listing: _Listing, progress: Progress) -> Iterator[Damage]:

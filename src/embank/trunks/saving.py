@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,18 +39,29 @@ def save_trunk(encoder: Any, report: TrunkReport, out: Path) -> None:
     Raises:
         UsageError: the folder is there.
     """
+    folder: EncoderFolder = encoder.folder
+    with new_folder(out) as begun:
+        copy_small(folder.path, begun)
+        transformer = begun / folder.transformer.relative_to(folder.path)
+        with quietly():
+            encoder.model.save_pretrained(transformer)
+        if not (begun / "modules.json").is_file():
+            prescribe(begun, folder, encoder.pooling)
+        (begun / REPORT).write_text(json.dumps(asdict(report), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        (begun / CARD).write_text(card(report, encoder.facts), encoding="utf-8")
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to write into that takes the place of `out` when all is written and synced, and not before.
+
+    Raises:
+        UsageError: the folder is there.
+    """
     refuse_existing(out)
     begun = out.with_name(f"{out.name}.part")
     shutil.rmtree(begun, ignore_errors=True)
-    folder: EncoderFolder = encoder.folder
-    _copy(folder.path, begun)
-    transformer = begun / folder.transformer.relative_to(folder.path)
-    with quietly():
-        encoder.model.save_pretrained(transformer)
-    if not (begun / "modules.json").is_file():
-        _prescribe(begun, folder, encoder.pooling)
-    (begun / REPORT).write_text(json.dumps(asdict(report), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    (begun / CARD).write_text(card(report, encoder.facts), encoding="utf-8")
+    yield begun
     for path in (*begun.rglob("*"), begun):
         if path.is_dir():
             sync_folder(path)
@@ -69,7 +82,7 @@ def refuse_existing(out: Path) -> None:
         raise UsageError(f"{out} is there already: name a folder that is not, or move that one away")
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_small(source: Path, target: Path) -> None:
     """Everything small: configuration, tokenizer, pooling; weights are written anew, other formats of them left out."""
 
     def left_out(folder: str, names: list[str]) -> set[str]:
@@ -81,18 +94,29 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copytree(source, target, ignore=left_out)
 
 
-def _prescribe(folder: Path, read: EncoderFolder, pooling: str) -> None:
-    """Make a sentence-transformers folder of a transformers folder: it pools as Embank does."""
-    types = [("", "models.Transformer"), ("1_Pooling", "models.Pooling")]
+def prescribe(folder: Path, read: EncoderFolder, pooling: str, after: Sequence[tuple[str, str]] = ()) -> None:
+    """Make a sentence-transformers folder of a transformers folder: it pools as Embank does.
+
+    Args:
+        folder: where the transformer was written.
+        read: what the folder said that it was copied from.
+        pooling: "mean", "first", "max" or "last".
+        after: folder and type of modules that follow pooling, such as ("2_Dense", "models.Dense").
+    """
+    inside = str(read.transformer.relative_to(read.path))
+    types = [("" if inside == "." else inside, "models.Transformer"), ("1_Pooling", "models.Pooling"), *after]
     modules = [
         {"idx": at, "name": str(at), "path": path, "type": f"sentence_transformers.{kind}"}
         for at, (path, kind) in enumerate(types)
     ]
     modes = {f"pooling_mode_{name}": mode == pooling for mode, name in _POOLINGS.items()}
+    if read.own is not None and not read.own.prompt_counts:
+        modes["include_prompt"] = False
     (folder / "1_Pooling").mkdir()
+    limits = {"max_seq_length": read.max_tokens, "do_lower_case": read.lower}
     written = {
         "modules.json": modules,
-        "sentence_bert_config.json": {"max_seq_length": read.max_tokens, "do_lower_case": read.lower},
+        str(Path(inside) / "sentence_bert_config.json"): limits,
         "1_Pooling/config.json": {"word_embedding_dimension": read.width, **modes},
     }
     for name, content in written.items():
@@ -113,7 +137,7 @@ def card(report: TrunkReport, facts: EncoderFacts) -> str:
         "# A general-purpose trunk",
         "",
         f"An encoder ({facts.family}, {facts.layers} layers, {facts.width} wide) that began as "
-        f"`{_name(report.origin)}` and was trained on {len(report.sources)} source tasks at once, a head for each, "
+        f"`{named(report.origin)}` and was trained on {len(report.sources)} source tasks at once, a head for each, "
         "by `embank trunk multitask` "
         "(after 2004.14287). The heads are not part of it: fit new ones on banked columns.",
         "",
@@ -142,6 +166,6 @@ def _row(source: SourceScore) -> str:
     return f"| {source.name.replace('|', '/')} | {source.kind} | {labels} | {counts} | {scores} |"
 
 
-def _name(origin: str) -> str:
+def named(origin: str) -> str:
     """Without the folders of whoever trained it."""
     return Path(origin).name if origin.startswith(("/", "~", ".")) else origin

@@ -17,11 +17,20 @@ PAIR = ("a question", "a context")
 STATES = ("fake/2/states@float16", "fake/1/states+segments2@int8")
 """Since format version 2."""
 
+REDUCED = ("fake/1/mean+pca3@int8", "fake/2/mean+unit+centred+pca4+dims2+unit@float32", "fake/1/mean+pca3@binary")
+"""Since format version 2, in a bank of their own: they came after its first bank was made."""
+
 COLUMNS = ("fake/1/mean@float16", "fake/2/max+unit@int8", "fake/0/first@binary", "fake/3/last@float32")
 
 
 def main() -> None:
     """Write `version-N` beside this file."""
+    reduced = Path(__file__).parent / "version-2-reduced"
+    if not reduced.exists():
+        with Store.create(reduced) as store:
+            blocks = [TextBlock("texts", 0, TEXTS, [*range(20), "snow"])]
+            encode_with(store, FakeEncoder(width=12), REDUCED, blocks, EncodeSettings())
+        (reduced / "lock").unlink(missing_ok=True)
     root = Path(__file__).parent / f"version-{FORMAT_VERSION}"
     if root.exists():
         sys.exit(f"{root} is there already; a golden bank is made once")
