@@ -128,6 +128,9 @@ def test_the_default_column_has_the_most_texts_then_the_highest_layer_then_the_f
         bank.put(texts, vectors, "given/5/mean@int8")
         with Store(bank.path) as store:
             assert choose_column(store) == "given/5/mean@int8"
+        bank.put(texts, vectors, "given/5/mean+dims8@float32")
+        with Store(bank.path) as store:
+            assert choose_column(store) == "given/5/mean@int8"
 
 
 def test_forgotten_texts_are_not_found(bank, vectors):

@@ -81,7 +81,7 @@ def choose_column(store: Store) -> str:
     """The column that is searched where none is named.
 
     Of the columns of vectors, those with the most texts; of these the highest layer; then `own` before mean, last,
-    first and max; then the finest codec.
+    first and max; then the widest; then the finest codec.
 
     Raises:
         UsageError: the bank has no column of vectors.
@@ -90,10 +90,10 @@ def choose_column(store: Store) -> str:
     if not columns:
         raise UsageError(f"{store.root} has no vectors yet: encode some texts with 'embank encode {store.root} FILE'")
 
-    def order(column: StoredColumn) -> tuple[int, int, int, int]:
+    def order(column: StoredColumn) -> tuple[int, int, int, int, int]:
         name = ColumnName.parse(column.name)
         rows = store.reader(column.name).n_rows
-        return -rows, -name.layer, _WIDER.index(name.pooling), CODECS.index(name.codec)
+        return -rows, -name.layer, _WIDER.index(name.pooling), -column.width, CODECS.index(name.codec)
 
     return min(columns, key=order).name
 
