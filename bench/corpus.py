@@ -84,7 +84,7 @@ def macro_f1(lesson: Lesson, logits: list[Any]) -> float:
 
 
 def vectors(texts: list[str], columns: tuple[str, ...]) -> dict[str, Any]:
-    """Vectors of minilm's columns, such as `4/mean`, at float16; one bank in bench/work keeps them for all studies."""
+    """Vectors of minilm's columns, such as `4/mean`, at float16; one bank in bench/bulk keeps them for all studies."""
     every = [f"minilm/{layer}/{pooling}@float16" for layer in LAYERS for pooling in POOLINGS]
     folder = WORK / "corpus-bank"
     with embank.Bank.open(folder) if folder.is_dir() else embank.Bank.create(folder) as bank:

@@ -14,7 +14,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "RESULTS.md"
-WORK = HERE / "work"
+WORK = HERE / "bulk"
 """Banks, trunks and other bulk of running studies; not kept in the repository."""
 
 PARTS = HERE / "parts"

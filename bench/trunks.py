@@ -3,7 +3,7 @@
 Sources are all public sets of classes, pairs, similarity and tags; the classification sets are left out, several at a
 time, dealt into groups by their place in the alphabet. Beside each score stand that of the raw encoder on the same
 rows, and that of a trunk whose source heads read signs, on float16 and on binary columns. Rows are capped. Learning
-rate and passes were chosen before, on validation rows of the sources. Trunks and scores are kept in bench/work.
+rate and passes were chosen before, on validation rows of the sources. Trunks and scores are kept in bench/bulk.
 
     python bench/trunks.py [--rows 1000] [--epochs 3] [--groups 4] [--served float32,sign]
 """
