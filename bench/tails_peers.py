@@ -127,7 +127,7 @@ def setfit(name: str, most: int, epochs: int) -> dict[str, Any] | None:
     train, test = split(name)
     model = SetFitModel.from_pretrained(str(locate("minilm").folder.path))
     rows = datasets.Dataset.from_dict({"text": train.texts[:most], "label": train.labels[:most].tolist()})
-    arguments = TrainingArguments(batch_size=16, num_epochs=1, max_steps=STEPS, report_to="none")
+    arguments = TrainingArguments(str(WORK / "setfit"), batch_size=16, num_epochs=1, max_steps=STEPS, report_to="none")
     started = time.perf_counter()
     Trainer(model=model, args=arguments, train_dataset=rows).train()
     seconds = time.perf_counter() - started
