@@ -104,7 +104,7 @@ def test_texts_are_forgotten_everywhere_by_id(fitted, texts):
 
 
 def test_vectors_come_back_in_the_order_asked_for(bank, texts, vectors, column, codec):
-    tolerance = {"float32": 0, "float16": 2e-3, "int8": 3e-2, "binary": 4}[codec]
+    tolerance = {"float32": 0, "float16": 2e-3, "int8": 3e-2, "int4": 0.6, "binary": 4}[codec]
     found = bank.vectors(column, ids=["id5", "id2", "id5"])
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, vectors[[5, 2, 5]], atol=tolerance)

@@ -183,6 +183,13 @@ def test_flags_are_mirrored_by_environment_variables(bank, run, tmp_path, monkey
     assert "tags" not in first
 
 
+_OWN = {
+    # what drops things has variables of its own: a task named for `predict` must not be forgotten
+    **{("forget", flag): "EMBANK_FORGET_" for flag in ("--task", "--column", "--ids", "--stale")},
+    ("retrieval", "--codec"): "EMBANK_EVALUATE_",  # several of them, where `encode` has one
+}
+
+
 def test_every_flag_has_an_environment_variable():
     import typer.main
 
@@ -194,8 +201,7 @@ def test_every_flag_has_an_environment_variable():
             if parameter.param_type_name != "option" or parameter.name == "help":
                 continue
             long = next(option for option in parameter.opts if option.startswith("--"))
-            # what drops things has variables of its own: a task named for `predict` must not be forgotten
-            prefix = "EMBANK_FORGET_" if name == "forget" and long in ("--task", "--column", "--ids") else "EMBANK_"
+            prefix = _OWN.get((name, long), "EMBANK_")
             assert parameter.envvar == f"{prefix}{long[2:].replace('-', '_').upper()}", (name, long)
 
 

@@ -78,8 +78,8 @@ def test_a_plan_says_what_it_measured_what_not_and_what_it_advises(made):
     for task in given["plans"]:
         names = [one["way"] for one in (*task["ways"], *task["unmeasured"])]
         assert sorted(names) == sorted({
-            "frozen/float32", "frozen/float16", "frozen/int8", "frozen/binary", "tail/1/full", "tail/2/full",
-            "tail/3/full", "tail/2/adapters", "limited/3/first8", "limited/3/segments8", "student/2", "finetune",
+            "frozen/float32", "frozen/float16", "frozen/int8", "frozen/int4", "frozen/binary", "tail/1/full",
+            "tail/2/full", "tail/3/full", "tail/2/adapters", "limited/3/first8", "limited/3/segments8", "student/2", "finetune",
         })  # fmt: skip
         assert all(one["reason"] for one in task["unmeasured"])
         assert task["recommendation"]["way"] in {one["way"] for one in task["ways"]}

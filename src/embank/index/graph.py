@@ -14,6 +14,9 @@ from embank.similarity import unit
 _EXPANSION: Final = 128
 """How many candidates a walk keeps, at the least: usearch's own 64 loses some percent of the neighbours."""
 
+_FOUNDERS: Final = 1024
+"""Vectors that are added one after another; on those that follow, threads hardly matter."""
+
 _MORE: Final = 2
 """A walk is asked for so many times k, since who reads the stored rows orders them once more."""
 
@@ -55,7 +58,13 @@ class GraphIndex:
 
     def add(self, texts: TextIds, vectors: Vectors) -> None:
         """Add vectors of texts that the graph does not have."""
-        self._graph.add(texts.astype(np.uint64), unit(vectors))
+        keys, rows = texts.astype(np.uint64), unit(vectors)
+        # Threads that found a graph at once do not see each other's vectors, and some are never linked well.
+        first = max(0, _FOUNDERS - len(self))
+        if first:
+            self._graph.add(keys[:first], rows[:first], threads=1)
+        if len(keys) > first:
+            self._graph.add(keys[first:], rows[first:])
 
     def content(self) -> UInt8[np.ndarray, " bytes"]:
         """The graph as bytes."""
