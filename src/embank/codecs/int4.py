@@ -1,14 +1,14 @@
-"""Four bits a number, two in a byte: sixteen levels for each dimension, learned once and stored."""
+"""Four bits a number, two in a byte: sixteen levels for each dimension."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-from jaxtyping import Float32
 
-from embank.arrays import Matrix, PerDimension, Rows, Vectors, Whole
-from embank.codecs.calibration import Calibration, digest, frozen, spread, stored
-from embank.codecs.guards import checked_rows, checked_sample, checked_vectors
+from embank.arrays import Rows, Vectors, Whole
+from embank.codecs.calibration import frozen, spread
+from embank.codecs.guards import checked_rows, checked_sample
+from embank.codecs.stepped import Stepped
 
 _TOP: Final = 15
 """The largest code; the smallest is 0."""
@@ -18,24 +18,16 @@ _PERCENTILE: Final = 99.5
 
 
 @dataclass(frozen=True, eq=False)
-class Int4:
-    """`code = round((x - low) / scale)`, saturated at 0 and 15; `x = code * scale + low`.
+class Int4(Stepped):
+    """Codes 0 to 15; those of dimensions 2 i and 2 i + 1 are the low and the high half of byte i."""
 
-    Inside `low` to `low + 15 * scale` the error is at most half a step, and float32's own rounding. The codes of
-    dimensions 2 i and 2 i + 1 are the low and the high half of byte i.
-
-    Attributes:
-        scale: one step, `[width]`, positive.
-        low: what code 0 stands for, `[width]`.
-    """
-
-    scale: PerDimension
-    low: PerDimension
     name: ClassVar[str] = "int4"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("u1")
+    lowest: ClassVar[int] = 0
+    highest: ClassVar[int] = _TOP
 
     @classmethod
-    def calibrate(cls, sample: Vectors) -> "Int4":
+    def calibrate(cls, sample: Vectors) -> Self:
         """Learn each dimension's range from a sample; a few hundred texts do.
 
         A dimension that is constant in the sample gets the median step of the others, its constant in the middle.
@@ -49,72 +41,21 @@ class Int4:
         low = np.where(high - low < scale, low - _TOP // 2 * scale, low)
         return cls(frozen(scale, np.float32), frozen(low, np.float32))
 
-    @classmethod
-    def restore(cls, width: int, calibration: Calibration) -> "Int4":
-        """Make the codec again that gave this calibration.
-
-        Raises:
-            UsageError: the arrays are not those of an int4 codec of this width.
-        """
-        stored(calibration, cls.name, {"scale": (width,), "low": (width,)})
-        return cls(frozen(calibration["scale"], np.float32), frozen(calibration["low"], np.float32))
-
-    @property
-    def width(self) -> int:
-        """Numbers in a vector."""
-        return len(self.scale)
-
     @property
     def cells(self) -> int:
         """Bytes of a row; the last one is half empty where the width is odd."""
-        return (len(self.scale) + 1) // 2
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row."""
-        return self.cells
-
-    @property
-    def calibration_digest(self) -> str:
-        """Hash of what was learned."""
-        return digest(self.calibration())
-
-    def calibration(self) -> Calibration:
-        """Return `scale` and `low`, both float32 `[width]`."""
-        return {"scale": self.scale, "low": self.low}
+        return (self.width + 1) // 2
 
     def encode(self, vectors: Vectors) -> Rows:
-        """Return `[texts, cells]` uint8, rounded half to even, saturated, never wrapped.
+        """Return `[texts, cells]` uint8; see `codes`.
 
         Raises:
             UsageError: another width, or numbers that are not finite.
         """
-        checked = checked_vectors(vectors, self.width, self.name)
-        with np.errstate(over="ignore"):  # a number far outside the range may become infinity here; it saturates
-            steps = np.rint((checked - self.low) / self.scale)
-        codes = np.zeros((len(checked), 2 * self.cells), self.dtype)
-        codes[:, : self.width] = np.clip(steps, 0, _TOP)
+        codes = np.zeros((len(vectors), 2 * self.cells), self.dtype)
+        codes[:, : self.width] = self.codes(vectors)
         rows: Rows = codes[:, ::2] | codes[:, 1::2] << 4
         return rows
-
-    def decode(self, rows: Rows) -> Vectors:
-        """Return `[texts, width]` float32.
-
-        Raises:
-            UsageError: rows of another codec or width.
-        """
-        vectors = self.raw(rows)
-        vectors *= self.scale
-        vectors += self.low
-        return vectors
-
-    def raw(self, rows: Rows) -> Vectors:
-        """Return the codes as float32 `[texts, width]`, without step and range.
-
-        Raises:
-            UsageError: rows of another codec or width.
-        """
-        return self.whole(rows).astype(np.float32)
 
     def whole(self, rows: Rows) -> Whole:
         """Return what `raw` returns, as int8.
@@ -126,11 +67,3 @@ class Int4:
         codes = np.empty((len(checked), 2 * self.cells), np.int8)
         codes[:, ::2], codes[:, 1::2] = checked & _TOP, checked >> 4
         return codes if codes.shape[1] == self.width else np.ascontiguousarray(codes[:, : self.width])
-
-    def fold(
-        self, weights: Matrix, bias: Float32[np.ndarray, " outputs"]
-    ) -> tuple[Matrix, Float32[np.ndarray, " outputs"]]:
-        """Return weights and bias that read raw rows: the steps move into the weights, the ranges into the bias."""
-        exact = weights.astype(np.float64)
-        folded = self.scale[:, None] * exact
-        return folded.astype(np.float32), (bias + self.low @ exact).astype(np.float32)
