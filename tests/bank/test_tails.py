@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
 
 import embank
@@ -38,13 +37,7 @@ TASKS = {"mood": "single", "topics": "multi", "size": "regression", "words": "ta
 KEPT = embank.EncodeSettings(keep_text=True)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Two threads on so little wait for each other longer than they work, the more so on a machine with other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def labelled(kind, count=72):

@@ -14,13 +14,7 @@ from embank.tails import KINDS
 from embank.tails.learning import Part, taught
 from tails.material import save_tiny
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

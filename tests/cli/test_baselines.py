@@ -5,7 +5,6 @@ import json
 import re
 
 import pytest
-import torch
 
 from tails.material import moods, questions, save_tiny, sizes, tags, texts_of, topics
 
@@ -13,12 +12,7 @@ TEXTS = texts_of(80)
 QUICK = ("--epochs", "1", "--batch", "16", "--rate", "0.002")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

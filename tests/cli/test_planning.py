@@ -5,7 +5,6 @@ import json
 import shutil
 
 import pytest
-import torch
 
 from cli.conftest import COMPUTE, run_main
 from embank.bank import Bank
@@ -16,13 +15,7 @@ TEXTS = texts_of(90)
 QUICK = ("--minutes", "1", *COMPUTE)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Two threads on so little wait for each other longer than they work, the more so on a machine with other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

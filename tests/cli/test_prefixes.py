@@ -4,7 +4,6 @@ import csv
 import json
 
 import pytest
-import torch
 
 import embank
 from embank.cli.app import app
@@ -15,12 +14,7 @@ QUICK = ("--epochs", "1", "--batch", "8", "--length", "2")
 COMPUTE = ("--backend", "torch", "--dtype", "float32")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

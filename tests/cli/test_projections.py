@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
 import embank
 from embank.cli.app import app
@@ -16,12 +15,7 @@ TEXTS = texts_of(60)
 QUICK = ("--epochs", "1", "--batch", "16", "--backend", "torch", "--dtype", "float32")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
-import torch
 
 from embank.cli.app import app
 from tails.material import COLUMN, LINEAR, moods, questions, save_tiny, sizes, tags, texts_of, topics
@@ -18,13 +17,7 @@ COMPUTE = ("--backend", "torch", "--dtype", "float32")
 QUICK = ("--epochs", "1", "--batch", "16", *COMPUTE)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Two threads on so little wait for each other longer than they work, the more so on a machine with other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

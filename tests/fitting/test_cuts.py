@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 import embank
 from embank.encoders.opening import locate, open_encoder
@@ -18,13 +17,7 @@ from tails.material import LAYERS, WIDTH, moods, options, save_tiny, texts_of
 TEXTS = texts_of(40)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Two threads on so little wait for each other longer than they work, the more so on a machine with other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

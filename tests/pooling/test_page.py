@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 
 import embank
 from tails.material import moods, options, save_tiny, texts_of
@@ -13,12 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "howto" / "pooling.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_examples_of_the_page_run(tmp_path, monkeypatch, capsys):

@@ -11,14 +11,7 @@ from embank.tails.settings import TrainingSettings, default_rate
 from embank.tails.training import Run, train
 from tails.lessons import BATCH, EXAMPLES, STEPS, Lessons, Plain, accuracy, bert_tail, settings_of, trainer
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Two threads on so little wait for each other longer than they work, the more so on a machine with other work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run_of(tail=None, lessons=None, validate=None, loss=None, **settings):

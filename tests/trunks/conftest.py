@@ -1,17 +1,13 @@
 """A tiny encoder's folder, and one thread: two wait for each other longer than they work on so little."""
 
 import pytest
-import torch
 
 from tails.material import save_tiny
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_thread):
+    """Every test here trains a little."""
 
 
 @pytest.fixture(scope="module")
