@@ -115,7 +115,9 @@ def leave_out(
 ) -> list[Transfer]:
     """Train without each group of tasks in turn, and try the frozen representation on them.
 
-    What is finished lies in `work`: trunks as folders, scores as JSON. Called again, it goes on where it was.
+    A text that stands in the test rows of a task that is left out is taken out of every source, whatever its case,
+    spacing and punctuation there: else a trunk is scored on what it was trained on. What is finished lies in `work`:
+    trunks as folders, scores as JSON. Called again, it goes on where it was.
 
     Args:
         targets: all tasks; those that are not left out are sources in every trunk.
@@ -135,7 +137,9 @@ def leave_out(
     found = []
     everything = trial.trunk("all", list(divided.values())) if settings.seen else None
     for group in groups:
-        rest = [target for name, target in divided.items() if name not in group]
+        scored = {key for name in group for text in _test_texts(divided[name]) for key in _bare(text)}
+        rest = [_without(target, scored) for name, target in divided.items() if name not in group]
+        rest = [target for target in rest if len(target.source.texts)]
         if not rest:
             raise UsageError(f"leaving out {', '.join(group)} leaves no source to train on")
         trunk = trial.trunk("without-" + "+".join(sorted(group)), rest)
@@ -144,9 +148,28 @@ def leave_out(
             measure, raw = trial.score(None, target)
             _, without = trial.score(trunk, target)
             seen = trial.score(everything, target)[1] if everything is not None else None
-            rows = len(target.source.texts), len((target.test or ((), ()))[0])
+            rows = len(target.source.texts), len(_test_texts(target))
             found.append(Transfer(name, measure, raw, without, seen, rows))
     return found
+
+
+def _test_texts(target: Target) -> Sequence[Any]:
+    return target.test[0] if target.test is not None else ()
+
+
+def _without(target: Target, scored: set[str]) -> Target:
+    """A target whose training rows have none of these texts."""
+    own = target.source
+    kept = [at for at, text in enumerate(own.texts) if scored.isdisjoint(_bare(text))]
+    texts, labels = [own.texts[at] for at in kept], [own.labels[at] for at in kept]
+    return replace(target, source=replace(own, texts=texts, labels=labels))
+
+
+def _bare(text: Any) -> set[str]:
+    """What says that two texts are one: letters and digits, of each half of a pair, of the words of a list joined."""
+    halves = text if isinstance(text, tuple) else (" ".join(map(str, text)),) if isinstance(text, list) else (text,)
+    found = {"".join(sign for sign in half.casefold() if sign.isalnum()) for half in halves if isinstance(half, str)}
+    return found - {""}
 
 
 @dataclass(frozen=True)

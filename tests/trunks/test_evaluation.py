@@ -5,7 +5,7 @@ import json
 import pytest
 
 from embank.errors import UsageError
-from embank.evaluation import EvaluationSettings, Target, frozen_score, leave_out
+from embank.evaluation import EvaluationSettings, Target, _without, frozen_score, leave_out
 from embank.tasks import APART
 from embank.trunks import Source
 from embank.trunks.multitask import train_trunk
@@ -72,6 +72,28 @@ def test_tasks_that_are_left_out_together_are_in_no_trunk_of_that_group(folder, 
     found = leave_out(targets(), [["mood", "topics"]], make, asked(folder, seen=False), tmp_path / "work")
     assert make.made == [["size"]]
     assert [one.task for one in found] == ["mood", "topics"]
+
+
+def test_no_source_reads_a_text_that_the_left_out_task_is_scored_on(folder, tmp_path):
+    seen = []
+
+    def make(sources, out):
+        seen.extend(text for source in sources for text in source.texts)
+        encoder = opened(folder)
+        save_trunk(encoder, train_trunk(encoder, sources, settings(epochs=1)).report, out)
+
+    other = Source("topics", [*TEXTS, TEST[0].upper() + " !"], topics([*TEXTS, TEST[0]]), "multi")
+    leave_out(
+        [targets()[0], Target(other, (TEST, topics(TEST)))], [["mood"]], make, asked(folder, seen=False), tmp_path / "w"
+    )
+    assert seen == list(TEXTS)
+
+
+def test_halves_of_pairs_and_lists_of_words_count_as_texts():
+    source = Source("pairs", [("A cat.", "a dog"), ("a bird", "a fish")], [0, 1])
+    tags = Source("tags", [["a", "cat"], ["a", "bird"]], [["O", "O"], ["O", "O"]])
+    assert _without(Target(source), {"acat"}).source.texts == [("a bird", "a fish")]
+    assert _without(Target(tags), {"acat"}).source.labels == [["O", "O"]]
 
 
 def test_rows_that_are_set_aside_are_not_trained_on():
