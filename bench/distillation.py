@@ -229,8 +229,8 @@ class Study:
         lines += [
             "",
             f"Of the teacher's mean: {'; '.join(shares)} (target: 3 layers at 96 dimensions 97.5 %). {asked.texts:,} "
-            f"sentences, {asked.epochs} passes, losses {' and '.join(base.losses)}, rate {base.rate:g}, one seed; int8 and "
-            "binary are means.",
+            f"sentences, {asked.epochs} passes, losses {' and '.join(base.losses)}, rate {base.rate:g}, one seed; int8 "
+            "and binary are means.",
         ]
         record("Students 1. Graded pairs", lines)
 

@@ -128,7 +128,7 @@ def main() -> None:
         ]
     lines.append(
         f"Macro-F1 on at most {asked.rows} test rows; at most {asked.rows} training rows a source, {asked.epochs} "
-        f"passes; a trunk without the first {len(GROUPS[0])} and one without the other {len(GROUPS[1])}, each with all the "
+        f"passes; a trunk without the first {len(GROUPS[0])} and one without the other {len(GROUPS[1])}, each with all "
         f"others beside {', '.join((*PAIRS, 'stsb', *TAGS))}."
     )
     record("Trunks 1. Tasks that were left out", lines)
