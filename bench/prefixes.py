@@ -1,10 +1,10 @@
 """Prefixes: one for each source task on frozen minilm, together and apart, beside a multi-task trunk and raw minilm.
 
 The sources are sets of pairs, similarity and tags, which nothing is tried on; the targets are classification sets, none
-of which any of them has seen. All train on the same rows; a head on frozen default columns is scored on test rows.
-Finished parts are kept.
+of which any of them has seen. All train on the same rows, for at most so many passes, and keep the pass that validates best; a head
+on frozen default columns is scored on test rows. Finished parts are kept.
 
-    python bench/prefixes.py [--rows 500] [--epochs 3] [--seeds 1] [--length 16] [--targets scicite,trec,...]
+    python bench/prefixes.py [--rows 500] [--epochs 3] [--passes 10] [--seeds 1] [--length 16] [--targets scicite,trec,...]
 """
 
 import argparse
@@ -49,7 +49,7 @@ def trunk_of(asked: argparse.Namespace, seed: int) -> Path:
 
 def prefixes_of(asked: argparse.Namespace, seed: int) -> Path:
     """A prefix trunk with one prefix for each source."""
-    name = f"prefixes-{asked.length}-{asked.from_layer}-{asked.rate}-{seed}"
+    name = f"prefixes-{asked.passes}-{asked.length}-{asked.from_layer}-{asked.rate}-{seed}"
     folder = WORK / "prefixes" / f"{asked.rows}-{asked.epochs}" / name
     if not folder.is_dir():
         located = locate("minilm")
@@ -60,7 +60,7 @@ def prefixes_of(asked: argparse.Namespace, seed: int) -> Path:
         create_prefix_trunk(
             begun, TrunkReference(located.origin, reading.weights, reading.tokenizer, located.layers, located.width)
         )
-        loop = embank.TrainingSettings(epochs=asked.epochs, rate=asked.rate, seed=seed)
+        loop = embank.TrainingSettings(epochs=asked.passes, rate=asked.rate, seed=seed)
         for source in always(asked.rows):
             settings = PrefixSettings(loop, asked.length, asked.from_layer, most=asked.rows, validate=200)
             found = train_prefix(opened(), source, settings)
@@ -88,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=500)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--length", type=int, default=16)
     parser.add_argument("--from-layer", type=int, default=0)
@@ -100,7 +101,7 @@ def main() -> None:
     for name in asked.targets.split(","):
         row = []
         for way in ways:
-            own = f"-{asked.length}-{asked.from_layer}-{asked.rate}" if way in (APART, TOGETHER) else ""
+            own = f"-{asked.passes}-{asked.length}-{asked.from_layer}-{asked.rate}" if way in (APART, TOGETHER) else ""
             scores = [
                 kept(
                     f"prefixes/{asked.rows}-{asked.epochs}{own}/{name}-{way}-{seed}",
@@ -114,8 +115,8 @@ def main() -> None:
         print(lines[-1], flush=True)
     lines += ["| **mean** | " + " | ".join(f"**{one:.2f}**" for one in np.mean(table, axis=0)) + " |", ""]
     lines.append(
-        f"Macro-F1; at most {asked.rows} training rows a source and a target, {asked.epochs} passes, {asked.seeds} "
-        f"seeds; prefixes of {asked.length} positions from layer {asked.from_layer} on."
+        f"Macro-F1; at most {asked.rows} training rows a source and a target, {asked.epochs} passes of the trunk and "
+        f"{asked.passes} of a prefix, {asked.seeds} seeds; prefixes of {asked.length} positions from layer {asked.from_layer} on."
     )
     record("Prefixes 1. Tasks that no source has seen", lines)
 
