@@ -1,10 +1,10 @@
 """Prefixes: one for each source task on frozen minilm, together and apart, beside a multi-task trunk and raw minilm.
 
 The sources are sets of pairs, similarity and tags, which nothing is tried on; the targets are classification sets, none
-of which any of them has seen. All train on the same rows, for at most so many passes, and keep the pass that validates best; a head
-on frozen default columns is scored on test rows. Finished parts are kept.
+of which any of them has seen. All train on the same rows, for at most so many passes, and keep the pass that validates
+best; a head on frozen default columns is scored on test rows. Finished parts are kept.
 
-    python bench/prefixes.py [--rows 500] [--epochs 3] [--passes 10] [--seeds 1] [--length 16] [--targets scicite,trec,...]
+    python bench/prefixes.py [--rows 500] [--epochs 3] [--passes 10] [--seeds 1] [--length 16] [--targets scicite,...]
 """
 
 import argparse
@@ -116,7 +116,8 @@ def main() -> None:
     lines += ["| **mean** | " + " | ".join(f"**{one:.2f}**" for one in np.mean(table, axis=0)) + " |", ""]
     lines.append(
         f"Macro-F1; at most {asked.rows} training rows a source and a target, {asked.epochs} passes of the trunk and "
-        f"{asked.passes} of a prefix, {asked.seeds} seeds; prefixes of {asked.length} positions from layer {asked.from_layer} on."
+        f"{asked.passes} of a prefix, {asked.seeds} seeds; prefixes of {asked.length} positions from layer "
+        f"{asked.from_layer} on."
     )
     record("Prefixes 1. Tasks that no source has seen", lines)
 
