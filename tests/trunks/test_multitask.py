@@ -9,14 +9,16 @@ import transformers
 from sentence_transformers import SentenceTransformer
 
 import embank
+from embank.baselines.live import TokenLessons
 from embank.errors import HeadError, UsageError
 from embank.tails.learning import outputs_of
 from embank.tasks import APART
 from embank.trunks import Source, TrunkSettings
 from embank.trunks import multitask as multitask_module
+from embank.trunks import shared as shared_module
 from embank.trunks.multitask import train_trunk
 from embank.trunks.saving import CARD, REPORT, save_trunk
-from embank.trunks.shared import through
+from embank.trunks.shared import HeadShape, Readings, SharedEncoder, through
 from tails.material import moods, options, save_tiny
 from trunks.material import TEXTS, opened, pairs, settings, sources
 
@@ -47,6 +49,24 @@ def test_the_mean_of_the_best_pass_is_the_best(trained):
     report = trained[1].report
     assert report.passes[report.best - 1] == max(report.passes)
     assert report.mean == pytest.approx(max(report.passes), abs=1e-6)
+
+
+def test_a_head_of_many_dimensions_hears_them_all_more_softly(folder, monkeypatch):
+    encoder = opened(folder)
+    readings = Readings(((1, "mean"), (4, "mean")), dropout=0.0)
+    texts = ["a calm day", "a cold night", "a red house", "a long road"]
+    inputs = TokenLessons(encoder, encoder.tokens(texts), None).inputs(np.arange(4))
+
+    def scored(reach):
+        monkeypatch.setattr(shared_module, "_REACH", reach)
+        module = SharedEncoder(encoder, [HeadShape("regression", 1, apart=True)], readings, seed=0)
+        module.eval()
+        with torch.no_grad():
+            return module(torch.tensor(0), **inputs)
+
+    wide = encoder.width * 2 * 4  # two readouts, of which a pair has four
+    assert torch.allclose(scored(float(wide)), scored(1e9))
+    assert torch.allclose(scored(wide / 8) * 8, scored(float(wide)), atol=1e-5)
 
 
 def test_all_layers_change_and_every_head_learns(folder, trained):

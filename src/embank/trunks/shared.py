@@ -12,6 +12,11 @@ from embank.tails import POOLED, Kind
 from embank.trunks import Served
 
 _SPREAD = 0.02
+
+_REACH = 700.0
+"""What the inputs of a head weigh together: dimensions of deviation 1 are scaled to this share of their number, for a
+step of the optimiser moves every weight alike, and so an output by all dimensions together (bench/RESULTS.md)."""
+
 _LEAST = 0.1
 """Deviations below this share of the median count as that."""
 
@@ -118,7 +123,7 @@ class SharedEncoder(torch.nn.Module):
         if shape.apart:
             first, second = vectors.chunk(2)
             vectors = torch.cat([first, second, (first - second).abs(), first * second], dim=-1)
-        of_texts: torch.Tensor = head(self.dropout(vectors))
+        of_texts: torch.Tensor = head(self.dropout(vectors * min(1.0, _REACH / head.in_features)))
         return of_texts
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
