@@ -126,7 +126,9 @@ class _Loop:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._weights = run.module.trainable()
-        self._optimiser = torch.optim.AdamW(_groups(self._weights, run.settings), weight_decay=run.settings.decay)
+        # Fused: one pass over all weights; without it, the table of words alone costs a quarter of a step on a CPU.
+        groups = _groups(self._weights, run.settings)
+        self._optimiser = torch.optim.AdamW(groups, weight_decay=run.settings.decay, fused=True)
         torch.manual_seed(run.settings.seed)
         self._position = Position()
         self._best: Tensors = {}
@@ -266,7 +268,7 @@ def _restore(weights: dict[str, torch.nn.Parameter], optimiser: torch.optim.Opti
             parameter.copy_(kept.weights[name])
     for entry, tensor in kept.moments.items():
         kind, _, name = entry.partition(".")
-        optimiser.state[weights[name]][kind] = tensor.to(weights[name].device) if kind != "step" else tensor
+        optimiser.state[weights[name]][kind] = tensor.to(weights[name].device)
     torch.set_rng_state(kept.random)
 
 
