@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from embank.encoders import Readout
+from embank.encoders.batching import batches
 from embank.encoders.folder import read_folder, weights_digest
 from embank.encoders.opening import ReadingOptions, locate, open_encoder
 from embank.encoding.defaults import resolve
@@ -97,6 +98,14 @@ def test_projections_after_pooling_equal_encode(activation, backend, built, open
     close(encode(encoder, texts, [OWN])[0], model.encode(texts))
     kept = resolve(locate(str(folder)), [ColumnName("built", 3, "own")])
     assert kept == [ColumnName("built", 3, "own", ("unit",))]  # averages of windows are scaled again
+
+
+def test_the_width_of_a_projection_can_be_asked_for_after_it_has_run(built, opened, texts):
+    dense = modules.Dense(32, 8, activation_function=torch.nn.Identity())
+    encoder = opened(built(modules.Pooling(32, pooling_mode="mean"), dense)[0])
+    _, batch = next(iter(batches(encoder.tokens(texts), encoder.budget, encoder.padding)))
+    encoder.vectors(batch, [OWN])  # as where backends are compared before a column is made
+    assert encoder.width_of(OWN) == 8
 
 
 def test_a_causal_decoder_pools_its_closing_token(built, opened, encode, close, texts):

@@ -82,7 +82,8 @@ class TransformerEncoder:
             raise UsageError(f"the pooling of {self.facts.name} itself belongs to layer {self.n_layers}")
         module = self.pooled((readout,))
         sample = Batch(*(np.ones((1, 1), np.int64),) * 3, None, 1)
-        return int(module(**self.inputs(sample))[0].shape[1])
+        with torch.inference_mode():
+            return int(module(**self.inputs(sample))[0].shape[1])
 
     @property
     def pooling(self) -> str:
@@ -134,8 +135,9 @@ class TransformerEncoder:
         """One pass over a batch; see the contract."""
         if self.apart and not is_bare(batch):
             return stacked(self.vectors(row, readouts) for row in single_rows(batch))
+        module = self.pooled(readouts)  # made outside: what is made in inference mode is of no use to anything else
         with torch.inference_mode():
-            outputs = self.pooled(readouts)(**self.inputs(batch))
+            outputs = module(**self.inputs(batch))
         return [output[: batch.rows].cpu().numpy() for output in outputs]
 
     def _reads_padding(self) -> bool:
