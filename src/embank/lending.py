@@ -24,7 +24,7 @@ from embank.fitting.tails import (
 )
 from embank.prediction.loading import TAIL, tail_tasks
 from embank.prediction.tails import Tails
-from embank.recipe import STATES, ColumnName
+from embank.recipe import CODECS, STATES, ColumnName
 from embank.store.bodies import kept_texts
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
@@ -147,10 +147,14 @@ class Lending:
         there = [ColumnName.parse(name) for name in self._store.catalogue.columns()]
         states = [name for name in there if name.is_states and tail.cut in (None, name.layer) and not name.steps]
         if states:
-            return states[-1]
+            return min(states, key=self._order)
         own = self._encoders.own_columns()
         name = own[0].encoder if own else self._encoders.find(None).name
         return self._encoders.states_of(name, tail.cut)
+
+    def _order(self, name: ColumnName) -> tuple[int, int, int]:
+        """The most states first; then the highest layer, which leaves the least to run; then the finest codec."""
+        return -self._store.reader(str(name)).n_rows, -name.layer, CODECS.index(name.codec)
 
     def tools(self, column: ColumnName, contents: Mapping[int, Text], watch: TrainingWatch) -> TailTools:
         """All that fitting or running a tail on a column needs."""

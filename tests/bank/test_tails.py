@@ -358,6 +358,15 @@ def test_a_column_of_states_that_the_bank_lacks_is_filled_for_the_labelled_texts
     assert None not in found["mood"] + found["other"]
 
 
+def test_of_several_columns_of_states_the_fullest_is_read_then_the_highest_then_the_finest(tmp_path, folder):
+    with embank.Bank.create(tmp_path / "bank", options()) as bank:
+        bank.encode(TEXTS[:40], columns=["tiny/1/states@float16", "tiny/2/states@float16"], encoder=str(folder))
+        bank.encode(TEXTS[:40], columns=["tiny/2/states@int4", "tiny/2/states+first8@float16"])
+        bank.encode(TEXTS[:4], columns=["tiny/3/states@float32"])
+        report = bank.fit("mood", moods(TEXTS[:40]), texts=TEXTS[:40], settings=settings(columns=()))
+    assert report.columns == ("tiny/2/states@float16",)
+
+
 # states that are gone, or never were
 
 

@@ -123,7 +123,7 @@ class SharedEncoder(torch.nn.Module):
         if shape.apart:
             first, second = vectors.chunk(2)
             vectors = torch.cat([first, second, (first - second).abs(), first * second], dim=-1)
-        of_texts: torch.Tensor = head(self.dropout(vectors * min(1.0, _REACH / head.in_features)))
+        of_texts: torch.Tensor = head(self.dropout(vectors * min(1.0, _REACH / vectors.shape[-1])))
         return of_texts
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
