@@ -1,6 +1,7 @@
 import importlib.util
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,13 @@ def test_every_command_is_in_the_reference_and_in_the_readme():
     for name in commands():
         assert f"## embank {name}\n" in reference
         assert f"`embank {name} " in readme
+
+
+def test_every_extra_is_in_the_readme():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    rows = re.findall(r"^\| `(\w+)` \| ", (ROOT / "README.md").read_text(), re.M)
+    assert sorted(row for row in rows if row in extras) == sorted(extras)
 
 
 def test_every_flag_and_its_variable_are_in_the_reference():
