@@ -111,7 +111,7 @@ def test_every_command_is_in_the_reference_and_in_the_readme():
 def test_every_extra_is_in_the_readme():
     with (ROOT / "pyproject.toml").open("rb") as file:
         extras = tomllib.load(file)["project"]["optional-dependencies"]
-    rows = re.findall(r"^\| `(\w+)` \| ", (ROOT / "README.md").read_text(), re.M)
+    rows = re.findall(r"^\| `(\w+)` \| ", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert sorted(row for row in rows if row in extras) == sorted(extras)
 
 
