@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from embank.cli.app import app
+from embank.cli.fitting import print_report
+from embank.fitting import FitReport
 
 COMPUTE = ("--backend", "torch", "--dtype", "float32")
 COMMANDS = [
@@ -333,3 +335,25 @@ def test_ctrl_c_keeps_what_was_encoded_and_says_how_to_go_on(tmp_path):
     with embank.Bank.open(tmp_path / "bank") as bank:
         assert 0 < len(bank) < 3000
         assert bank.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("score", "chosen", "said"),
+    [
+        (
+            0.25,
+            {"head": "linear"},
+            "no better than guessing on held-back texts: try more texts, other columns, or a tail",
+        ),
+        (0.25, {"cut": "3 of 6 layers"}, "no better than guessing on held-back texts: try more texts, a lower --cut"),
+        (0.26, {"head": "linear"}, ""),
+    ],
+)
+def test_a_fit_that_learned_nothing_says_what_to_try(score, chosen, said, capsys):
+    measured = {"macro_f1": score}, {"macro_f1": 0.25}
+    print_report(
+        FitReport("mood", "single", ("a", "b"), 10, 2, {}, (), chosen, {"macro_f1": 1.0}, *measured, "macro_f1")
+    )
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert bool(said) == ("guessing" in shown)

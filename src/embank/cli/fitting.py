@@ -144,3 +144,12 @@ def print_report(report: "FitReport") -> None:
         typer.echo(f"  tried {'; '.join(trials)} (of nearly equal ones the latest is taken: it costs least)")
     typer.echo(f"  chose {'; '.join(chosen)}")
     typer.echo(f"  {report.seconds:.1f} s")
+    if report.validation[report.measure] <= report.baseline[report.measure]:
+        typer.echo(f"  no better than guessing on held-back texts: {_advice(report)}")
+
+
+def _advice(report: "FitReport") -> str:
+    """What to try where nothing was learned."""
+    if "cut" in report.chosen:
+        return "try more texts, a lower --cut, more --epochs or another --rate"
+    return "try more texts, other columns, or a tail (--tail auto)"
