@@ -18,15 +18,22 @@ SCRIPTS = (
     "codecs",
     "heads",
     "tails_speed",
+    "tails_rates",
     "states_precision",
     "tails_peers",
     "cross_model",
     "tails_accuracy",
+    "pooling",
+    "trunks",
+    "prefixes_rates",
+    "prefixes",
+    "updates",
     "plan",
     "break_even",
     "search",
     "retrieval",
     "dedup",
+    "distillation",
 )
 
 
