@@ -357,3 +357,29 @@ def test_a_fit_that_learned_nothing_says_what_to_try(score, chosen, said, capsys
     shown = capsys.readouterr().out
     assert said in shown
     assert bool(said) == ("guessing" in shown)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("dedup", "bank"), "missing option '--output' / '-o'"),
+        (("encode",), "missing argument 'BANK'"),
+        (("encode", "bank", "--nope"), "no such option: --nope"),
+        (("nope",), "no such command 'nope'"),
+        (("trunk", "prefix", "add"), "see embank trunk prefix add --help"),
+        (("fit", "bank", "--task", "mood", "--cut", "high"), "invalid value for '--cut'"),
+    ],
+)
+def test_words_that_are_no_command_get_one_line_and_the_status_2(words, said, run):
+    found = run(*words)
+    assert (found.code, found.out) == (2, "")
+    assert said in found.err
+    assert found.err.startswith("embank: ")
+    assert found.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [(), ("trunk",), ("trunk", "prefix")])
+def test_a_group_of_commands_alone_shows_its_help(words, run):
+    found = run(*words)
+    assert found.code == 2
+    assert "Usage: " in found.out + found.err

@@ -6,6 +6,9 @@ Modules here import typer and `embank`, whose face loads itself at first use, so
 import os
 import signal
 import sys
+from typing import Any, cast
+
+import typer
 
 from embank.cli.app import app
 from embank.errors import EmbankError
@@ -14,10 +17,16 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
 
+_ParserError = cast("type[Exception]", typer.BadParameter.__mro__[2])
+"""Whatever the parser finds wrong; typer brings a parser of its own, and shows only this of it."""
+
+
 def main() -> None:
     """Run the command line."""
     try:
-        app()
+        sys.exit(app(prog_name="embank", standalone_mode=False))
+    except _ParserError as error:
+        _misused(error)
     except EmbankError as error:
         _fail(str(error))
     except BrokenPipeError:  # the reader of our output has gone: nothing is wrong
@@ -30,6 +39,16 @@ def main() -> None:
         _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
 
 
-def _fail(message: str) -> None:
-    print(f"embank: {message}", file=sys.stderr)
-    sys.exit(1)
+def _misused(error: Any) -> None:
+    """Say in one line what is wrong with the words of a command; a group of commands without any gets its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(error.exit_code)
+    command = getattr(error.ctx, "command_path", "embank")
+    message = error.format_message().rstrip(".")
+    _fail(f"{message[:1].lower()}{message[1:]}; see {command} --help", error.exit_code)
+
+
+def _fail(message: str, status: int = 1) -> None:
+    print(f"embank: {' '.join(message.splitlines())}", file=sys.stderr)
+    sys.exit(status)
