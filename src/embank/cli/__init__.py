@@ -16,7 +16,6 @@ from embank.errors import EmbankError
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 
-
 _ParserError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 """Whatever the parser finds wrong; typer brings a parser of its own, and shows only this of it."""
 

@@ -19,7 +19,7 @@ from jaxtyping import Float32, Float64, Int32, UInt8
 
 from embank.arrays import Matrix, PerDimension, Rows, Vectors, Whole
 from embank.codecs.allotment import MOST_BITS, cut
-from embank.codecs.calibration import Calibration, digest, frozen, spread, stored
+from embank.codecs.calibration import Calibrated, Calibration, frozen, spread, stored
 from embank.codecs.guards import checked_rows, checked_sample, checked_vectors
 from embank.errors import UsageError
 
@@ -40,7 +40,7 @@ _BLOCK: Final = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Binary:
+class Binary(Calibrated):
     """`x = centre + scale * axes @ (step * (level + 1/2))`, where `level` is what an axis' bits say.
 
     Attributes:
@@ -114,16 +114,6 @@ class Binary:
     def cells(self) -> int:
         """Bytes of a row."""
         return -(-len(self.centre) // 8)
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row."""
-        return self.cells
-
-    @property
-    def calibration_digest(self) -> str:
-        """Hash of what was learned."""
-        return digest(self.calibration())
 
     def calibration(self) -> Calibration:
         """Return the five arrays of the class."""

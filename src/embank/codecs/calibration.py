@@ -1,5 +1,6 @@
 """What a codec learns once, on a sample: named read-only arrays, stored beside the column, with a digest."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import TypeAlias
@@ -15,6 +16,29 @@ Array: TypeAlias = Shaped[np.ndarray, "..."]
 
 Calibration: TypeAlias = dict[str, Array]
 """Named arrays, as safetensors keeps them."""
+
+
+class Calibrated(ABC):
+    """A codec that learned something, and whose cells are bytes."""
+
+    @property
+    @abstractmethod
+    def cells(self) -> int:
+        """Bytes of a row."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row."""
+        return self.cells
+
+    @abstractmethod
+    def calibration(self) -> Calibration:
+        """Return what was learned."""
+
+    @property
+    def calibration_digest(self) -> str:
+        """Hash of what was learned."""
+        return digest(self.calibration())
 
 
 def frozen(array: Array, dtype: DTypeLike) -> Array:

@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Float32
 
 from embank.arrays import Matrix, PerDimension, Rows, Vectors, Whole
-from embank.codecs.calibration import Calibration, digest, frozen, stored
+from embank.codecs.calibration import Calibrated, Calibration, frozen, stored
 from embank.codecs.guards import checked_vectors
 
 
 @dataclass(frozen=True, eq=False)
-class Stepped:
+class Stepped(Calibrated):
     """`code = round((x - offset) / scale)`, saturated at the lowest and the highest code; `x = code * scale + offset`.
 
     Between `offset + lowest * scale` and `offset + highest * scale` the error is at most half a step, and float32's own
@@ -45,21 +45,6 @@ class Stepped:
     def width(self) -> int:
         """Numbers in a vector."""
         return len(self.scale)
-
-    @property
-    @abstractmethod
-    def cells(self) -> int:
-        """Bytes of a row."""
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row."""
-        return self.cells
-
-    @property
-    def calibration_digest(self) -> str:
-        """Hash of what was learned."""
-        return digest(self.calibration())
 
     def calibration(self) -> Calibration:
         """Return `scale` and `offset`, both float32 `[width]`."""
