@@ -107,6 +107,17 @@ def test_beyond_the_budget_texts_get_their_vectors_and_no_states(store):
     assert more.completed == len(TEXTS) - covered
 
 
+def test_texts_whose_states_find_no_room_are_counted_whatever_else_they_have(store):
+    encoder, budget = FakeEncoder(), 20 * 16 * 4 * 10
+    first = run(store, encoder, [STATES, VECTORS], [block(TEXTS)], window=8, states_budget=budget)
+    without = len(TEXTS) - store.reader(STATES).n_rows
+    assert first.unkept == without > 0
+    again = run(store, encoder, [STATES, VECTORS], [block(TEXTS)], states_budget=budget)
+    assert (again.known, again.unkept) == (len(TEXTS), without)
+    other = run(store, encoder, [STATES.replace("/2/", "/1/")], [block(TEXTS)], states_budget=budget)
+    assert other.unkept == len(TEXTS)
+
+
 def test_texts_that_lack_nothing_but_states_are_counted_when_there_is_no_room(store):
     encoder = FakeEncoder()
     report = run(store, encoder, [STATES], [block(TEXTS)], window=8, states_budget=20 * 16 * 4 * 10)

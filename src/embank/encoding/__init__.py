@@ -49,7 +49,7 @@ class EncodeReport:
         new: texts that the bank did not have.
         completed: texts that it had, and that were given columns they lacked.
         known: rows whose text needed nothing.
-        unkept: texts whose states found no room in the budget, and that lacked nothing else.
+        unkept: texts whose states found no room in the budget.
         cut: texts longer than the encoder reads, that lost their end.
         faults: rows that could not be encoded: the first ones, all of them are in the bank.
         n_faults: how many there were.

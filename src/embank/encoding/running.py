@@ -148,6 +148,9 @@ class EncodeRun:
         sound = [keys[offset] or b"" for offset in offsets]
         numbers = self._store.catalogue.lookup(sound)
         lacking = self._lacking(numbers)
+        shut = bool(self._states) and not self._has_room()
+        if shut:
+            self.report.unkept += self._without_states(np.unique(numbers[numbers != UNKNOWN]))
         known_ids: list[tuple[Any, int]] = []
         bodies: list[tuple[int, bytes]] = []
         for at, (offset, key, number) in enumerate(zip(offsets, sound, numbers.tolist(), strict=True)):
@@ -167,6 +170,7 @@ class EncodeRun:
                     block.texts[offset], key, None if number == UNKNOWN else number, block.source, block.start + offset
                 )
                 self._queue.put(already, lacking[at])
+                self.report.unkept += shut and number == UNKNOWN
             if number == UNKNOWN and name is not None:
                 already.ids.append(name)
         self._name(known_ids)
@@ -190,6 +194,14 @@ class EncodeRun:
         patterns, which = np.unique(lacks, axis=1, return_inverse=True)
         named = [tuple(name for name, lack in zip(everything, column, strict=True) if lack) for column in patterns.T]
         return [named[pattern] for pattern in which.reshape(-1).tolist()]
+
+    def _without_states(self, numbers: TextIds) -> int:
+        """How many of these texts lack states that are wanted."""
+        readers = self._readers or {}
+        lacks = [
+            ~readers[name].has(numbers) if name in readers else np.ones(len(numbers), np.bool_) for name in self._states
+        ]
+        return int(np.any(lacks, axis=0).sum())
 
     def _name(self, ids: list[tuple[Any, int]]) -> None:
         """Let ids point to texts that the bank has, where they do not already."""
@@ -224,10 +236,10 @@ class EncodeRun:
 
     def _encode(self, columns: tuple[str, ...], waiting: list[Waiting], watch: Watch, stop: Stop) -> list[Waiting]:
         """Encode texts as far as `stop` lets it; returns those that are left."""
-        if not self._has_room():
+        if not self._states.isdisjoint(columns) and not self._has_room():
             columns = tuple(name for name in columns if name not in self._states)
-        if not columns:
             self.report.unkept += len(waiting)
+        if not columns:
             return []
         texts = [entry.text for entry in waiting]
         done = np.ones(len(waiting), np.bool_)
