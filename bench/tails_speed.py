@@ -33,8 +33,8 @@ from embank.tails import TailDesign
 from embank.tails.learning import StateLessons, outputs_of
 from embank.tails.modules import build_tail, loss
 from embank.tails.objectives import PooledObjective
+from embank.tails.precision import precision
 from embank.tails.source import StateSource
-from embank.tails.training import precision
 
 SHAPES: dict[str, Callable[[int], Any]] = {
     "bert-base": lambda vocabulary: transformers.BertConfig(vocab_size=vocabulary),

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 from embank.errors import StorageFullError
 from embank.tails.checkpoints import Checkpoint, Position, _digest
 
-POSITION = Position(7, 2, 3, 0.75, 1, (0.5, 0.75), (1.25, 0.5), 2.5, 12.5)
+POSITION = Position(7, 2, 3, 0.75, 1, (0.5, 0.75), (1.25, 0.5), 2.5, 12.5, "bfloat16")
 
 
 def checkpoint(position=POSITION, identity="this", *, best=True):

@@ -9,9 +9,10 @@ from jaxtyping import Int64
 
 from embank.encoders import Tokens
 from embank.encoders.anatomy import ANATOMY
+from embank.encoders.batching import rounded_length
 from embank.encoders.pooled import pool as pooled
 from embank.tails import POOLED, TailDesign
-from embank.tails.lessons import Inputs, rounded
+from embank.tails.lessons import Inputs
 from embank.tails.objectives import Objective, Which
 
 _SPREAD = 0.02
@@ -74,7 +75,7 @@ class TokenLessons:
 
     def inputs(self, which: Which) -> Inputs:
         """Token numbers, mask, pool and token types of some examples."""
-        length = rounded(int(self.lengths[which].max()))
+        length = rounded_length(int(self.lengths[which].max()))
         ids = np.full((len(which), length), self.padding, np.int64)
         mask, types = np.zeros_like(ids), np.zeros_like(ids)
         for row, at in enumerate(which):

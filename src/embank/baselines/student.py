@@ -20,7 +20,8 @@ from embank.tails import IGNORED, Kind
 from embank.tails.learning import Part, taught
 from embank.tails.lessons import Inputs, in_stretches
 from embank.tails.objectives import Objective, Which
-from embank.tails.training import on_device, precision
+from embank.tails.precision import precision
+from embank.tails.training import on_device
 
 KEPT = 2**30
 """Bytes of a teacher's states that are kept in memory; where they are more, they are computed anew for every batch."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embank.encoders.batching import rounded_length
 from embank.encoders.flops import Shape, adapter_flops, embedding_flops, flops, layer_flops, training_flops
 from embank.extras import load
 from embank.fitting.finetuning import FineTuneData
@@ -99,7 +100,7 @@ def training_rate(shop: Workshop, texts: Sequence[int], shape: Shape) -> Rates:
     Raises:
         OutOfTimeError: the budget was used up.
     """
-    finetuning, lessons = load("embank.fitting.finetuning", "torch"), load("embank.tails.lessons", "torch")
+    finetuning = load("embank.fitting.finetuning", "torch")
     encoder = shop.opened()
     chosen = [shop.texts[number] for number in texts[:_STEPS_TEXTS]]
     while len(chosen) < 2 * _BATCH:
@@ -114,7 +115,7 @@ def training_rate(shop: Workshop, texts: Sequence[int], shape: Shape) -> Rates:
 
     settings = TrainingSettings(epochs=1 if len(chosen) > 3 * _BATCH else 2, batch=_BATCH)
     finetuning.tuned(task, task.rated(settings), None, watch)
-    padded = float(np.mean([lessons.rounded(int(length)) for length in task.lessons.lengths]))
+    padded = float(np.mean([rounded_length(int(length)) for length in task.lessons.lengths]))
     return Rates(float(np.median(np.diff(ends))) / _BATCH, shape, padded)
 
 

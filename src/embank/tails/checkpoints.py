@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from embank.store.files import write_durably
+from embank.tails.precision import Dtype
 
 Tensors = dict[str, torch.Tensor]
 
@@ -30,6 +31,7 @@ class Position:
         losses: mean training loss of every finished pass.
         loss_sum: of the running pass.
         seconds: spent so far.
+        dtype: that it computes in.
     """
 
     step: int = 0
@@ -41,6 +43,7 @@ class Position:
     losses: tuple[float, ...] = ()
     loss_sum: float = 0.0
     seconds: float = 0.0
+    dtype: Dtype = "float32"
 
 
 @dataclass(frozen=True, eq=False)

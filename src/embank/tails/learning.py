@@ -13,9 +13,10 @@ from embank.arrays import TextIds
 from embank.tails.lessons import Inputs, in_stretches, padded
 from embank.tails.modules import Tail, loss
 from embank.tails.objectives import Objective, Which
+from embank.tails.precision import precision
 from embank.tails.settings import TrainingSettings, TrainingWatch
 from embank.tails.source import StateSource
-from embank.tails.training import Run, Trained, on_device, precision, train
+from embank.tails.training import Run, Trained, on_device, train
 
 _BUDGET = 4096
 """Tokens of a batch that is only predicted."""

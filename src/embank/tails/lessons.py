@@ -8,12 +8,10 @@ import torch
 from jaxtyping import Int64
 
 from embank.arrays import Vectors
+from embank.encoders.batching import rounded_length
 
 _BUCKET = 16
 """Batches whose examples are sorted by length among themselves: less padding, still a random order."""
-
-_ROUNDING = 32
-"""Lengths are rounded up to a multiple of this: a CPU compiles a kernel for every shape, forwards and backwards."""
 
 Inputs = dict[str, torch.Tensor]
 """What a module is called with, by the names of its arguments."""
@@ -65,15 +63,10 @@ def in_stretches(lengths: Int64[np.ndarray, " examples"], budget: int) -> list[n
     batches = []
     start = 0
     while start < len(longest_first):
-        size = max(1, budget // rounded(int(lengths[longest_first[start]])))
+        size = max(1, budget // rounded_length(max(1, int(lengths[longest_first[start]]))))
         batches.append(longest_first[start : start + size])
         start += size
     return batches
-
-
-def rounded(length: int) -> int:
-    """Round a length up, so that few shapes occur."""
-    return max(1, -(-length // _ROUNDING)) * _ROUNDING
 
 
 def padded(blocks: Sequence[Vectors], skip: int) -> Inputs:
@@ -87,7 +80,7 @@ def padded(blocks: Sequence[Vectors], skip: int) -> Inputs:
         `states` `[batch, length, width]` float32, `mask` and `pool` `[batch, length]` int64.
     """
     lengths = [len(block) for block in blocks]
-    length = rounded(max(lengths))
+    length = rounded_length(max(1, *lengths))
     states = np.zeros((len(blocks), length, blocks[0].shape[1]), np.float32)
     mask = np.zeros((len(blocks), length), np.int64)
     for at, block in enumerate(blocks):

@@ -6,8 +6,7 @@ as one that was not disturbed (on the same machine with the same number of threa
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ import torch
 from embank.errors import HeadError
 from embank.tails.checkpoints import Checkpoint, Position, Tensors
 from embank.tails.lessons import Inputs, Lessons, order
+from embank.tails.precision import Dtype, faster, precision, settled
 from embank.tails.settings import TrainingProgress, TrainingSettings, TrainingWatch
 
 _LEAST_STEPS = 300
@@ -115,8 +115,9 @@ def train(run: Run, watch: TrainingWatch = lambda _: None) -> Trained:
     """
     with torch.random.fork_rng():  # the caller's random numbers are not touched
         loop = _Loop(run)
-        while loop.goes_on:
-            loop.run_pass(watch)
+        with settled(loop.dtype):
+            while loop.goes_on:
+                loop.run_pass(watch)
         return loop.finished()
 
 
@@ -130,7 +131,7 @@ class _Loop:
         groups = _groups(self._weights, run.settings)
         self._optimiser = torch.optim.AdamW(groups, weight_decay=run.settings.decay, fused=True)
         torch.manual_seed(run.settings.seed)
-        self._position = Position()
+        self._position = Position(dtype=faster())
         self._best: Tensors = {}
         kept = Checkpoint.read(run.checkpoint, run.identity) if run.checkpoint else None
         if kept:
@@ -140,6 +141,11 @@ class _Loop:
         self._steps = math.ceil(len(run.batches(0)) / run.settings.accumulate)
         self._epochs = run.settings.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_STEPS / self._steps))
         self._clock = _Clock(self._position.seconds)
+
+    @property
+    def dtype(self) -> Dtype:
+        """What it computes in, from its first step on."""
+        return self._position.dtype
 
     @property
     def goes_on(self) -> bool:
@@ -197,17 +203,6 @@ class _Loop:
             Checkpoint(self._run.identity, self._position, weights, moments, self._best, state).write(
                 self._run.checkpoint
             )
-
-
-@contextmanager
-def precision() -> Iterator[None]:
-    """Compute in bfloat16 where this processor has it in hardware; weights and sums stay float32."""
-    accelerated = torch.cuda.is_available()
-    if accelerated or torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 - torch has no public question for it
-        with torch.autocast("cuda" if accelerated else "cpu", dtype=torch.bfloat16):
-            yield
-    else:
-        yield
 
 
 def on_device(inputs: Inputs, module: Trainable) -> Inputs:

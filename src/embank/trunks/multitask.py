@@ -19,8 +19,9 @@ from embank.tagging import words_fault, words_text
 from embank.tails import POOLED, Kind
 from embank.tails.learning import begin, outputs_of, taught
 from embank.tails.objectives import Which
+from embank.tails.precision import precision
 from embank.tails.settings import TrainingProgress, TrainingSettings, default_rate
-from embank.tails.training import Run, Trained, on_device, precision, train
+from embank.tails.training import Run, Trained, on_device, train
 from embank.tasks import APART, Labels
 from embank.texts import keys_and_faults
 from embank.trunks import Source, SourceScore, TrunkProgress, TrunkReport, TrunkSettings, TrunkWatch

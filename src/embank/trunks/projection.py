@@ -27,8 +27,9 @@ from embank.similarity import unit
 from embank.tails.learning import Part, outputs_of
 from embank.tails.lessons import in_stretches
 from embank.tails.objectives import Which
+from embank.tails.precision import precision
 from embank.tails.settings import TrainingWatch
-from embank.tails.training import Run, on_device, precision, train
+from embank.tails.training import Run, on_device, train
 from embank.texts import Text, keys_and_faults
 from embank.trunks.distillation import Origins, ProjectionReport, ProjectionSettings, TeacherSpace, Term, WidthScore
 
