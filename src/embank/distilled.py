@@ -22,6 +22,7 @@ from embank.encoding.sessions import BankOptions
 from embank.errors import UsageError
 from embank.extras import load
 from embank.recipe import DEFAULT_CODEC, ColumnName
+from embank.reduction import width_after
 from embank.store import StoredColumn
 from embank.store.decoding import vectors as stored_vectors
 from embank.store.folder import Store
@@ -70,7 +71,9 @@ class Lesson:
     vectors: Vectors
 
 
-def prepare(bank: Bank, texts: Sequence[Any], made_of: DistilledFrom, watch: Watch = lambda _: None) -> Lesson:
+def prepare(
+    bank: Bank, texts: Sequence[Any], made_of: DistilledFrom, watch: Watch = lambda _: None, width: int = 1
+) -> Lesson:
     """Bank a teacher's vectors; what has them is not encoded again.
 
     Args:
@@ -78,15 +81,18 @@ def prepare(bank: Bank, texts: Sequence[Any], made_of: DistilledFrom, watch: Wat
         texts: unlabelled; each counts once, and what cannot be encoded is left out.
         made_of: teacher and student.
         watch: told of progress while texts are encoded.
+        width: dimensions that the student is to have.
 
     Raises:
-        UsageError: layers that the teacher does not have, or a column that is not the teacher's.
+        UsageError: layers that the teacher does not have, a column that is not the teacher's, or of fewer dimensions
+            than the student is to have; nothing was encoded.
         EncoderError: an encoder cannot be found.
         EncoderChangedError: the bank knows another encoder by the teacher's name.
     """
     teacher = locate(made_of.teacher, made_of.reading, local_files_only=made_of.local_files_only)
     student, layers = _student(teacher, made_of)
     column = _column(teacher, made_of)
+    _check_width(teacher, ColumnName.parse(column), width)
     bank.encode(texts, columns=[column], encoder=f"{teacher.name}={teacher.origin}", watch=watch)
     sound, vectors, stored = _banked(bank, column, texts)
     origins = Origins(teacher.origin, stored.name, stored.recipe.source, student.origin, layers)
@@ -214,6 +220,15 @@ def _column(teacher: Located, made_of: DistilledFrom) -> str:
         pooling = "own" if own is not None and not teacher.folder.unsupported else plain
         parsed = ColumnName(teacher.name, teacher.layers, pooling, (), DEFAULT_CODEC)
     return str(resolve(teacher, [parsed])[0])
+
+
+def _check_width(teacher: Located, column: ColumnName, width: int) -> None:
+    own = teacher.folder.own
+    if column.pooling == "own" and own is not None and own.dense:
+        return  # a projection of its own decides; that is known once there are vectors
+    wide = width_after(column.steps, teacher.width)
+    if width > wide:
+        raise UsageError(f"found a width of {width}, expected at most {wide}, which the teacher has")
 
 
 def _banked(bank: Bank, column: str, texts: Sequence[Any]) -> tuple[list[Text], Vectors, StoredColumn]:

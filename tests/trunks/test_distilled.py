@@ -115,3 +115,13 @@ def test_what_no_student_can_be_made_of_is_refused_before_anything_is_encoded(tm
         with pytest.raises(UsageError, match=says):
             prepare(bank, TEXTS, DistilledFrom(str(folder), **made_of))
         assert len(bank) == 0
+
+
+@pytest.mark.parametrize(("column", "width"), [(None, 33), ("tiny/2/mean+pca8", 9)])
+def test_a_student_of_more_dimensions_than_its_teacher_is_refused_before_anything_is_encoded(
+    tmp_path, folder, column, width
+):
+    with embank.Bank.create(tmp_path / "bank", options()) as bank:
+        with pytest.raises(UsageError, match=f"found a width of {width}, expected at most {width - 1}"):
+            prepare(bank, TEXTS, DistilledFrom(str(folder), column=column), width=width)
+        assert len(bank) == 0

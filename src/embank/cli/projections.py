@@ -131,7 +131,7 @@ def project(
         embank.Bank.open_or_create(bank or work, options) as opened,
         console.progress(len(read), quiet=quiet or as_json) as watch,
     ):
-        lesson = distilled.prepare(opened, read, made_of, watch)
+        lesson = distilled.prepare(opened, read, made_of, watch, width)
     with training.progress(quiet=quiet or as_json) as told:
         report = distilled.distil(lesson, settings, out, told)
     if bank is None:
