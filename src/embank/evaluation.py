@@ -137,8 +137,8 @@ def leave_out(
     found = []
     everything = trial.trunk("all", list(divided.values())) if settings.seen else None
     for group in groups:
-        scored = {key for name in group for text in _test_texts(divided[name]) for key in _bare(text)}
-        rest = [_without(target, scored) for name, target in divided.items() if name not in group]
+        scored = {key for name in group for key in scored_keys(divided[name])}
+        rest = [without_texts(target, scored) for name, target in divided.items() if name not in group]
         rest = [target for target in rest if len(target.source.texts)]
         if not rest:
             raise UsageError(f"leaving out {', '.join(group)} leaves no source to train on")
@@ -157,8 +157,13 @@ def _test_texts(target: Target) -> Sequence[Any]:
     return target.test[0] if target.test is not None else ()
 
 
-def _without(target: Target, scored: set[str]) -> Target:
-    """A target whose training rows have none of these texts."""
+def scored_keys(target: Target) -> set[str]:
+    """What says that a text stands in a target's test rows, whatever its case, spacing and punctuation."""
+    return {key for text in _test_texts(target) for key in _bare(text)}
+
+
+def without_texts(target: Target, scored: set[str]) -> Target:
+    """A target whose training rows have none of the texts that these keys (`scored_keys`) stand for."""
     own = target.source
     kept = [at for at, text in enumerate(own.texts) if scored.isdisjoint(_bare(text))]
     texts, labels = [own.texts[at] for at in kept], [own.labels[at] for at in kept]
