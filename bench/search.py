@@ -7,7 +7,7 @@ float32. What a process adds to its own memory when it opens the rows and search
 each. Exact peers: faiss's flat indexes (float16 and int8 scalar quantisers; signs by Hamming distance) and usearch's
 exact search over arrays of the same kinds. Approximate: Embank's graph, and usearch's at its defaults.
 
-    python bench/search.py [--rows 1000000] [--width 384] [--rounds 5] [--batch 64]
+    python bench/search.py [--rows 1000000] [--width 384] [--rounds 5] [--batch 64] [--ways "float32,int8"]
 """
 
 import argparse
@@ -222,10 +222,10 @@ def held(size: Size, way: str) -> dict[str, float]:
     return found
 
 
-def measured(size: Size, rounds: int, batch: int) -> dict[str, dict[str, Any]]:
+def measured(size: Size, rounds: int, batch: int, begins: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Seconds of one query and of a batch, in turn; recall; memory."""
     queries = size.queries(max(batch, rounds))
-    ways = [way for way, (needs, _) in WAYS.items() if not needs or find_spec(needs)]
+    ways = [way for way, (needs, _) in WAYS.items() if way.startswith(begins) and (not needs or find_spec(needs))]
     searches = {way: WAYS[way][1](size) for way in ways}
     truth = searches["float32, Embank"](queries[:batch])
     times: dict[str, dict[str, list[float]]] = {way: {"one": [], "batch": []} for way in ways}
@@ -255,6 +255,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=384)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--ways", default="float,int8,1 bit,graph", help="how names of those begin that are measured")
     parser.add_argument("--child")
     parser.add_argument("--dry", action="store_true", help="print the lines, and do not write them down")
     asked = parser.parse_args()
@@ -263,7 +264,7 @@ def main() -> None:
         child(size, asked.child)
         return
     banked(size)
-    found = measured(size, asked.rounds, asked.batch)
+    found = measured(size, asked.rounds, asked.batch, ("float32, Embank", *asked.ways.split(",")))
     lines = [
         f"{size.rows:,} vectors of {size.width}; milliseconds a query, alone and of {asked.batch} at once, medians of "
         f"{asked.rounds} rounds in turn.",
