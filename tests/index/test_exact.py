@@ -46,6 +46,21 @@ def test_the_true_nearest_are_among_the_candidates_also_where_many_are_alike(tex
         assert set(by_hand(vectors, asked[at], k)) <= set(own)
 
 
+@pytest.mark.parametrize("queries", [1, 3, 40])
+@pytest.mark.parametrize("towards", [1.0, -1.0])
+def test_of_many_texts_of_all_lengths_the_nearest_are_found_and_few_others(queries, towards):
+    random = np.random.default_rng(queries)
+    vectors = random.standard_normal((30_000, 8)).astype(np.float32) + np.float32(3 * towards)
+    vectors *= np.exp(random.normal(size=(len(vectors), 1))).astype(np.float32)
+    vectors[[5, 20_000]] = 0
+    asked = random.standard_normal((queries, 8)).astype(np.float32) + np.float32(3)
+    found = in_blocks(vectors, 7_001).candidates(asked, 5)
+    for at in range(queries):
+        own = found.texts[found.queries == at].tolist()
+        assert set(by_hand(vectors, asked[at], 5)) <= set(own)
+        assert len(own) <= 12
+
+
 def test_a_search_over_nothing_finds_nothing():
     found = ExactIndex(Float32(3), lambda: iter(())).candidates(np.ones((2, 3), np.float32), 5)
     assert len(found.queries) == len(found.texts) == 0

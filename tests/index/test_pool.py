@@ -16,15 +16,21 @@ from embank.index.pool import Pool
     levels=st.integers(1, 40),
     slack=st.sampled_from([0.0, 0.01, 0.3]),
     seed=st.integers(0, 99),
+    some=st.booleans(),
 )
-def test_what_may_be_among_the_best_stays(k, queries, texts, block, levels, slack, seed):
+def test_what_may_be_among_the_best_stays(k, queries, texts, block, levels, slack, seed, some):
     random = np.random.default_rng(seed)
     true = random.integers(-levels, levels + 1, (texts, queries)) / levels
     told = (true + slack * random.uniform(-1, 1, true.shape)).astype(np.float32)
     pool = Pool(k, queries)
     for start in range(0, texts, block):
         part = slice(start, start + block)
-        pool.add(np.arange(texts)[part], told[part], np.full(queries, slack + 1e-6, np.float32))
+        off = np.full(queries, slack + 1e-6, np.float32)
+        if some and start:  # what reaches the bar is all that a pool has to be told of
+            places, rows = np.nonzero(told[part] >= pool.bar - off)
+            pool.add_some((rows, np.arange(texts)[part][places], told[part][places, rows]), off)
+        else:
+            pool.add(np.arange(texts)[part], told[part], off)
     rows, found = pool.best()
     assert (np.diff(rows) >= 0).all()
     for query in range(queries):

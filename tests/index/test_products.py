@@ -25,6 +25,8 @@ KERNELS = [
 def kernels(request, monkeypatch):
     if request.param == "plain":
         monkeypatch.setattr(products, "is_installed", lambda _: False)
+    else:
+        monkeypatch.setattr(products, "_BROAD", 0)  # also where BLAS would be quicker
     return request.param
 
 
@@ -63,8 +65,11 @@ def test_products_are_those_of_decoded_vectors_to_the_error_that_is_told(codec_n
     block=st.integers(1, 90),
     seed=st.integers(0, 99),
     size=st.sampled_from([1e-18, 1e-3, 1.0, 1e4]),
+    broad=st.sampled_from([0, products._BROAD]),
 )
-def test_the_true_nearest_of_decoded_vectors_are_among_the_candidates(codec_name, texts, queries, k, block, seed, size):
+def test_the_true_nearest_of_decoded_vectors_are_among_the_candidates(
+    codec_name, texts, queries, k, block, seed, size, broad
+):
     vectors = sample(seed, texts, 12) * np.float32(size)
     codec = calibrate(codec_name, vectors)
     rows = codec.encode(vectors)
@@ -77,13 +82,35 @@ def test_the_true_nearest_of_decoded_vectors_are_among_the_candidates(codec_name
             yield RowBlock(np.arange(texts)[part], rows[part], long[part])
 
     asked = np.random.default_rng(seed).standard_normal((queries, 12)).astype(np.float32)
-    found = ExactIndex(codec, blocks).candidates(asked, k)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(products, "_BROAD", broad)
+        found = ExactIndex(codec, blocks).candidates(asked, k)
     for at in range(queries):
         scores = cosines(decoded, np.repeat(asked[at : at + 1], texts, axis=0))
         best = np.lexsort((np.arange(texts), -scores.astype(np.float32)))[:k]
         own = found.texts[found.queries == at]
         assert set(best.tolist()) <= set(own.tolist())
         assert len(own) == len(set(own.tolist()))
+
+
+@pytest.mark.parametrize(("queries", "by_blas"), [(1, False), (5, False), (6, True), (40, True)])
+def test_many_queries_of_few_dimensions_are_left_to_blas(queries, by_blas):
+    pytest.importorskip("numkong")
+    vectors = sample(0, 60, 48)
+    folded = FoldedQueries(calibrate("int8", vectors), unit(vectors[:queries]))
+    assert folded.by_blas == by_blas
+
+
+def test_products_may_lie_in_memory_that_is_given(kernels):
+    vectors = sample(0, 60, 24)
+    for name in CODECS:
+        codec = calibrate(name, vectors)
+        rows, memory = codec.encode(vectors), np.full(200, np.nan, np.float32)
+        folded = FoldedQueries(codec, unit(vectors[:3]))
+        found = folded.products(rows, memory)
+        assert np.shares_memory(found, memory)
+        np.testing.assert_array_equal(found, folded.products(rows))
+        assert np.isnan(memory[180:]).all()
 
 
 def test_few_more_than_k_come_back_at_every_precision(kernels):

@@ -1,6 +1,5 @@
 """A fit: examples and their banked rows in, the choice made on training rows, the head fitted on all of them, kept."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from embank.arrays import TextIds, Vectors
+from embank.cores import cores
 from embank.errors import HeadError, UsageError
 from embank.fitting import Examples, FitReport, FitSettings
 from embank.fitting.examples import EXAMPLES, collect, pack, unpack
@@ -128,7 +128,7 @@ def best_head(
     train = {column: vectors[~held] for column, vectors in columns.items()}
     back = {column: vectors[held] for column, vectors in columns.items()}
     numbers = sum(vectors.size for vectors in columns.values())
-    with threadpool_limits(max(1, min(os.cpu_count() or 1, numbers // _WORTH_A_THREAD)), user_api="blas"):
+    with threadpool_limits(max(1, min(cores(), numbers // _WORTH_A_THREAD)), user_api="blas"):
         selection = select(train, y[~held], kind, validation=(back, y[held]), settings=settings)
         return selection, _refitted(selection.estimator, gather(columns, selection.names), y)
 

@@ -7,6 +7,7 @@ answer of an exact search depends neither on blocks nor on the processor's order
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +29,20 @@ class RowBlock:
     texts: TextIds
     rows: Rows
     lengths: Float32[np.ndarray, " texts"]
+
+    @cached_property
+    def extent(self) -> tuple[float, float]:
+        """The shortest and the longest length; NaN where one is."""
+        return float(self.lengths.min()), float(self.lengths.max())
+
+    def parts(self, most: int) -> Iterator["RowBlock"]:
+        """This block in parts of so many texts at the most."""
+        if len(self.texts) <= most:
+            yield self
+            return
+        for start in range(0, len(self.texts), most):
+            part = slice(start, start + most)
+            yield RowBlock(self.texts[part], self.rows[part], self.lengths[part])
 
 
 Blocks = Callable[[], Iterator[RowBlock]]

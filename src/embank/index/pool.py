@@ -4,7 +4,7 @@ from threading import Lock
 from typing import Final, final
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64
 
 from embank.arrays import TextIds
 from embank.index.products import PerQuery, Products
@@ -14,6 +14,9 @@ _POOL: Final = 4
 
 _SHARE: Final = 16
 """Where more than one in so many scores of a block passes the bar, the block's own k-th best raises it first."""
+
+Found = tuple[Int64[np.ndarray, " found"], TextIds, Float32[np.ndarray, " found"]]
+"""Offsets of queries, numbers of texts, and their scores."""
 
 
 @final
@@ -34,6 +37,11 @@ class Pool:
         self._held = 0
         self._after_pruning = 0
 
+    @property
+    def bar(self) -> PerQuery:
+        """Of each query, what the upper end of a score has to reach; it only rises."""
+        return self._bar
+
     def add(self, texts: TextIds, scores: Products, slack: PerQuery) -> None:
         """Take what reaches the bar; several threads may add at once.
 
@@ -52,8 +60,19 @@ class Pool:
         if not len(where):
             return
         places, rows = np.divmod(where, self._n)
-        found, off = scores.reshape(-1)[where], slack[rows]
-        part = (rows, texts[places], found - off, found + off)
+        self._take((rows, texts[places], scores.reshape(-1)[where]), slack, bar)
+
+    def add_some(self, found: Found, slack: PerQuery) -> None:
+        """The same for scores of some texts with some queries; each pair is given once in the life of a pool."""
+        rows, texts, scores = found
+        passed = scores >= (self._bar - slack)[rows]
+        if passed.any():
+            self._take((rows[passed], texts[passed], scores[passed]), slack, self._bar)
+
+    def _take(self, found: Found, slack: PerQuery, bar: PerQuery) -> None:
+        rows, texts, scores = found
+        off = slack[rows]
+        part = (rows, texts, scores - off, scores + off)
         with self._lock:
             self._bar = np.maximum(self._bar, bar)
             self._parts.append(part)

@@ -37,6 +37,10 @@ _PLANES: Final = 12
 _FEW: Final = 2
 """Up to so many queries, counting bits beats unpacking them."""
 
+_BROAD: Final = 8
+"""From one query for so many dimensions on, casting rows and BLAS beat whole numbers: kernels spend a time on each
+product that does not shrink with the width (bench/RESULTS.md)."""
+
 _HALVES: Final = 4
 """Up to so many queries, float16 rows are multiplied as they are; with more, widening them costs little."""
 
@@ -45,6 +49,9 @@ PerQuery = Float32[np.ndarray, " queries"]
 
 Products = Float32[np.ndarray, "texts queries"]
 """Of some rows with all queries."""
+
+Scratch = Float32[np.ndarray, " numbers"]
+"""Memory that is used again and again."""
 
 
 class FoldedQueries:
@@ -64,8 +71,9 @@ class FoldedQueries:
         zero = codec.decode(np.zeros((1, codec.cells), codec.dtype))
         self.reach = float(np.linalg.norm(zero.astype(np.float64)))
         fast = _kernels()
-        self._multiply: Callable[[Rows], Products]
-        if fast is None or not len(queries):
+        self._multiply: Callable[[Rows, Products], None]
+        broad = len(queries) * _BROAD >= weights.shape[1]
+        if fast is None or not len(queries) or broad:
             self._multiply = _Plain(codec, weights, bias)
         elif isinstance(codec, Binary) and len(queries) <= _FEW:
             counted = _Counted(fast, weights, bias)
@@ -83,9 +91,18 @@ class FoldedQueries:
         """Whether numpy's matrix product does it, which may use several cores by itself."""
         return isinstance(self._multiply, _Plain)
 
-    def products(self, rows: Rows) -> Products:
-        """Products of all queries with the decoded rows."""
-        return self._multiply(rows)
+    def products(self, rows: Rows, into: Scratch | None = None) -> Products:
+        """Products of all queries with the decoded rows.
+
+        Args:
+            rows: as they are stored.
+            into: memory for at least as many numbers, which the products then lie in: new memory for each block would
+                cost more than the products themselves. None takes new memory.
+        """
+        shape = len(rows), len(self.error)
+        found = np.empty(shape, np.float32) if into is None else into[: shape[0] * shape[1]].reshape(shape)
+        self._multiply(rows, found)
+        return found
 
 
 def _kernels() -> ModuleType | None:
@@ -97,18 +114,18 @@ def _kernels() -> ModuleType | None:
 
 
 class _Plain:
-    """Raw rows as float32, a stretch at a time."""
+    """Raw rows as float32, a stretch at a time where they have to be cast."""
 
     def __init__(self, codec: Codec, weights: Any, bias: Any) -> None:
         self._codec, self._weights, self._bias = codec, weights, bias
 
-    def __call__(self, rows: Rows) -> Products:
-        found = np.empty((len(rows), len(self._weights)), np.float32)
-        for start in range(0, len(rows), _STRETCH):
-            part = slice(start, start + _STRETCH)
+    def __call__(self, rows: Rows, found: Products) -> None:
+        stretch = len(rows) if rows.dtype == np.float32 else _STRETCH
+        for start in range(0, len(rows), max(1, stretch)):
+            part = slice(start, start + stretch)
             np.matmul(self._codec.raw(rows[part]), self._weights.T, out=found[part])
-        found += self._bias
-        return found
+        if self._bias.any():
+            found += self._bias
 
 
 class _Halves:
@@ -121,12 +138,11 @@ class _Halves:
         second = ((weights - first.astype(np.float32)) * np.float32(2**11)).astype(np.float16)
         self._packed = fast.dots_pack(np.concatenate([first, second]), dtype="float16")
 
-    def __call__(self, rows: Rows) -> Products:
-        found = np.asarray(self._fast.dots_packed(np.ascontiguousarray(rows), self._packed))
-        queries = found.shape[1] // 2
-        products: Products = found[:, queries:] * np.float32(2**-11)
-        products += found[:, :queries]
-        return products
+    def __call__(self, rows: Rows, found: Products) -> None:
+        both = np.asarray(self._fast.dots_packed(np.ascontiguousarray(rows), self._packed))
+        queries = found.shape[1]
+        np.multiply(both[:, queries:], np.float32(2**-11), out=found)
+        found += both[:, :queries]
 
 
 class _Rounded:
@@ -148,9 +164,8 @@ class _Rounded:
         self._bias = bias + middle
         self._packed = fast.dots_pack(np.concatenate([first, second]).astype(np.int8), dtype="int8")
 
-    def __call__(self, rows: Rows) -> Products:
+    def __call__(self, rows: Rows, found: Products) -> None:
         queries = len(self._bias)
-        found = np.empty((len(rows), queries), np.float32)
         stretch = _SUMS // len(self._steps) + 1 if isinstance(self._codec, Int8) else _STRETCH
         for start in range(0, len(rows), stretch):
             part = slice(start, start + stretch)
@@ -159,7 +174,6 @@ class _Rounded:
             sums *= self._steps
             np.add(sums[:, :queries], sums[:, queries:], out=found[part])
         found += self._bias
-        return found
 
 
 class _Counted:
@@ -180,8 +194,7 @@ class _Counted:
         packed = np.packbits(planes.astype(np.uint8).reshape(-1, planes.shape[2]), axis=1)
         self._packed = fast.dots_pack(packed, dtype="uint1")
 
-    def __call__(self, rows: Rows) -> Products:
-        found = np.empty((len(rows), len(self._bias)), np.float32)
+    def __call__(self, rows: Rows, found: Products) -> None:
         stretch = _SUMS // (_PLANES * len(self._bias)) + 1
         for start in range(0, len(rows), stretch):
             part = slice(start, start + stretch)
@@ -190,7 +203,6 @@ class _Counted:
             found[part] = (each @ self._counts_as).reshape(len(counts), -1)
         found *= self._step
         found += self._bias
-        return found
 
 
 def _largest(lost: Float64[np.ndarray, "queries width"], middle: float, spread: float) -> tuple[PerQuery, PerQuery]:

@@ -1,6 +1,5 @@
 """A scan over a bank: blocks of texts are predicted side by side on all cores, and come out in order."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,6 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from embank.arrays import TextIds
+from embank.cores import cores
 from embank.prediction import TaskOutputs
 from embank.prediction.fused import FusedHeads
 from embank.store.segments import ColumnReader
@@ -28,7 +28,7 @@ def scan(
     def predict(texts: TextIds) -> tuple[TextIds, _T]:
         return texts, answer(heads.predict(texts))
 
-    workers = os.cpu_count() or 1
+    workers = cores()
     # Blocks run side by side, each product on one core: the casts around it are then spread over the cores as well.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[tuple[TextIds, _T]]] = deque()

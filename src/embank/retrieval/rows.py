@@ -18,7 +18,10 @@ from embank.store.lengths import ColumnLengths
 from embank.store.segments import ColumnReader
 
 BLOCK: Final = 16384
-"""Texts at a time."""
+"""Texts whose vectors are decoded at a time."""
+
+SCANNED: Final = 65536
+"""Texts at a time of a scan that decodes none: the fewer blocks, the less there is around each."""
 
 _WIDER: Final = ("own", "mean", "last", "first", "max")
 """Poolings in the order in which they are taken for a column that is to be searched."""
@@ -30,8 +33,8 @@ _FINER: Final = ("int8", "float16", "float32", "int4")
 class SearchedColumn:
     """The vectors of one column, all of them or those of some texts only."""
 
-    def __init__(self, store: Store, name: str, allowed: TextIds | None = None, block: int = BLOCK) -> None:
-        """Read column `name`, of the texts `allowed` (ascending; None: all), `block` texts at a time.
+    def __init__(self, store: Store, name: str, allowed: TextIds | None = None, block: int = SCANNED) -> None:
+        """Read column `name`, of the texts `allowed` (ascending; None: all); a scan takes `block` texts at a time.
 
         Raises:
             UsageError: no such column, or one of states.
@@ -45,7 +48,7 @@ class SearchedColumn:
 
     def decoded(self) -> Iterator[tuple[TextIds, Vectors]]:
         """All texts, ascending, and their vectors."""
-        for texts in self.reader.blocks(self._block):
+        for texts in self.reader.blocks(min(self._block, BLOCK)):
             chosen = texts if self._allowed is None else texts[np.isin(texts, self._allowed, assume_unique=True)]
             if len(chosen):
                 yield chosen, decoded(self.reader, self.codec, chosen)
@@ -53,9 +56,8 @@ class SearchedColumn:
     def blocks(self) -> Iterator[RowBlock]:
         """All texts, with their stored rows and the lengths of their vectors, as they were at the first call."""
         for whole in self._segments:
-            for start in range(0, len(whole.texts), self._block):
-                part = slice(start, start + self._block)
-                block = RowBlock(whole.texts[part], whole.rows[part], whole.lengths[part])
+            for part in whole.parts(self._block):
+                block = part
                 if self._allowed is not None:
                     chosen = np.isin(block.texts, self._allowed, assume_unique=True)
                     block = RowBlock(block.texts[chosen], block.rows[chosen], block.lengths[chosen])

@@ -10,7 +10,7 @@ from embank.errors import UsageError
 from embank.index import Candidates, Index
 from embank.index.exact import ExactIndex
 from embank.retrieval import Neighbours
-from embank.retrieval.rows import BLOCK, SearchedColumn, finer_column
+from embank.retrieval.rows import BLOCK, SCANNED, SearchedColumn, finer_column
 from embank.similarity import cosines
 from embank.store.folder import Store
 
@@ -19,7 +19,7 @@ WIDER: Final = 10
 
 
 def search_vectors(
-    store: Store, column: str, queries: Vectors, k: int, allowed: TextIds | None = None, block: int = BLOCK
+    store: Store, column: str, queries: Vectors, k: int, allowed: TextIds | None = None, block: int = SCANNED
 ) -> Neighbours:
     """The k closest texts of each query, by the cosine with the stored vectors; every vector is looked at.
 
