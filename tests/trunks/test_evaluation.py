@@ -5,7 +5,7 @@ import json
 import pytest
 
 from embank.errors import UsageError
-from embank.evaluation import EvaluationSettings, Target, _without, frozen_score, leave_out
+from embank.evaluation import EvaluationSettings, Target, frozen_score, leave_out, without_texts
 from embank.tasks import APART
 from embank.trunks import Source
 from embank.trunks.multitask import train_trunk
@@ -92,8 +92,8 @@ def test_no_source_reads_a_text_that_the_left_out_task_is_scored_on(folder, tmp_
 def test_halves_of_pairs_and_lists_of_words_count_as_texts():
     source = Source("pairs", [("A cat.", "a dog"), ("a bird", "a fish")], [0, 1])
     tags = Source("tags", [["a", "cat"], ["a", "bird"]], [["O", "O"], ["O", "O"]])
-    assert _without(Target(source), {"acat"}).source.texts == [("a bird", "a fish")]
-    assert _without(Target(tags), {"acat"}).source.labels == [["O", "O"]]
+    assert without_texts(Target(source), {"acat"}).source.texts == [("a bird", "a fish")]
+    assert without_texts(Target(tags), {"acat"}).source.labels == [["O", "O"]]
 
 
 def test_rows_that_are_set_aside_are_not_trained_on():
