@@ -7,7 +7,7 @@ held-out sentences. Beside them stand the teacher's own PCA, and the PCA of a st
 the full width. Spearman times 100 on the test rows of STS-B, STS12 and STS13, for float32, int8 and binary rows.
 Finished parts are kept.
 
-    python bench/distillation.py [--texts 40000] [--few 10000] [--epochs 3] [--study losses,students,speed]
+    python bench/distillation.py [--texts 120000] [--passes 1] [--few 6000] [--epochs 3] [--study losses,students,speed]
 """
 
 import argparse
@@ -175,11 +175,10 @@ class Study:
     def __init__(self, asked: argparse.Namespace) -> None:
         self.asked = asked
 
-    def part(self, design: Design, most: int) -> dict[str, Any]:
+    def part(self, design: Design, most: int, epochs: int) -> dict[str, Any]:
         """One student, read or made."""
         found: dict[str, Any] = kept(
-            f"distillation/{most}-{self.asked.epochs}/{design.name}",
-            lambda: student(design, most, self.asked.epochs),
+            f"distillation/{most}-{epochs}/{design.name}", lambda: student(design, most, epochs)
         )
         line = {spec: f"{np.mean(list(own.values())):.2f}" for spec, own in found["scores"].items()}
         print(design.name, f"similarity {100 * held(found):.2f}, {found['seconds']:.0f} s", line, flush=True)
@@ -192,7 +191,7 @@ class Study:
     def dev(self, design: Design) -> float:
         """What a design is chosen by."""
         few, epochs = self.asked.few, self.asked.epochs
-        self.part(design, few)
+        self.part(design, few, epochs)
         found = kept(f"distillation/{few}-{epochs}/{design.name}-dev", lambda: validated(design, few, epochs))
         print(design.name, f"dev {found['dev']:.2f}", flush=True)
         return float(found["dev"])
@@ -212,7 +211,7 @@ class Study:
         tried += [replace(base, losses=losses, activation="tanh") for losses in (("mse",), base.losses)]
         tried += [replace(base, width=96, shorter=(48,)), replace(base, centring="centred")]
         for design in tried:
-            found = self.part(design, few)
+            found = self.part(design, few, self.asked.epochs)
             width = "+dims48" if design.shorter else ""
             label = (
                 ", ".join(design.losses) + ", tanh" * (design.activation == "tanh") + ", of 96" * bool(design.shorter)
@@ -239,11 +238,11 @@ class Study:
         shares = []
         for count, design in self.chosen().items():
             for narrow in (96, 48):
-                found = self.part(replace(design, width=narrow), asked.texts)
+                found = self.part(replace(design, width=narrow), asked.texts, asked.passes)
                 lines.append(f"| {count} layers ({design.layers}), {narrow} | {cells(found['scores'], '')} |")
                 mean = float(np.mean(list(found["scores"]["@float32"].values())))
                 shares.append(f"{count} layers, {narrow}: {100 * mean / whole:.1f} %")
-            wide = self.part(replace(design, width=WIDE), asked.texts)
+            wide = self.part(replace(design, width=WIDE), asked.texts, asked.passes)
             for width in ("", "+pca96", "+pca48"):
                 label = f"{count} layers, learned 384" + (f", its PCA, {width[4:]}" if width else "")
                 lines.append(f"| {label} | {cells(wide['scores'], width)} |")
@@ -251,7 +250,7 @@ class Study:
         lines += [
             "",
             f"Of the teacher's mean: {'; '.join(shares)} (target: 3 layers at 96 dimensions 97.5 %). {asked.texts:,} "
-            f"sentences, {asked.epochs} passes, losses {' and '.join(base.losses)}, rate {base.rate:g}, one seed; int8 "
+            f"sentences, {asked.passes} passes, losses {' and '.join(base.losses)}, rate {base.rate:g}, one seed; int8 "
             "and binary are means.",
         ]
         record("Students 1. Graded pairs", lines)
@@ -264,8 +263,8 @@ class Study:
         encoders = {"minilm": "minilm"}
         for count, design in self.chosen().items():
             one = replace(design, width=48)
-            self.part(one, self.asked.texts)
-            place = WORK / "distillation" / f"{self.asked.texts}-{self.asked.epochs}-{one.name}"
+            self.part(one, self.asked.texts, self.asked.passes)
+            place = WORK / "distillation" / f"{self.asked.texts}-{self.asked.passes}-{one.name}"
             encoders[f"{count} layers"] = f"student{count}={place}"
         seconds: dict[str, list[float]] = {name: [] for name in encoders}
         with embank.Bank.create(folder) as bank:
@@ -286,9 +285,10 @@ class Study:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--texts", type=int, default=40_000)
-    parser.add_argument("--few", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--texts", type=int, default=120_000)
+    parser.add_argument("--passes", type=int, default=1)
+    parser.add_argument("--few", type=int, default=6_000, help="sentences by which designs are chosen")
+    parser.add_argument("--epochs", type=int, default=3, help="passes over them")
     parser.add_argument("--study", default="losses,students,speed")
     asked = parser.parse_args()
     for name in asked.study.split(","):

@@ -7,13 +7,14 @@ times as many by the float32 query, and with the first hundred ordered by int8 r
 as rank-bm25 (words in lower case) and bm25s (its own tokenizer with English stop words) have it, at their defaults. A
 query's excluded texts are taken out of everybody's results. Gains are the grades of the files.
 
-    python bench/retrieval.py [--sets cranfield,cisi] [--also SPEC,SPEC+CODEC] [--dry]
+    python bench/retrieval.py [--sets cranfield,cisi] [--also SPEC,SPEC+CODEC] [--students FOLDER,FOLDER] [--dry]
 """
 
 import argparse
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from measuring import WORK, data_folder, record
 
 import embank
+from embank.encoders.opening import locate
 from embank.recipe import CODECS
 from embank.retrieval.measures import ndcg, recall
 from embank.similarity import unit
@@ -87,7 +89,21 @@ class Corpus:
         return float(np.mean(gains)), float(np.mean(shares))
 
 
-def embank_ways(name: str, corpus: Corpus, also: list[str]) -> tuple[dict[str, Scores], tuple[Any, Any]]:
+def student_ways(bank: embank.Bank, corpus: Corpus, folder: str) -> dict[str, Scores]:
+    """A distilled student's own vectors."""
+    located = locate(f"student-{Path(folder).name}={folder}")
+    columns = [f"{located.name}/{located.layers}/own@{codec}" for codec in ("float32", "int8", "binary")]
+    bank.encode(list(corpus.texts.values()), columns=columns, encoder=f"{located.name}={folder}")
+    found = {}
+    for column in columns:
+        report = evaluate_retrieval(bank, column, (corpus.texts, corpus.queries), corpus.grades, corpus.excluded)
+        found[f"Embank {column}"] = (report.ndcg_at_10, report.recall_at_100)
+    return found
+
+
+def embank_ways(
+    name: str, corpus: Corpus, also: list[str], students: list[str]
+) -> tuple[dict[str, Scores], tuple[Any, Any]]:
     """Each precision, and first passes; and the float32 vectors of texts and queries. The bank is kept."""
     specs = [f"{COLUMN}@{codec}" for codec in CODECS] + [f"{COLUMN}@binary+int8", *also]
     passes = {}
@@ -105,6 +121,8 @@ def embank_ways(name: str, corpus: Corpus, also: list[str]) -> tuple[dict[str, S
                 bank, first, (corpus.texts, corpus.queries), corpus.grades, corpus.excluded, second
             )
             found[f"Embank {spec}"] = (report.ndcg_at_10, report.recall_at_100)
+        for folder in students:
+            found |= student_ways(bank, corpus, folder)
         exact = f"{COLUMN}@float32"
         rows = bank.vectors(exact, list(corpus.texts.values()))
         return found, (rows, bank.queries([corpus.queries[name] for name in corpus.asked], exact))
@@ -179,17 +197,23 @@ def bm25(corpus: Corpus) -> dict[str, Scores]:
     return found
 
 
+def listed(given: str) -> list[str]:
+    """What stands between commas."""
+    return [one for one in given.split(",") if one]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sets", default="cranfield,cisi")
     parser.add_argument("--also", default="", help="more columns, as PCA or distilled ones, commas between them")
+    parser.add_argument("--students", default="", help="folders of distilled students, commas between them")
     parser.add_argument("--dry", action="store_true", help="print the lines, and do not write them down")
     asked = parser.parse_args()
     sets = asked.sets.split(",")
     tables: list[dict[str, Scores]] = []
     for name in sets:
         corpus = Corpus.read(name)
-        own, vectors = embank_ways(name, corpus, [spec for spec in asked.also.split(",") if spec])
+        own, vectors = embank_ways(name, corpus, listed(asked.also), listed(asked.students))
         theirs = quantised(corpus, vectors) if find_spec("sentence_transformers") else {}
         tables.append(own | theirs | bm25(corpus))
     cells = "".join(f" {name} nDCG@10 | to float32 | recall@100 |" for name in sets)
