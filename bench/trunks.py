@@ -4,10 +4,10 @@ Sources are all public sets of classes, pairs, similarity and tags. Every classi
 or four at a time, so that four trunks serve for thirteen tasks: sets that share texts or ask nearly the same (film
 reviews; intents) are left out together, and beside them sets that have nothing to do with them. Beside each score stand
 that of the raw encoder on the same rows, and that of a trunk whose source heads read signs, on float16 and on binary
-columns. Rows are capped, and training reads at most so many tokens of a text; what is scored is read whole. Trunks are
-kept in bench/bulk, scores in bench/parts.
+columns. Rows are capped, those of sources and those that heads learn from and are scored on, and training reads at
+most so many tokens of a text; what is scored is read whole. Trunks are kept in bench/bulk, scores in bench/parts.
 
-    python bench/trunks.py [--rows 1000] [--epochs 3] [--tokens 64] [--served float32,sign]
+    python bench/trunks.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--tokens 64] [--served float32,sign]
 """
 
 import argparse
@@ -74,8 +74,8 @@ def measured(served: Served, asked: argparse.Namespace) -> dict[str, list[dict[s
     """Transfers to all classification sets, by codec."""
     loop = embank.TrainingSettings(epochs=asked.epochs, rate=asked.rate)
     settings = TrunkSettings(loop, most=asked.rows, validate=200, served=served)
-    targets = [classified(name, asked.rows) for group in GROUPS for name in group]
-    targets += [Target(source, ([], [])) for source in always(asked.rows)]
+    targets = [classified(name, asked.target_rows) for group in GROUPS for name in group]
+    targets += [Target(source, ([], [])) for source in always(asked.target_rows)]
 
     def make(sources: Any, out: Path) -> None:
         reading = ReadingOptions(max_tokens=asked.tokens)
@@ -96,17 +96,20 @@ def measured(served: Served, asked: argparse.Namespace) -> dict[str, list[dict[s
 def name_of(asked: argparse.Namespace, served: str) -> str:
     """Of a study."""
     rate = f"-{asked.rate:g}" if asked.rate else ""
-    return f"{asked.rows}-{asked.epochs}-{asked.tokens}{rate}/{served}"
+    targets = f"-of-{asked.target_rows}" if asked.target_rows != asked.rows else ""
+    return f"{asked.rows}{targets}-{asked.epochs}-{asked.tokens}{rate}/{served}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--target-rows", type=int, default=None, help="of each left-out task; as many by default")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rate", type=float, default=None)
     parser.add_argument("--served", default="float32,sign")
     asked = parser.parse_args()
+    asked.target_rows = asked.target_rows or asked.rows
     lines = []
     for served in asked.served.split(","):
         found = kept(f"trunks/{name_of(asked, served)}", lambda served=served: measured(served, asked))
@@ -133,9 +136,10 @@ def main() -> None:
             "",
         ]
     lines.append(
-        f"Macro-F1 on at most {asked.rows} test rows; at most {asked.rows} training rows a source, {asked.epochs} "
-        f"passes, {asked.tokens} tokens of a text. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}; "
-        f"each trunk learns from all others beside {', '.join((*PAIRS, 'stsb', *TAGS))}."
+        f"Macro-F1 of heads on at most {asked.target_rows} rows, on as many test rows; at most {asked.rows} training "
+        f"rows a source, {asked.epochs} passes, {asked.tokens} tokens of a text. Left out together: "
+        f"{'; '.join(', '.join(own) for own in GROUPS)}; each trunk learns from all others beside "
+        f"{', '.join((*PAIRS, 'stsb', *TAGS))}."
     )
     record("Trunks 1. Tasks that were left out", lines)
 
