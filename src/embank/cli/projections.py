@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -128,7 +130,7 @@ def project(
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.with_name(f"{out.name}.bank")
     with (
-        embank.Bank.open_or_create(bank or work, options) as opened,
+        _bank_of(bank, work, options) as opened,
         console.progress(len(read), quiet=quiet or as_json) as watch,
     ):
         lesson = distilled.prepare(opened, read, made_of, watch, width)
@@ -214,6 +216,22 @@ def print_report(report: "ProjectionReport", out: Path) -> None:
         f"{out}: encode with it, as in: embank encode BANK TEXTS --text COL --encoder {out} "
         f"--columns {out.name}/{layers}/own@int8"
     )
+
+
+@contextmanager
+def _bank_of(bank: Path | None, work: Path, options: "embank.BankOptions") -> Iterator["embank.Bank"]:
+    """The bank that was named, or one beside the student, which does not stay where nothing came into it."""
+    opened = embank.Bank.open_or_create(bank or work, options)
+    try:
+        with opened:
+            try:
+                yield opened
+            finally:
+                empty = bank is None and not len(opened)
+    except embank.errors.EmbankError:
+        if empty:
+            shutil.rmtree(work)
+        raise
 
 
 def _given(texts: list[Path] | None, files: list[Path] | None) -> list[Path]:
