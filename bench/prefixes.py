@@ -6,7 +6,8 @@ text of any target's test rows is taken out of every source. All keep the pass t
 default columns is scored on test rows. With prefixes apart it reads the columns of every prefix. Finished parts are
 kept.
 
-    python bench/prefixes.py [--rows 1000] [--passes 6] [--length 16] [--from-layer 0] [--ways apart,together]
+    python bench/prefixes.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--passes 6] [--length 16] [--from-layer 0]
+        [--ways apart,together]
 """
 
 import argparse
@@ -31,7 +32,7 @@ from embank.encoders.prefixfolder import (
 )
 from embank.evaluation import EvaluationSettings, Target, frozen_score, scored_keys, without_texts
 from embank.trunks.prefixes import PrefixSettings, train_prefix
-from trunks import GROUPS, always, classified
+from trunks import GROUPS, always, classified, name_of
 
 
 def opened(tokens: int | None = None) -> Any:
@@ -51,7 +52,8 @@ def new_trunk(folder: Path) -> None:
 
 def design(asked: argparse.Namespace) -> str:
     """Of prefixes, for names."""
-    return f"{asked.rows}-{asked.tokens}-{asked.passes}-{asked.length}-{asked.from_layer}-{asked.rate}-{asked.seed}"
+    rows = f"{asked.rows}-of-{asked.target_rows}" if asked.target_rows != asked.rows else asked.rows
+    return f"{rows}-{asked.tokens}-{asked.passes}-{asked.length}-{asked.from_layer}-{asked.rate}-{asked.seed}"
 
 
 def one_of(target: Target, scored: set[str], asked: argparse.Namespace) -> StoredPrefix:
@@ -79,8 +81,8 @@ def one_of(target: Target, scored: set[str], asked: argparse.Namespace) -> Store
 
 def trunk_without(group: tuple[str, ...], asked: argparse.Namespace) -> Path:
     """A prefix trunk with the prefixes of all sources that are not of a group."""
-    targets = [classified(name, asked.rows) for own in GROUPS for name in own]
-    targets += [Target(source, ([], [])) for source in always(asked.rows)]
+    targets = [classified(name, asked.target_rows) for own in GROUPS for name in own]
+    targets += [Target(source, ([], [])) for source in always(asked.target_rows)]
     scored = {key for target in targets for key in scored_keys(target)}
     folder = WORK / "prefixes" / design(asked) / ("without-" + "+".join(group))
     if not folder.is_dir():
@@ -98,13 +100,14 @@ def measured(asked: argparse.Namespace, way: str, group: tuple[str, ...], name: 
     """Test score of a head on frozen default columns."""
     place = f"prefixed={trunk_without(group, asked)}#{way}"
     work = WORK / "prefixes" / f"bank-{way}-{name}"
-    _, score = frozen_score(work, place, classified(name, asked.rows), EvaluationSettings(seed=asked.seed))
+    _, score = frozen_score(work, place, classified(name, asked.target_rows), EvaluationSettings(seed=asked.seed))
     return {"score": score}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--target-rows", type=int, default=None, help="of each left-out task; as many by default")
     parser.add_argument("--epochs", type=int, default=3, help="passes of the multi-task trunk")
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--passes", type=int, default=6)
@@ -114,7 +117,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ways", default=f"{TOGETHER},{APART}")
     asked = parser.parse_args()
-    part = PARTS / "trunks" / f"{asked.rows}-{asked.epochs}-{asked.tokens}" / "float32.json"
+    asked.target_rows = asked.target_rows or asked.rows
+    part = PARTS / "trunks" / f"{name_of(asked, 'float32')}.json"
     trunks = {one["task"]: one for one in json.loads(part.read_text())["found"]["float16"]}
     ways, table = asked.ways.split(","), []
     lines = ["| target | raw | multi-task trunk | " + " | ".join(ways) + " |", "|---|" + "---:|" * (len(ways) + 2)]
@@ -132,9 +136,9 @@ def main() -> None:
             print(lines[-1], flush=True)
     lines += ["| **mean** | " + " | ".join(f"**{one:.2f}**" for one in np.mean(table, axis=0)) + " |", ""]
     lines.append(
-        f"Macro-F1; at most {asked.rows} training rows a source and a target, {asked.epochs} passes of the trunk and "
-        f"{asked.passes} of a prefix at most, seed {asked.seed}; prefixes of {asked.length} positions from layer "
-        f"{asked.from_layer} on. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}."
+        f"Macro-F1; at most {asked.rows} training rows a source and {asked.target_rows} a target, {asked.epochs} passes "
+        f"of the trunk and {asked.passes} of a prefix at most, seed {asked.seed}; prefixes of {asked.length} positions "
+        f"from layer {asked.from_layer} on. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}."
     )
     record("Prefixes 1. Tasks that no source has seen", lines)
 

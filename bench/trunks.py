@@ -88,16 +88,16 @@ def measured(served: Served, asked: argparse.Namespace) -> dict[str, list[dict[s
         for source in trained.report.sources:
             print(f"  {source.name}: {source.measure} {source.score:.3f}, guessing {source.guess:.3f}", flush=True)
 
-    work = WORK / "trunks" / name_of(asked, served)
+    work = WORK / "trunks" / name_of(asked, served, asked.rate)
     asked_of = {codec: EvaluationSettings(codec, seen=False) for codec in CODECS}
     return {codec: [asdict(one) for one in leave_out(targets, GROUPS, make, asked_of[codec], work)] for codec in CODECS}
 
 
-def name_of(asked: argparse.Namespace, served: str) -> str:
+def name_of(asked: argparse.Namespace, served: str, rate: float | None = None) -> str:
     """Of a study."""
-    rate = f"-{asked.rate:g}" if asked.rate else ""
     targets = f"-of-{asked.target_rows}" if asked.target_rows != asked.rows else ""
-    return f"{asked.rows}{targets}-{asked.epochs}-{asked.tokens}{rate}/{served}"
+    rated = f"-{rate:g}" if rate else ""
+    return f"{asked.rows}{targets}-{asked.epochs}-{asked.tokens}{rated}/{served}"
 
 
 def main() -> None:
@@ -112,7 +112,7 @@ def main() -> None:
     asked.target_rows = asked.target_rows or asked.rows
     lines = []
     for served in asked.served.split(","):
-        found = kept(f"trunks/{name_of(asked, served)}", lambda served=served: measured(served, asked))
+        found = kept(f"trunks/{name_of(asked, served, asked.rate)}", lambda served=served: measured(served, asked))
         lines += [
             f"Source heads read {served}:",
             "",
