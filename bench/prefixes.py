@@ -137,8 +137,8 @@ def main() -> None:
     lines += ["| **mean** | " + " | ".join(f"**{one:.2f}**" for one in np.mean(table, axis=0)) + " |", ""]
     lines.append(
         f"Macro-F1; at most {asked.rows} training rows a source and {asked.target_rows} a target, {asked.epochs} "
-        f"passes of the trunk and {asked.passes} of a prefix at most, seed {asked.seed}; prefixes of {asked.length} positions "
-        f"from layer {asked.from_layer} on. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}."
+        f"passes of the trunk and {asked.passes} of a prefix at most, seed {asked.seed}; prefixes of {asked.length} "
+        f"positions from layer {asked.from_layer} on. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}."
     )
     record("Prefixes 1. Tasks that no source has seen", lines)
 
