@@ -123,6 +123,7 @@ def test_flags_reach_the_settings_and_the_bank_keeps_the_teacher(place, tmp_path
         (("--activation", "relu"), "--activation 'relu' is unknown; there are: identity, tanh"),
         (("--pca", "no"), "--pca 'no' is unknown; there are: uncentred, centred"),
         (("--start", "random"), "--start 'random' is unknown; there are: pca, regression"),
+        (("--learns", "half"), "--learns 'half' is unknown; there are: whole, reduced"),
         (("--choice", "test"), "--choice 'test' is unknown; there are: similarity, loss"),
         (("--width", "33"), "found a width of 33, expected at most 32, which the teacher has"),
         (("--student", "7"), "found a student of 7 layers; tiny has 4"),

@@ -11,7 +11,7 @@ ALL = tuple((term, 1.0) for term in TERMS)
 def settings(width=8, losses=ALL, widths=(), **given):
     loop = {name: given.pop(name) for name in ("epochs", "batch", "rate", "seed", "patience") if name in given}
     training = embank.TrainingSettings(**{"epochs": 3, "batch": 16, "rate": 2e-3, **loop})
-    return ProjectionSettings(width, training, losses, widths, **{"held_out": 30, **given})
+    return ProjectionSettings(width, training, losses, widths, **{"held_out": 30, "learns": "reduced", **given})
 
 
 class Stopped(Exception):  # noqa: N818 - a kill is no error

@@ -9,10 +9,12 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 import embank
+from embank.baselines.live import TokenLessons
 from embank.distilled import student_vectors
 from embank.encoders.folder import read_folder
 from embank.errors import UsageError
 from embank.similarity import unit
+from embank.tails.learning import outputs_of
 from embank.trunks.distillation import TERMS, Origins, TeacherSpace
 from embank.trunks.projection import Goal, spread_pairs, student_of, teacher_space, train_projection
 from embank.trunks.projectionfolder import save_projection
@@ -175,15 +177,43 @@ def test_a_student_of_another_width_begins_by_regression(tmp_path, vectors):
     assert found.report.widths[0].before > 0.3
 
 
+def test_a_student_that_learns_all_dimensions_keeps_the_first(trained, vectors):
+    asked = settings(learns="whole", epochs=6)
+    student, found = trained(asked)
+    assert (found.module.projection.out_features, found.space.axes.shape) == (8, (32, 8))
+    narrow = teacher_space(vectors[asked.divided(len(TEXTS))[0]], settings())
+    np.testing.assert_array_equal(found.space.axes, narrow.axes)
+    (score,) = found.report.widths
+    assert score.width == 8
+    assert score.student > score.before
+    lessons = TokenLessons(student.encoder, student.encoder.tokens(TEXTS), None)
+    held = asked.divided(len(TEXTS))[1]
+    kept = Goal(vectors, found.space, held, settings()).spearmans(
+        np.stack(outputs_of(found.module, lessons, held)), held
+    )
+    assert kept[8] == pytest.approx(score.student, abs=1e-6)
+
+
+def test_dimensions_that_are_not_kept_enter_the_loss(vectors):
+    asked, every = settings(learns="whole", losses=(("mse", 1.0),)), np.arange(len(vectors))
+    goal = Goal(vectors, teacher_space(vectors, asked), every, asked)
+    right = torch.from_numpy(goal.targets)
+    assert right.shape[1] == 32
+    wrong = torch.cat([right[:, :8], torch.zeros(len(every), 24)], dim=1)
+    assert float(goal.loss(right, every)) == pytest.approx(0, abs=1e-5)
+    lost = float(right[:, 8:].square().sum() / right.square().sum())
+    assert float(goal.loss(wrong, every)) == pytest.approx(lost / 2, rel=1e-4)  # the mean of 8 and 32 dimensions
+
+
 def test_the_same_seed_gives_the_same_student_and_another_seed_another(trained):
     first = weights(trained(settings(seed=1, epochs=1))[1].module)
     assert equal(first, weights(trained(settings(seed=1, epochs=1))[1].module))
     assert not equal(first, weights(trained(settings(seed=2, epochs=1))[1].module))
 
 
-@pytest.mark.parametrize("dropout", [False, True])
-def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(trained, tmp_path, dropout):
-    asked, checkpoint = settings(dropout=dropout), tmp_path / "training.safetensors"
+@pytest.mark.parametrize(("dropout", "learns"), [(False, "reduced"), (True, "whole")])
+def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(trained, tmp_path, dropout, learns):
+    asked, checkpoint = settings(dropout=dropout, learns=learns), tmp_path / "training.safetensors"
     whole = trained(asked)[1]
 
     def stop(now):
@@ -192,7 +222,7 @@ def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(t
 
     with pytest.raises(Stopped):
         trained(asked, checkpoint=checkpoint, watch=stop)
-    other = trained(settings(dropout=dropout, rate=1e-3), checkpoint=checkpoint)[1]
+    other = trained(settings(dropout=dropout, learns=learns, rate=1e-3), checkpoint=checkpoint)[1]
     assert not other.report.resumed
     with pytest.raises(Stopped):
         trained(asked, checkpoint=checkpoint, watch=stop)
@@ -327,6 +357,7 @@ def test_a_card_and_a_report_say_whose_student_it_is_and_how_well_it_learned(tra
         ({"centring": "half"}, "no kind of PCA"),
         ({"start": "random"}, "no beginning"),
         ({"choice": "test"}, "no measure"),
+        ({"learns": "half"}, "no thing to learn"),
         ({"held_out": 2}, "expected at least 3"),
     ],
 )

@@ -77,6 +77,14 @@ Dropout = Annotated[bool, flags.flag("--dropout", help="Train the student with t
 Choice = Annotated[
     str, flags.flag("--choice", help="The best pass by held-out similarity (Spearman with the teacher) or loss.")
 ]
+Learns = Annotated[
+    str,
+    flags.flag(
+        "--learns",
+        help="whole: all of the teacher's dimensions, of which the student keeps the first; reduced: no more than it "
+        "keeps.",
+    ),
+]
 Unit = Annotated[bool, flags.flag("--unit", help="Scale the student's vectors to length one.")]
 HeldOut = Annotated[int, flags.flag("--held-out", help="Texts that validate, at most; at most a tenth of all.")]
 
@@ -98,6 +106,7 @@ def project(
     start: Start = "regression",
     dropout: Dropout = False,
     choice: Choice = "similarity",
+    learns: Learns = "whole",
     unit: Unit = False,
     held_out: HeldOut = 1000,
     epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the texts.  [default: 5]")] = None,
@@ -121,7 +130,7 @@ def project(
     distilled = load("embank.distilled", "torch")
     loop = embank.TrainingSettings(epochs, batch, rate, patience, seed=seed)
     settings = settings_of(
-        loop, (width, matryoshka, held_out), losses, (activation, pca, start, choice), (dropout, unit)
+        loop, (width, matryoshka, held_out), losses, (activation, pca, start, choice, learns), (dropout, unit)
     )
     read = rows_of(Source(_given(texts, files), text, as_format=as_format))[text]
     reading = embank.ReadingOptions(max_tokens=max_tokens)
@@ -167,7 +176,7 @@ def settings_of(
     loop: "embank.TrainingSettings",
     numbers: tuple[int, str | None, int],
     losses: str,
-    words: tuple[str, str, str, str],
+    words: tuple[str, str, str, str, str],
     switches: tuple[bool, bool],
 ) -> "ProjectionSettings":
     """Settings of a distillation out of flags.
@@ -175,7 +184,7 @@ def settings_of(
     Raises:
         UsageError: a word that is not known, or a number that is none.
     """
-    from embank.trunks.distillation import ACTIVATIONS, CENTRINGS, CHOICES, STARTS, TERMS, ProjectionSettings
+    from embank.trunks.distillation import ACTIVATIONS, CENTRINGS, CHOICES, LEARNS, STARTS, TERMS, ProjectionSettings
 
     width, matryoshka, held_out = numbers
     terms = []
@@ -195,6 +204,7 @@ def settings_of(
         _one_of(words[3], CHOICES, "--choice"),
         held_out,
         switches[1],
+        _one_of(words[4], LEARNS, "--learns"),
     )
 
 

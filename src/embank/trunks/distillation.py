@@ -37,6 +37,13 @@ ridge regression from these vectors to what the PCA leaves of the teacher's."""
 
 STARTS: tuple[Start, ...] = ("pca", "regression")
 
+Learns = Literal["whole", "reduced"]
+"""What a student learns: the teacher's vector after the PCA, as in the paper, or beside it all of its dimensions, of
+which the student keeps the first: a student of few dimensions that learned all of them does better on texts unlike
+those that it learned from (bench/RESULTS.md)."""
+
+LEARNS: tuple[Learns, ...] = ("whole", "reduced")
+
 Choice = Literal["similarity", "loss"]
 """By what the best pass is chosen, on held-out texts."""
 
@@ -62,6 +69,7 @@ class ProjectionSettings:
         choice: by what the best pass is chosen.
         held_out: texts that validate, at most; a tenth of all where that is fewer.
         unit: whether vectors are scaled to length one at the end.
+        learns: all of the teacher's dimensions, or no more than `width`.
     """
 
     width: int = 48
@@ -75,6 +83,7 @@ class ProjectionSettings:
     choice: Choice = "similarity"
     held_out: int = 1000
     unit: bool = False
+    learns: Learns = "whole"
 
     def __post_init__(self) -> None:
         """Refuse what no student can be made by."""
@@ -83,6 +92,7 @@ class ProjectionSettings:
             (self.centring, CENTRINGS, "kind of PCA"),
             (self.start, STARTS, "beginning of a projection"),
             (self.choice, CHOICES, "measure to choose a pass by"),
+            (self.learns, LEARNS, "thing to learn"),
             *((term, TERMS, "loss") for term, _ in self.losses),
         ):
             if word not in known:
@@ -105,6 +115,10 @@ class ProjectionSettings:
     def all_widths(self) -> tuple[int, ...]:
         """Every width that is trained, ascending."""
         return tuple(sorted({*self.widths, self.width}))
+
+    def learned(self, wide: int) -> int:
+        """Dimensions that are learned of a teacher's, at least as many as are kept."""
+        return wide if self.learns == "whole" else self.width
 
     def divided(self, texts: int) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the texts that are trained on and of those that validate, both ascending; a seed decides.

@@ -111,13 +111,13 @@ def student_of(encoder: Any, layers: Sequence[int] = ()) -> Student:
 class ProjectedStudent(torch.nn.Module):
     """All layers of a student, its pooling, and a projection; everything is trained."""
 
-    def __init__(self, student: Student, settings: ProjectionSettings) -> None:
-        """Put a projection on a student; what it begins as is set by `begin`."""
+    def __init__(self, student: Student, settings: ProjectionSettings, wide: int) -> None:
+        """Put a projection on a student of a teacher so wide; what it begins as is set by `begin`."""
         super().__init__()
         self.model, self.n_layers, self.pooling = student.model, student.n_layers, student.encoder.pooling
         self.activation, self.dropout = settings.activation, settings.dropout
         width = student.encoder.width
-        self.projection = torch.nn.Linear(width, settings.width, device="meta").to_empty(device="cpu")
+        self.projection = torch.nn.Linear(width, settings.learned(wide), device="meta").to_empty(device="cpu")
         self.to(student.encoder.device)
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
@@ -151,6 +151,14 @@ class ProjectedStudent(torch.nn.Module):
         self.projection.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight.T, np.float32)))
         self.projection.bias.copy_(torch.from_numpy(np.asarray(bias, np.float32)))
 
+    @torch.no_grad()
+    def cut(self, width: int) -> None:
+        """Keep the first dimensions of the vectors."""
+        kept = torch.nn.Linear(self.projection.in_features, width, device="meta").to_empty(device="cpu")
+        kept.weight.copy_(self.projection.weight[:width])
+        kept.bias.copy_(self.projection.bias[:width])
+        self.projection = kept.to(self.projection.weight.device)
+
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Every parameter that bears on the vector."""
         return {name: parameter for name, parameter in self.named_parameters() if "pooler" not in name}
@@ -158,6 +166,8 @@ class ProjectedStudent(torch.nn.Module):
 
 def teacher_space(vectors: Vectors, settings: ProjectionSettings) -> TeacherSpace:
     """The PCA of a teacher's vectors, `[texts, teacher's width]`, scaled where the activation needs it.
+
+    It has as many dimensions as are learned, which may be more than are kept.
 
     Raises:
         UsageError: fewer dimensions than are asked for.
@@ -168,7 +178,7 @@ def teacher_space(vectors: Vectors, settings: ProjectionSettings) -> TeacherSpac
     centre = np.zeros(wide, np.float32)
     if settings.centring == "centred":
         centre = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    axes = leading_axes(vectors - centre, settings.width).astype(np.float32)
+    axes = leading_axes(vectors - centre, settings.learned(wide)).astype(np.float32)
     found = TeacherSpace(axes, centre)
     if settings.activation == "identity":
         return found
@@ -204,7 +214,7 @@ def train_projection(
     settings = replace(settings, training=training)
     chosen, held = settings.divided(len(texts))
     space = teacher_space(vectors[chosen], settings)
-    module = ProjectedStudent(student, settings)
+    module = ProjectedStudent(student, settings, vectors.shape[1])
     lessons = TokenLessons(student.encoder, student.encoder.tokens(texts), None)
     goal = Goal(vectors, space, chosen, settings)
     module.begin(*_beginning(module, lessons, goal, chosen))
@@ -237,7 +247,8 @@ def train_projection(
         trained.resumed,
         asdict(settings),
     )
-    return TrainedProjection(module, space, report)
+    module.cut(settings.width)
+    return TrainedProjection(module, TeacherSpace(space.axes[:, : settings.width], space.centre), report)
 
 
 class Goal:
@@ -256,22 +267,23 @@ class Goal:
         """Compare with `vectors`, `[texts, teacher's width]`; constants are taken from the `chosen` texts."""
         self.space, self.targets, self._vectors, self.settings = space, space(vectors), vectors, settings
         squares = np.square(self.targets[chosen].astype(np.float64)).mean(axis=0)
-        self._squares = {width: max(float(squares[:width].mean()), 1e-12) for width in settings.all_widths}
+        widths = sorted({*settings.all_widths, len(squares)})
+        self._squares = {width: max(float(squares[:width].mean()), 1e-12) for width in widths}
         some = unit(vectors[chosen[:: max(1, len(chosen) // _COMPARED)][:_COMPARED]] - space.centre)
         self._variance = max(float((some @ some.T)[np.triu_indices(len(some), 1)].var()), 1e-12)
 
     def loss(self, outputs: torch.Tensor, which: Which) -> torch.Tensor:
-        """The loss of a student's vectors `[batch, width]` of some texts: the mean over all widths."""
+        """The loss of a student's vectors `[batch, learned]` of some texts: the mean over all widths."""
         targets = torch.from_numpy(self.targets[which]).to(outputs.device)
         # With a mean taken away from the targets, similarities are those of vectors without it as well.
         whole = _units(torch.from_numpy(self._vectors[which] - self.space.centre).to(outputs.device))
         similarities = whole @ whole.T
         total = outputs.new_zeros(())
-        for width in self.settings.all_widths:
+        for width in self._squares:
             for term, weight in self.settings.losses:
                 own = self._term(term, outputs[:, :width], targets[:, :width], similarities)
                 total = total + weight * own
-        return total / len(self.settings.all_widths)
+        return total / len(self._squares)
 
     def spearmans(self, outputs: Vectors, which: Which) -> dict[int, float]:
         """For every width, the rank correlation of cosines of pairs with those of the teacher's whole vectors."""

@@ -82,6 +82,7 @@ def card(report: ProjectionReport, family: str, layers: int) -> str:
     training = settings["training"]
     losses = ", ".join(f"{term} ({weight:g})" for term, weight in settings["losses"])
     passes = ", ".join(f"{score:.4f}" for score in report.passes)
+    more = ", and in training all their dimensions beside" if settings["learns"] == "whole" else ""
     whence = f"layers {', '.join(map(str, origins.layers))} of its teacher" if origins.layers else "another encoder"
     lines = [
         "---",
@@ -93,8 +94,8 @@ def card(report: ProjectionReport, family: str, layers: int) -> str:
         "",
         f"An encoder ({family}, {layers} layers) that began as `{named(origins.student)}` ({whence}), with a "
         f"projection to {settings['width']} dimensions. It learned to give what a PCA ({settings['centring']}) leaves "
-        f"of the teacher's vectors (`{origins.column}`, {report.teacher_width} wide), by `embank trunk project` (after "
-        "2203.07687).",
+        f"of the teacher's vectors (`{origins.column}`, {report.teacher_width} wide){more}, by "
+        "`embank trunk project` (after 2203.07687).",
         "",
         "| dimensions | the teacher's own PCA | before training | student |",
         "|---:|---:|---:|---:|",
