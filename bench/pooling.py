@@ -77,7 +77,8 @@ class SideBySide(torch.nn.Module):
 
     def forward(self, states: torch.Tensor, pool: torch.Tensor) -> torch.Tensor:
         """`[batch, 1, length, width]` to `[batch, outputs]`."""
-        there = (states[:, 0] * pool.unsqueeze(-1))[:, : self.size].flatten(1)
+        there = (states[:, 0] * pool.unsqueeze(-1))[:, : self.size]
+        there = torch.nn.functional.pad(there, (0, 0, 0, self.size - there.shape[1])).flatten(1)
         return self.output(self.dropout(torch.nn.functional.layer_norm(there, there.shape[-1:])))
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
