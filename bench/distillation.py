@@ -221,7 +221,7 @@ class Study:
                 ", ".join(design.losses) + ", tanh" * (design.activation == "tanh") + ", of 96" * bool(design.shorter)
             )
             label += ", centred" * (design.centring == "centred")
-            label += ", beside all 384" * (design.learns == "whole")
+            label += ", of all 384" * (design.learns == "whole")
             lines.append(f"| {label} | {100 * found['similarity']['48']:.2f} | {cells(found['scores'], width)} |")
         lines += ["", f"{few:,} sentences, {self.asked.epochs} passes, the first three layers, rate {base.rate:g}."]
         record("Students 2. Losses", lines)
@@ -259,8 +259,8 @@ class Study:
             "",
             f"Of the teacher's mean: {'; '.join(shares)} (target: 3 layers at 96 dimensions 97.5 %). {asked.texts:,} "
             f"sentences, {asked.passes} passes, losses {' and '.join(base.losses)}, rate {base.rate:g}, one seed; int8 "
-            "and binary are means. 96 and 48 dimensions are of one student, the 48 its first ones, which learned them "
-            "beside all 384; those that learned 96 or 48 alone are as in the paper.",
+            "and binary are means. 96 and 48 dimensions are of one student, the 48 its first ones, which learned all "
+            "384 and kept a PCA of what it gives; those that learned 96 or 48 alone are as in the paper.",
         ]
         record("Students 1. Graded pairs", lines)
 

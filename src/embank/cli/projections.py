@@ -58,7 +58,12 @@ Losses = Annotated[
     ),
 ]
 Matryoshka = Annotated[
-    str | None, flags.flag("--matryoshka", metavar="N,...", help="Train these first dimensions as vectors as well.")
+    str | None,
+    flags.flag(
+        "--matryoshka",
+        metavar="N,...",
+        help="Score these first dimensions as vectors as well, and train them where no more is learned than is kept.",
+    ),
 ]
 Activation = Annotated[str, flags.flag("--activation", help="After the projection: identity or tanh.")]
 Pca = Annotated[
@@ -81,8 +86,8 @@ Learns = Annotated[
     str,
     flags.flag(
         "--learns",
-        help="whole: all of the teacher's dimensions, of which the student keeps the first; reduced: no more than it "
-        "keeps.",
+        help="whole: all of the teacher's dimensions, of which a PCA of the student's vectors keeps the strongest; "
+        "reduced: no more than are kept.",
     ),
 ]
 Unit = Annotated[bool, flags.flag("--unit", help="Scale the student's vectors to length one.")]

@@ -38,9 +38,10 @@ ridge regression from these vectors to what the PCA leaves of the teacher's."""
 STARTS: tuple[Start, ...] = ("pca", "regression")
 
 Learns = Literal["whole", "reduced"]
-"""What a student learns: the teacher's vector after the PCA, as in the paper, or beside it all of its dimensions, of
-which the student keeps the first: a student of few dimensions that learned all of them does better on texts unlike
-those that it learned from (bench/RESULTS.md)."""
+"""What a student learns: the teacher's vector after the PCA and no more, as in the paper, or all of its dimensions.
+
+Then a PCA of what the student gives at the end says which are kept, and the teacher's vectors are reduced alike; that
+does better on texts unlike those that were learned from (bench/RESULTS.md)."""
 
 LEARNS: tuple[Learns, ...] = ("whole", "reduced")
 
@@ -61,7 +62,8 @@ class ProjectionSettings:
         width: dimensions of its vectors.
         training: of the loop; `epochs` left open means 5, a rate left open one for all layers.
         losses: the terms of the loss, each with its weight.
-        widths: shorter vectors, the first dimensions of the whole ones, that are trained as well (Matryoshka).
+        widths: shorter vectors, the first dimensions of the whole ones, that are scored, and trained as well where no
+            more is learned than is kept (Matryoshka); the first dimensions of a PCA are short vectors in any case.
         activation: what follows the projection.
         centring: of the PCA.
         start: what the projection begins as.
@@ -119,6 +121,11 @@ class ProjectionSettings:
     def learned(self, wide: int) -> int:
         """Dimensions that are learned of a teacher's, at least as many as are kept."""
         return wide if self.learns == "whole" else self.width
+
+    @property
+    def turned(self) -> bool:
+        """Whether a PCA of the student's own vectors ends it; what an activation bends cannot be turned any more."""
+        return self.learns == "whole" and self.activation == "identity"
 
     def divided(self, texts: int) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the texts that are trained on and of those that validate, both ascending; a seed decides.

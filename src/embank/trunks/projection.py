@@ -38,7 +38,7 @@ _RATE = 1e-4
 """Both as in the paper, section 4.1."""
 
 _SAMPLE = 4096
-"""Texts from which the first weights of the projection are computed."""
+"""Texts from which the first weights of the projection are computed, and what is kept of it at the end."""
 
 _RIDGE = 1e-3
 """Of the mean square of the student's dimensions, added to each in the regression."""
@@ -152,12 +152,13 @@ class ProjectedStudent(torch.nn.Module):
         self.projection.bias.copy_(torch.from_numpy(np.asarray(bias, np.float32)))
 
     @torch.no_grad()
-    def cut(self, width: int) -> None:
-        """Keep the first dimensions of the vectors."""
-        kept = torch.nn.Linear(self.projection.in_features, width, device="meta").to_empty(device="cpu")
-        kept.weight.copy_(self.projection.weight[:width])
-        kept.bias.copy_(self.projection.bias[:width])
-        self.projection = kept.to(self.projection.weight.device)
+    def reduce(self, axes: Vectors) -> None:
+        """Give `vectors @ axes`, `[learned, width]`; where an activation follows, these may do no more than choose."""
+        turn = torch.from_numpy(axes.T.copy()).to(self.projection.weight)
+        kept = torch.nn.Linear(self.projection.in_features, len(turn), device="meta").to_empty(device=turn.device)
+        kept.weight.copy_(turn @ self.projection.weight)
+        kept.bias.copy_(turn @ self.projection.bias)
+        self.projection = kept
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Every parameter that bears on the vector."""
@@ -232,7 +233,9 @@ def train_projection(
 
     checkpoint, watch = keep
     trained = train(Run(module, Part(lessons, chosen), loss, validate, training, identity, checkpoint), watch)
-    after, own = _scores(module, lessons, goal, held), goal.spearmans(goal.targets[held], held)
+    axes = _kept(module, lessons, chosen, settings)
+    after = goal.spearmans(np.stack(outputs_of(module, lessons, held)) @ axes, held)
+    own = goal.spearmans(goal.targets[held], held)
     position = trained.position
     report = ProjectionReport(
         origins,
@@ -247,8 +250,8 @@ def train_projection(
         trained.resumed,
         asdict(settings),
     )
-    module.cut(settings.width)
-    return TrainedProjection(module, TeacherSpace(space.axes[:, : settings.width], space.centre), report)
+    module.reduce(axes)
+    return TrainedProjection(module, TeacherSpace(space.axes @ axes, space.centre), report)
 
 
 class Goal:
@@ -267,7 +270,7 @@ class Goal:
         """Compare with `vectors`, `[texts, teacher's width]`; constants are taken from the `chosen` texts."""
         self.space, self.targets, self._vectors, self.settings = space, space(vectors), vectors, settings
         squares = np.square(self.targets[chosen].astype(np.float64)).mean(axis=0)
-        widths = sorted({*settings.all_widths, len(squares)})
+        widths = (len(squares),) if settings.turned else tuple(sorted({*settings.all_widths, len(squares)}))
         self._squares = {width: max(float(squares[:width].mean()), 1e-12) for width in widths}
         some = unit(vectors[chosen[:: max(1, len(chosen) // _COMPARED)][:_COMPARED]] - space.centre)
         self._variance = max(float((some @ some.T)[np.triu_indices(len(some), 1)].var()), 1e-12)
@@ -328,6 +331,14 @@ def spread_pairs(similarities: Float32[np.ndarray, "texts texts"]) -> tuple[np.n
         kept.append(inside[:: max(1, len(inside) // _PAIRS)][:_PAIRS])
     chosen = np.concatenate(kept)
     return first[chosen], second[chosen]
+
+
+def _kept(module: ProjectedStudent, lessons: TokenLessons, chosen: Which, settings: ProjectionSettings) -> Vectors:
+    """What is kept of the dimensions that were learned, `[learned, width]`: the strongest, or the first ones."""
+    if not settings.turned:
+        return np.eye(module.projection.out_features, settings.width, dtype=np.float32)
+    some = chosen[:: max(1, len(chosen) // _SAMPLE)][:_SAMPLE]
+    return leading_axes(np.stack(outputs_of(module, lessons, some)), settings.width).astype(np.float32)
 
 
 def _units(vectors: torch.Tensor) -> torch.Tensor:

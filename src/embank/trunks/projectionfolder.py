@@ -82,7 +82,8 @@ def card(report: ProjectionReport, family: str, layers: int) -> str:
     training = settings["training"]
     losses = ", ".join(f"{term} ({weight:g})" for term, weight in settings["losses"])
     passes = ", ".join(f"{score:.4f}" for score in report.passes)
-    more = ", and in training all their dimensions beside" if settings["learns"] == "whole" else ""
+    whole = settings["learns"] == "whole"
+    more = ", and all their other dimensions beside, which were left out at the end" if whole else ""
     whence = f"layers {', '.join(map(str, origins.layers))} of its teacher" if origins.layers else "another encoder"
     lines = [
         "---",
