@@ -91,7 +91,8 @@ class Corpus:
 
 def student_ways(bank: embank.Bank, corpus: Corpus, folder: str) -> dict[str, Scores]:
     """A distilled student's own vectors."""
-    located = locate(f"student-{Path(folder).name}={folder}")
+    name = re.sub(r"[^\w.-]", "-", Path(folder).name)
+    located = locate(f"student-{name}={folder}")
     columns = [f"{located.name}/{located.layers}/own@{codec}" for codec in ("float32", "int8", "binary")]
     bank.encode(list(corpus.texts.values()), columns=columns, encoder=f"{located.name}={folder}")
     found = {}
