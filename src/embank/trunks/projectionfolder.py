@@ -82,8 +82,10 @@ def card(report: ProjectionReport, family: str, layers: int) -> str:
     training = settings["training"]
     losses = ", ".join(f"{term} ({weight:g})" for term, weight in settings["losses"])
     passes = ", ".join(f"{score:.4f}" for score in report.passes)
-    whole = settings["learns"] == "whole"
-    more = ", and all their other dimensions beside, which were left out at the end" if whole else ""
+    of = f"the teacher's vectors (`{origins.column}`, {report.teacher_width} wide)"
+    learned = f"It learned to give what a PCA ({settings['centring']}) leaves of {of}"
+    if settings["learns"] == "whole":
+        learned = f"It learned to give all dimensions of {of}, and keeps {settings['width']} of its own"
     whence = f"layers {', '.join(map(str, origins.layers))} of its teacher" if origins.layers else "another encoder"
     lines = [
         "---",
@@ -94,9 +96,7 @@ def card(report: ProjectionReport, family: str, layers: int) -> str:
         f"# A student of {named(origins.teacher)}, {settings['width']} wide",
         "",
         f"An encoder ({family}, {layers} layers) that began as `{named(origins.student)}` ({whence}), with a "
-        f"projection to {settings['width']} dimensions. It learned to give what a PCA ({settings['centring']}) leaves "
-        f"of the teacher's vectors (`{origins.column}`, {report.teacher_width} wide){more}, by "
-        "`embank trunk project` (after 2203.07687).",
+        f"projection to {settings['width']} dimensions. {learned}, by `embank trunk project` (after 2203.07687).",
         "",
         "| dimensions | the teacher's own PCA | before training | student |",
         "|---:|---:|---:|---:|",
