@@ -260,6 +260,7 @@ def _teacher_column(store: Store, source: str, named: str | None) -> StoredColum
     if not fitting:
         listed = ", ".join(column.name for column in there) or "none"
         raise UsageError(
-            f"{store.root} has no column of the teacher's vectors that the student learned; it has: {listed}"
+            f"{store.root} has no column of the teacher's vectors that the student learned, read alike (--max-tokens "
+            f"and prompts too); it has: {listed}"
         )
     return max(fitting, key=lambda column: column.cells * np.dtype(column.dtype).itemsize)

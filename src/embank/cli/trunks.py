@@ -42,7 +42,7 @@ Reads = Annotated[
 ]
 Served = Annotated[
     str,
-    flags.flag("--served", help="Precision that source heads read: float32, or sign: then binary columns lose less."),
+    flags.flag("--served", help="Precision that source heads read: float32, or sign, as binary columns keep."),
 ]
 Accumulate = Annotated[int, flags.flag("--accumulate", help="Batches whose gradients make one step.")]
 EncoderPlace = Annotated[
