@@ -2,10 +2,10 @@
 
 Teacher: minilm's own vectors, 384 wide. Students keep two or three of its layers and learn 48 or 96 dimensions of the
 teacher's PCA, or all of its dimensions, of which a PCA of what they give keeps so many, from sentences of encyclopedia,
-news and novels; nothing of the graded sets is trained on. Rate, losses and layers are chosen by Spearman on the dev rows of STS-B, the pass that is
-kept by similarity to the teacher on held-out sentences. Beside them stand the teacher's own PCA, and the PCA of a
-student of the same size that learned the full width. Spearman times 100 on the test rows of STS-B, STS12 and STS13,
-for float32, int8 and binary rows. Finished parts are kept.
+news and novels; nothing of the graded sets is trained on. Rate, losses and layers are chosen by Spearman on the dev
+rows of STS-B, the pass that is kept by similarity to the teacher on held-out sentences. Beside them stand the teacher's
+own PCA, and the PCA of a student of the same size that learned the full width. Spearman times 100 on the test rows of
+STS-B, STS12 and STS13, for float32, int8 and binary rows. Finished parts are kept.
 
     python bench/distillation.py [--texts 120000] [--passes 1] [--few 6000] [--epochs 3] [--study losses,students,speed]
 """
