@@ -7,7 +7,7 @@ default columns is scored on test rows. With prefixes apart it reads the columns
 kept.
 
     python bench/prefixes.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--passes 6] [--length 16] [--from-layer 0]
-        [--ways apart,together]
+        [--ways apart,together] [--seeds 0,1,2]
 """
 
 import argparse
@@ -50,22 +50,22 @@ def new_trunk(folder: Path) -> None:
     )
 
 
-def design(asked: argparse.Namespace) -> str:
+def design(asked: argparse.Namespace, seed: int) -> str:
     """Of prefixes, for names."""
     rows = f"{asked.rows}-of-{asked.target_rows}" if asked.target_rows != asked.rows else asked.rows
-    return f"{rows}-{asked.tokens}-{asked.passes}-{asked.length}-{asked.from_layer}-{asked.rate}-{asked.seed}"
+    return f"{rows}-{asked.tokens}-{asked.passes}-{asked.length}-{asked.from_layer}-{asked.rate}-{seed}"
 
 
-def one_of(target: Target, scored: set[str], asked: argparse.Namespace) -> StoredPrefix:
+def one_of(target: Target, scored: set[str], asked: argparse.Namespace, seed: int) -> StoredPrefix:
     """The prefix of a source, which nothing that is scored was in."""
     name = target.source.name
-    folder = WORK / "prefixes" / design(asked) / "one" / name
+    folder = WORK / "prefixes" / design(asked, seed) / "one" / name
     if not folder.is_dir():
         begun = folder.with_name(f"{name}.begun")
         shutil.rmtree(begun, ignore_errors=True)
         begun.parent.mkdir(parents=True, exist_ok=True)
         new_trunk(begun)
-        loop = embank.TrainingSettings(epochs=asked.passes, rate=asked.rate, seed=asked.seed)
+        loop = embank.TrainingSettings(epochs=asked.passes, rate=asked.rate, seed=seed)
         settings = PrefixSettings(loop, asked.length, asked.from_layer, most=asked.rows, validate=200)
         found = train_prefix(opened(asked.tokens), without_texts(target, scored).source, settings)
         put_prefix(begun, name, (found.keys, found.values), found.from_layer, found.record)
@@ -79,16 +79,16 @@ def one_of(target: Target, scored: set[str], asked: argparse.Namespace) -> Store
     return read_prefix_trunk(folder).prefixes[0]
 
 
-def trunk_without(group: tuple[str, ...], asked: argparse.Namespace) -> Path:
+def trunk_without(group: tuple[str, ...], asked: argparse.Namespace, seed: int) -> Path:
     """A prefix trunk with the prefixes of all sources that are not of a group."""
     targets = [classified(name, asked.target_rows) for own in GROUPS for name in own]
     targets += [Target(source, ([], [])) for source in always(asked.target_rows)]
     scored = {key for target in targets for key in scored_keys(target)}
-    folder = WORK / "prefixes" / design(asked) / ("without-" + "+".join(group))
+    folder = WORK / "prefixes" / design(asked, seed) / ("without-" + "+".join(group))
     if not folder.is_dir():
         begun = folder.with_name(f"{folder.name}.begun")
         shutil.rmtree(begun, ignore_errors=True)
-        chosen = [one_of(target, scored, asked) for target in targets if target.source.name not in group]
+        chosen = [one_of(target, scored, asked, seed) for target in targets if target.source.name not in group]
         new_trunk(begun)
         for prefix in chosen:
             put_prefix(begun, prefix.name, prefix.arrays(), prefix.from_layer, dict(prefix.record))
@@ -96,12 +96,19 @@ def trunk_without(group: tuple[str, ...], asked: argparse.Namespace) -> Path:
     return folder
 
 
-def measured(asked: argparse.Namespace, way: str, group: tuple[str, ...], name: str) -> dict[str, float]:
+def measured(asked: argparse.Namespace, seed: int, way: str, group: tuple[str, ...], name: str) -> dict[str, float]:
     """Test score of a head on frozen default columns."""
-    place = f"prefixed={trunk_without(group, asked)}#{way}"
-    work = WORK / "prefixes" / f"bank-{way}-{name}"
-    _, score = frozen_score(work, place, classified(name, asked.target_rows), EvaluationSettings(seed=asked.seed))
+    place = f"prefixed={trunk_without(group, asked, seed)}#{way}"
+    work = WORK / "prefixes" / f"bank-{design(asked, seed)}-{way}-{name}"
+    _, score = frozen_score(work, place, classified(name, asked.target_rows), EvaluationSettings(seed=seed))
     return {"score": score}
+
+
+def of_trunks(asked: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """What bench/trunks.py found with the same rows and the same seed, by set."""
+    same = argparse.Namespace(**{**vars(asked), "seed": seed, "rate": None})
+    part = PARTS / "trunks" / f"{name_of(same, 'float32')}.json"
+    return {one["task"]: one for one in json.loads(part.read_text())["found"]["float16"]}
 
 
 def main() -> None:
@@ -114,32 +121,45 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=16)
     parser.add_argument("--from-layer", type=int, default=0)
     parser.add_argument("--rate", type=float, default=None)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", default="0")
     parser.add_argument("--ways", default=f"{TOGETHER},{APART}")
     asked = parser.parse_args()
     asked.target_rows = asked.target_rows or asked.rows
-    part = PARTS / "trunks" / f"{name_of(asked, 'float32')}.json"
-    trunks = {one["task"]: one for one in json.loads(part.read_text())["found"]["float16"]}
-    ways, table = asked.ways.split(","), []
+    ways, seeds = asked.ways.split(","), [int(seed) for seed in asked.seeds.split(",")]
+    found: dict[str, list[list[float]]] = {name: [] for group in GROUPS for name in group}
+    for seed in seeds:
+        for group in GROUPS:
+            for name in group:
+                parts = [
+                    kept(
+                        f"prefixes/{design(asked, seed)}/{name}-{way}",
+                        lambda way=way, group=group, name=name, seed=seed: measured(asked, seed, way, group, name),
+                    )
+                    for way in ways
+                ]
+                found[name].append([100 * part["score"] for part in parts])
+                print(seed, name, *(f"{way} {one:.1f}" for way, one in zip(ways, found[name][-1])), flush=True)
+    trunks = [of_trunks(asked, seed) for seed in seeds]
+    table = np.array(
+        [
+            [[100 * own[name]["raw"], 100 * own[name]["without"], *row] for own, row in zip(trunks, rows, strict=True)]
+            for name, rows in found.items()
+        ]
+    )  # sets, seeds, ways
     lines = ["| target | raw | multi-task trunk | " + " | ".join(ways) + " |", "|---|" + "---:|" * (len(ways) + 2)]
-    for group in GROUPS:
-        for name in group:
-            row = [100 * trunks[name]["raw"], 100 * trunks[name]["without"]]
-            for way in ways:
-                found = kept(
-                    f"prefixes/{design(asked)}/{name}-{way}",
-                    lambda way=way, group=group, name=name: measured(asked, way, group, name),
-                )
-                row.append(100 * found["score"])
-            table.append(row)
-            lines.append(f"| {name} | " + " | ".join(f"{one:.1f}" for one in row) + " |")
-            print(lines[-1], flush=True)
-    lines += ["| **mean** | " + " | ".join(f"**{one:.2f}**" for one in np.mean(table, axis=0)) + " |", ""]
-    lines.append(
+    for name, row in zip(found, table.mean(1), strict=True):
+        lines.append(f"| {name} | " + " | ".join(f"{one:.1f}" for one in row) + " |")
+    of_seeds = table.mean(0)
+    lines.append("| **mean** | " + " | ".join(f"**{one:.2f}**" for one in of_seeds.mean(0)) + " |")
+    for seed, row in zip(seeds, of_seeds, strict=True) if len(seeds) > 1 else ():
+        lines.append(f"| mean, seed {seed} | " + " | ".join(f"{one:.2f}" for one in row) + " |")
+    lines += [
+        "",
         f"Macro-F1; at most {asked.rows} training rows a source and {asked.target_rows} a target, {asked.epochs} "
-        f"passes of the trunk and {asked.passes} of a prefix at most, seed {asked.seed}; prefixes of {asked.length} "
-        f"positions from layer {asked.from_layer} on. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}."
-    )
+        f"passes of the trunk and {asked.passes} of a prefix at most, means of seeds {asked.seeds}; prefixes of "
+        f"{asked.length} positions from layer {asked.from_layer} on. Left out together: "
+        f"{'; '.join(', '.join(own) for own in GROUPS)}.",
+    ]
     record("Prefixes 1. Tasks that no source has seen", lines)
 
 

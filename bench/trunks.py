@@ -8,6 +8,7 @@ columns. Rows are capped, those of sources and those that heads learn from and a
 most so many tokens of a text; what is scored is read whole. Trunks are kept in bench/bulk, scores in bench/parts.
 
     python bench/trunks.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--tokens 64] [--served float32,sign]
+        [--seed 0]
 """
 
 import argparse
@@ -72,7 +73,7 @@ def always(most: int) -> list[Source]:
 
 def measured(served: Served, asked: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
     """Transfers to all classification sets, by codec."""
-    loop = embank.TrainingSettings(epochs=asked.epochs, rate=asked.rate)
+    loop = embank.TrainingSettings(epochs=asked.epochs, rate=asked.rate, seed=asked.seed)
     settings = TrunkSettings(loop, most=asked.rows, validate=200, served=served)
     targets = [classified(name, asked.target_rows) for group in GROUPS for name in group]
     targets += [Target(source, ([], [])) for source in always(asked.target_rows)]
@@ -89,7 +90,7 @@ def measured(served: Served, asked: argparse.Namespace) -> dict[str, list[dict[s
             print(f"  {source.name}: {source.measure} {source.score:.3f}, guessing {source.guess:.3f}", flush=True)
 
     work = WORK / "trunks" / name_of(asked, served, asked.rate)
-    asked_of = {codec: EvaluationSettings(codec, seen=False) for codec in CODECS}
+    asked_of = {codec: EvaluationSettings(codec, seed=asked.seed, seen=False) for codec in CODECS}
     return {codec: [asdict(one) for one in leave_out(targets, GROUPS, make, asked_of[codec], work)] for codec in CODECS}
 
 
@@ -97,7 +98,8 @@ def name_of(asked: argparse.Namespace, served: str, rate: float | None = None) -
     """Of a study."""
     targets = f"-of-{asked.target_rows}" if asked.target_rows != asked.rows else ""
     rated = f"-{rate:g}" if rate else ""
-    return f"{asked.rows}{targets}-{asked.epochs}-{asked.tokens}{rated}/{served}"
+    seeded = f"-seed{asked.seed}" if asked.seed else ""
+    return f"{asked.rows}{targets}-{asked.epochs}-{asked.tokens}{rated}{seeded}/{served}"
 
 
 def main() -> None:
@@ -107,6 +109,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rate", type=float, default=None)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--served", default="float32,sign")
     asked = parser.parse_args()
     asked.target_rows = asked.target_rows or asked.rows
