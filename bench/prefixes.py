@@ -138,7 +138,12 @@ def main() -> None:
                     for way in ways
                 ]
                 found[name].append([100 * part["score"] for part in parts])
-                print(seed, name, *(f"{way} {one:.1f}" for way, one in zip(ways, found[name][-1])), flush=True)
+                print(
+                    seed,
+                    name,
+                    *(f"{way} {one:.1f}" for way, one in zip(ways, found[name][-1], strict=True)),
+                    flush=True,
+                )
     trunks = [of_trunks(asked, seed) for seed in seeds]
     table = np.array(
         [
