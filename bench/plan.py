@@ -130,7 +130,7 @@ def of_set(name: str, asked: argparse.Namespace) -> tuple[dict[str, Any], dict[s
     for way in ways:
         parts = [
             kept(
-                f"{stem}-{way['way'].replace('/', '-')}-{seed}",
+                f"plan/{asked.rows}/{name}-{way['way'].replace('/', '-')}-{seed}",
                 lambda way=way, seed=seed: run(way, rows, seed, way.get("epochs") or epochs),
             )
             for seed in range(asked.seeds)

@@ -37,7 +37,7 @@ POINTS = {FROZEN: 80.0, BINARY: 78.0, TAIL: 81.0, FEW: 70.0, SMALL: 79.0, FINETU
 
 
 def score(points, half=2.0):
-    return Score(points, points - half, points + half, "t over 5 folds", 5, 40)
+    return Score(points, points - half, points + half, "t over 5 folds", 5, 40, points)
 
 
 def finding(way, points=None, tasks=1, texts=1000):

@@ -1,5 +1,7 @@
 """Advice: the cheapest way within the tolerance of the best, and what is said where that is not sure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,14 @@ def test_a_difference_within_noise_is_called_so():
     assert given.way == FROZEN
     assert not given.certain
     assert "within noise" in given.words
+
+
+def test_the_advice_goes_by_what_is_expected_and_says_so():
+    lucky = finding(FINETUNE, 86.0)
+    lucky = replace(lucky, score=replace(lucky.score, expected=80.4))
+    given = advice([finding(FROZEN, 80.0), lucky])
+    assert given.way == FROZEN
+    assert "86.0 points (84.0 to 88.0), of which 80.4 are expected to last" in given.words
 
 
 def test_a_cheaper_way_that_may_be_within_the_tolerance_is_named():

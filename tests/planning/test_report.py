@@ -101,7 +101,7 @@ def test_a_document_has_its_schema_and_can_be_read_back(tmp_path):
     assert given["schema"] == SCHEMA
     assert set(given["plans"][0]["ways"][0]) == {
         "way", "family", "title", "columns", "cut", "method", "layers", "score", "low", "high", "interval", "runs",
-        "held_out", "training_seconds", "texts_per_second", "more_per_second", "bytes_per_text", "flops_per_text",
+        "held_out", "expected", "training_seconds", "texts_per_second", "more_per_second", "bytes_per_text", "flops_per_text",
         "seconds", "flops", "total_seconds", "total_flops", "banked_texts", "passes", "epochs", "trial_seconds",
     }  # fmt: skip
     advice = read_advice(path)

@@ -1,5 +1,7 @@
 """The schedule: no plan outlives its minutes, whatever ways take; with a clock that is moved by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,12 +93,29 @@ def test_what_was_cut_off_is_no_measurement(monkeypatch):
 
 def test_time_that_is_left_goes_to_further_runs_of_the_best(monkeypatch):
     taken = dict.fromkeys((way.name for way in WAYS), 1.0)
-    _, done, task = measured(monkeypatch, 1000.0, taken)
     best = max(WAYS, key=lambda way: len(way.name)).name
-    assert sorted(number for name, number in done if name == best) == [0, 1, 2, 3, 4]
-    worst = min(WAYS, key=lambda way: len(way.name)).name
-    assert [number for name, number in done if name == worst] == [0]
+    _, done, task = measured(monkeypatch, len(WAYS) + 5.0, taken)
+    assert done[len(WAYS)] == (best, 1), "first of all the one that looks best is tried again"
     assert not task.reasons
+    _, done, _ = measured(monkeypatch, 1000.0, taken)
+    assert sorted(number for name, number in done if name == best) == [0, 1, 2, 3, 4]
+
+
+def test_ways_that_cannot_be_the_best_any_more_get_no_further_runs(monkeypatch):
+    taken = dict.fromkeys((way.name for way in WAYS), 1.0)
+    clock, done = Clock(), []
+    trial = trains_for(clock, taken, done)
+
+    def sure(shop, way, rows, run, epochs):
+        found = trial(shop, way, rows, run, epochs)
+        points = found.scored.points
+        return replace(found, scored=Scored(points, 40, np.linspace(points - 0.1, points + 0.1, 100)))
+
+    monkeypatch.setattr(measuring_module, "trained_trial", sure)
+    task = Measured(dealt(ROWS, 200, 0), 200)
+    measure_trained(task, WAYS, Workshop(None, [], {}, None, Budget(1000.0, clock)), Rates(taken), lambda _: None)
+    best = max(WAYS, key=lambda way: len(way.name)).name
+    assert [name for name, number in done if number] == [best] * 4
 
 
 def test_a_way_that_cannot_be_trained_is_left_out_with_its_reason(monkeypatch):

@@ -145,7 +145,7 @@ def _print_task(one: "TaskPlan") -> None:
     measure = console.MEASURES[one.measure]
     typer.echo(f"task {one.task}: {one.kind}, points of {measure}; {one.rows:,} labelled texts")
     typer.echo(f"  {one.protocol}")
-    headers = ["  way", "points", "95 %", "fit, s", "texts/s", "one more", "bytes", "MFLOP", "in all, s"]
+    headers = ["  way", "points", "95 %", "expected", "fit, s", "texts/s", "one more", "bytes", "MFLOP", "in all, s"]
     if one.findings:
         console.print_table(headers, [_cells(finding) for finding in one.findings], tuple(range(1, len(headers))))
     for lacking in one.unmeasured:
@@ -158,6 +158,7 @@ def _cells(found: "Finding") -> list[str]:
         f"  {found.way.title}",
         f"{score.points:.1f}",
         f"{score.low:.1f} to {score.high:.1f}",
+        f"{score.expected:.1f}",
         f"{found.training_seconds:,.1f}",
         f"{found.texts_per_second:,.0f}",
         f"{found.more_per_second:,.0f}",

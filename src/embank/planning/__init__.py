@@ -92,6 +92,8 @@ class Score:
         interval: how the interval was made, in words.
         runs: how often it was trained and scored.
         rows: held-out rows that a run was scored on, in the mean.
+        expected: the points with the luck taken out: those of a trained way are drawn to the mean of its like by as
+            much as they are uncertain. The advice goes by these.
     """
 
     points: float
@@ -100,6 +102,7 @@ class Score:
     interval: str
     runs: int
     rows: int
+    expected: float
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from embank.planning import Cost, Finding, PlanSettings, Unmeasured, Way
 from embank.planning.costs import Pace, TrainingPace, extrapolated, mean_pace, passes_of
 from embank.planning.estimating import way_flops, way_training_flops
 from embank.planning.frozen import Coded
-from embank.planning.intervals import Runs, score
+from embank.planning.intervals import score
 from embank.planning.measuring import Measured
+from embank.planning.shrinking import expected
 from embank.recipe import ColumnName, limit_of
 
 _STATE_BYTES = 2
@@ -43,8 +44,11 @@ class Ground:
 
 def findings(task: Measured, ways: Sequence[Way], ground: Ground) -> tuple[tuple[Finding, ...], tuple[Unmeasured, ...]]:
     """What was measured of a task, cheapest first, and what was not."""
-    reference = _reference(task)
-    found = [_finding(task, way, ground, reference) for way in ways if task.scores(way.name)]
+    found = [_finding(task, way, ground) for way in ways if task.scores(way.name)]
+    steady = expected({name: task.standing(name) for name in task.trained})
+    found = [
+        replace(one, score=replace(one.score, expected=steady.get(one.way.name, one.score.points))) for one in found
+    ]
     lacking = [
         Unmeasured(way, task.reasons.get(way.name, "the time was up before it was its turn"))
         for way in ways
@@ -53,13 +57,7 @@ def findings(task: Measured, ways: Sequence[Way], ground: Ground) -> tuple[tuple
     return tuple(sorted(found, key=lambda one: one.total_seconds)), tuple(lacking)
 
 
-def _reference(task: Measured) -> Runs:
-    """Runs of the frozen heads that were run most often: float16's where it is among them."""
-    several = [task.scores(name) for name in sorted(task.heads, key=lambda name: name != "frozen/float16")]
-    return max(several, key=len, default={})
-
-
-def _finding(task: Measured, way: Way, ground: Ground, reference: Runs) -> Finding:
+def _finding(task: Measured, way: Way, ground: Ground) -> Finding:
     seconds, operations, pace = (_of_heads if way.family == "frozen" else _of_trained)(task, way, ground)
     banked = ground.banked.get(way.name, (0, 0))[0]
     fresh = max(0, ground.texts - banked)
@@ -67,7 +65,7 @@ def _finding(task: Measured, way: Way, ground: Ground, reference: Runs) -> Findi
     spent = sum(one.seconds for one in runs.values())
     return Finding(
         way,
-        score(task.scores(way.name), reference, folds=task.trials.folds),
+        score(task.scores(way.name), task.reference, folds=task.trials.folds),
         seconds,
         operations,
         training_seconds=seconds.task,

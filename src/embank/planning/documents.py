@@ -147,6 +147,7 @@ def _finding(one: Finding) -> dict[str, Any]:
         "score": _rounded(score.points),
         "low": _rounded(score.low),
         "high": _rounded(score.high),
+        "expected": _rounded(score.expected),
         "interval": score.interval,
         "runs": score.runs,
         "held_out": score.rows,

@@ -83,7 +83,7 @@ def scored(truth: Any, predicted: Any, kind: Kind, seed: int) -> Scored:
 
 
 def score(runs: Runs, reference: Runs, *, folds: bool) -> Score:
-    """The score of a way over its runs.
+    """The score of a way over its runs, with nothing taken out of it.
 
     Args:
         runs: of the way.
@@ -91,19 +91,19 @@ def score(runs: Runs, reference: Runs, *, folds: bool) -> Score:
         folds: whether runs have held-out rows of their own, or share them.
     """
     own = [one.points for one in runs.values()]
-    points = float(np.mean(_moved(runs, reference)))
+    points = float(np.mean(moved(runs, reference)))
     rows = round(float(np.mean([one.rows for one in runs.values()])))
     if folds and len(runs) >= _ENOUGH_FOLDS:
         half = _t_half(own)
         words = f"t over {len(own)} folds"
     else:
-        half = _NORMAL * float(np.sqrt(_variance(runs, folds=folds)))
+        half = _NORMAL * float(np.sqrt(variance(runs, folds=folds)))
         words = f"normal, resampled rows of {_counted(len(runs), 'run')}"
         if any(one.resamples is None for one in runs.values()):
             words = f"normal, that of a share of the rows, {_counted(len(runs), 'run')}"
     if not np.isfinite(half):
-        return Score(points, points, points, "unknown: one measure of one run", len(runs), rows)
-    return Score(points, points - half, points + half, words, len(runs), rows)
+        return Score(points, points, points, "unknown: one measure of one run", len(runs), rows, points)
+    return Score(points, points - half, points + half, words, len(runs), rows, points)
 
 
 @dataclass(frozen=True)
@@ -125,14 +125,14 @@ def difference(better: Runs, worse: Runs, points: float, *, folds: bool) -> Diff
         folds: as in `score`.
     """
     common = sorted(set(better) & set(worse))
-    gaps = {number: _gap(better[number], worse[number]) for number in common}
+    gaps = {number: gap(better[number], worse[number]) for number in common}
     if not gaps:
-        variance = _variance(better, folds=folds) + _variance(worse, folds=folds)
-        half = _NORMAL * float(np.sqrt(variance))
+        both = variance(better, folds=folds) + variance(worse, folds=folds)
+        half = _NORMAL * float(np.sqrt(both))
     elif folds and len(gaps) >= _ENOUGH_FOLDS:
-        half = _t_half([gap.points for gap in gaps.values()])
+        half = _t_half([one.points for one in gaps.values()])
     else:
-        half = _NORMAL * float(np.sqrt(_variance(gaps, folds=folds)))
+        half = _NORMAL * float(np.sqrt(variance(gaps, folds=folds)))
     half = half if np.isfinite(half) else POINTS
     return Difference(points, points - half, points + half)
 
@@ -142,7 +142,7 @@ def _t_half(values: Sequence[float]) -> float:
     return float(student_t.ppf(_TAIL, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def _gap(better: Scored, worse: Scored) -> Scored:
+def gap(better: Scored, worse: Scored) -> Scored:
     """A difference as if it were a score."""
     points = better.points - worse.points
     if better.resamples is not None and worse.resamples is not None:
@@ -151,7 +151,7 @@ def _gap(better: Scored, worse: Scored) -> Scored:
     return Scored(points, better.rows, np.array([points - spread, points + spread]))
 
 
-def _moved(runs: Runs, reference: Runs) -> list[float]:
+def moved(runs: Runs, reference: Runs) -> list[float]:
     """Points of each run, brought to the mean of all runs of the reference."""
     common = [number for number in runs if number in reference]
     if not common or len(common) < len(runs):
@@ -160,7 +160,7 @@ def _moved(runs: Runs, reference: Runs) -> list[float]:
     return [one.points - reference[number].points + level for number, one in runs.items()]
 
 
-def _variance(runs: Runs, *, folds: bool) -> float:
+def variance(runs: Runs, *, folds: bool) -> float:
     """Of the mean over runs: over held-out rows, and over seeds where several runs share the rows."""
     count = len(runs)
     if folds:

@@ -11,16 +11,14 @@ from embank.planning import Telling, Way
 from embank.planning.costs import epochs_of
 from embank.planning.estimating import Rates
 from embank.planning.frozen import SETTINGS, Coded, HeadTrial, head_trial
-from embank.planning.intervals import Scored
+from embank.planning.intervals import Runs, Scored
 from embank.planning.material import Run, Trials
 from embank.planning.schedule import Budget, OutOfTimeError, in_order
+from embank.planning.shrinking import Standing, standing
 from embank.planning.tuning import TrainedTrial, Workshop, trained_trial
 
 CAUTION = 1.3
 """A head's fit cannot be stopped: it is begun only where so many times its expected seconds are left."""
-
-_NEAR = 3.0
-"""Points below the best within which a way is run again on other folds or seeds."""
 
 _GUESS = 1.0
 _HALF = 2
@@ -68,10 +66,19 @@ class Measured:
         return epochs_of(int((1 - HELD_BACK) * rows), self.steps)
 
     @property
+    def reference(self) -> Runs:
+        """Runs of the frozen heads that were run most often: float16's where it is among them."""
+        several = [self.scores(name) for name in sorted(self.heads, key=lambda name: name != "frozen/float16")]
+        return max(several, key=len, default={})
+
+    def standing(self, way: str) -> Standing:
+        """Where a way stands beside the reference."""
+        return standing(self.scores(way), self.reference, folds=self.trials.folds)
+
+    @property
     def best(self) -> float:
-        """The best mean so far; heads have been run before anything else."""
-        means = [_mean(self.scores(way)) for way in (*self.heads, *self.trained)]
-        return max(means, default=0.0)
+        """The most points so far; heads have been run before anything else."""
+        return max((self.standing(way).points for way in (*self.heads, *self.trained)), default=0.0)
 
 
 def measure_heads(
@@ -128,7 +135,11 @@ def _timed(task: Measured, ways: Mapping[str, Mapping[str, Coded]], places: np.n
 
 
 def measure_trained(task: Measured, ways: Sequence[Way], shop: Workshop, rates: Rates, watch: Telling) -> None:
-    """Train tails, students and whole encoders on the first run, then those near the best on others.
+    """Train tails, students and whole encoders on the first run, then those that may be the best on others.
+
+    Time that is left goes, run after run, to the way that may be worth most: the one with the highest upper end of its
+    interval (Lai & Robbins 1985), as long as that reaches the best mean. So a way that was lucky once is tried again
+    before it is believed.
 
     Args:
         task: what has been measured, and will be.
@@ -148,13 +159,26 @@ def measure_trained(task: Measured, ways: Sequence[Way], shop: Workshop, rates: 
         if way.family == "student" and not task.trained.get("finetune"):
             seconds += expected(replace(way, family="finetune", layers=0))
         _try(task, way, first, (shop, seconds), watch)
-    for run in task.trials.runs[1:]:
-        for way in ordered:
-            before = task.trained.get(way.name, {})
-            if before and _mean(task.scores(way.name)) >= task.best - _NEAR:
-                longest = max(one.seconds for one in before.values())
-                if shop.budget.allows(longest * CAUTION):
-                    _try(task, way, run, (shop, longest), watch)
+    tried: set[tuple[str, int]] = set()
+    while further := _further(task, ordered, shop.budget, tried):
+        way, run, seconds = further
+        tried.add((way.name, run.number))
+        _try(task, way, run, (shop, seconds), watch)
+
+
+def _further(
+    task: Measured, ways: Sequence[Way], budget: Budget, tried: set[tuple[str, int]]
+) -> tuple[Way, Run, float] | None:
+    """The way that may be worth most, its next run and the seconds that this may take; None where nothing is left."""
+    found: list[tuple[float, Way, Run, float]] = []
+    for way in ways:
+        before = task.trained.get(way.name, {})
+        left = [run for run in task.trials.runs if run.number not in before and (way.name, run.number) not in tried]
+        longest = max((one.seconds for one in before.values()), default=0.0)
+        if before and left and budget.allows(longest * CAUTION):
+            found.append((task.standing(way.name).reach, way, left[0], longest))
+    best = max(found, key=lambda one: one[0], default=None)
+    return best[1:] if best is not None and best[0] >= task.best else None
 
 
 def _try(task: Measured, way: Way, run: Run, work: tuple[Workshop, float], watch: Telling) -> None:
@@ -182,7 +206,3 @@ def _try(task: Measured, way: Way, run: Run, work: tuple[Workshop, float], watch
 def short(seconds: float, left: float) -> str:
     """Why something was not begun."""
     return f"it would have taken about {seconds:,.0f} s, and {max(0.0, left):,.0f} s were left"
-
-
-def _mean(scores: Mapping[int, Scored]) -> float:
-    return float(np.mean([one.points for one in scores.values()])) if scores else 0.0

@@ -23,7 +23,7 @@ class Offer:
 
     Attributes:
         way: which.
-        points: its score.
+        points: its score, with the luck taken out.
         seconds: it takes for all tasks and texts.
         text_bytes: that a text takes in the bank.
     """
@@ -64,7 +64,7 @@ def for_task(
     if not found:
         return Recommendation(None, None, _NOTHING)
     asked, tasks, texts = settings
-    offers = [Offer(one.way, one.score.points, one.total_seconds, one.text_bytes) for one in found]
+    offers = [Offer(one.way, one.score.expected, one.total_seconds, one.text_bytes) for one in found]
     choice, best = advised(offers, asked.tolerance)
     of = {one.way.name: one for one in found}
     chosen, top = of[choice.way.name], of[best.way.name]
@@ -80,7 +80,7 @@ def for_task(
     times = top.total_seconds / max(chosen.total_seconds, 1e-9)
     more = f"{gap:.1f} points more" if gap >= _LEAST else f"less than {2 * _LEAST:g} points more"
     middle = (
-        f"The best measured is {best.way.title}, {_points(top)}; that is {more}, within the tolerance of "
+        f"The best is {best.way.title}, {_points(top)}; that is {more}, within the tolerance of "
         f"{asked.tolerance:g}, and takes {times:,.1f} times as long."
     )
     words = [begin, middle]
@@ -121,7 +121,7 @@ def overall(plans: Sequence[TaskPlan], tolerance: float, tasks: int, texts: int)
     offers = [
         Offer(
             found[0].way,
-            _mean([one.score.points for one in found]),
+            _mean([one.score.expected for one in found]),
             _mean([one.total_seconds for one in found]),
             _mean([one.text_bytes for one in found]),
         )
@@ -190,7 +190,7 @@ def _noise(
     close = []
     for one in found:
         if one.total_seconds * _EQUAL < chosen.total_seconds:
-            gap = top.score.points - one.score.points
+            gap = top.score.expected - one.score.expected
             if difference(scores[top.way.name], scores[one.way.name], gap, folds=folds).low <= tolerance:
                 close.append(one.way.name)
     return tuple(close)
@@ -204,7 +204,7 @@ def _rivals(chosen: Finding, found: Sequence[Finding], scores: Mapping[str, Runs
     words = ["It is the best that was measured; no cheaper way comes within the tolerance."]
     near = []
     for one in cheaper:
-        gap = chosen.score.points - one.score.points
+        gap = chosen.score.expected - one.score.expected
         if difference(scores[chosen.way.name], scores[one.way.name], gap, folds=folds).low <= 0:
             near.append(one.way.title)
     if near:
@@ -219,7 +219,10 @@ def _listed(titles: Sequence[str]) -> str:
 
 
 def _points(one: Finding) -> str:
-    return f"{one.score.points:.1f} points ({one.score.low:.1f} to {one.score.high:.1f})"
+    score = one.score
+    luck = f", of which {score.expected:.1f} are expected to last" if score.expected <= score.points - _LEAST else ""
+    luck = f", and {score.expected:.1f} expected of more runs" if score.expected >= score.points + _LEAST else luck
+    return f"{score.points:.1f} points ({score.low:.1f} to {score.high:.1f}){luck}"
 
 
 def _counted(number: int, word: str) -> str:

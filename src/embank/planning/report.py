@@ -176,7 +176,7 @@ def _ranked(found: Sequence[Finding]) -> str:
 
 
 def _table(one: TaskPlan, chosen: str) -> str:
-    heads = ("way", "points", "95 %", "runs", "fit", "texts/s", "one more task", "bytes", "MFLOP", "in all")
+    heads = ("way", "points", "95 %", "expected", "runs", "fit", "texts/s", "one more task", "bytes", "MFLOP", "in all")
     rows = []
     for found in one.findings:
         score = found.score
@@ -184,6 +184,7 @@ def _table(one: TaskPlan, chosen: str) -> str:
             found.way.title,
             f"{score.points:.1f}",
             f"{score.low:.1f} to {score.high:.1f}",
+            f"{score.expected:.1f}",
             f"{score.runs}",
             span(found.training_seconds),
             f"{found.texts_per_second:,.0f}",
@@ -196,7 +197,8 @@ def _table(one: TaskPlan, chosen: str) -> str:
         rows.append(f"<tr{mark}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
     intervals = "; ".join(dict.fromkeys(found.score.interval for found in one.findings))
     caption = (
-        f"Cheapest first. fit: training one task on all labelled texts; texts/s: one task on unseen texts; one more "
+        f"Cheapest first. expected: points with the luck of few runs taken out, by which the advice goes; fit: "
+        f"training one task on all labelled texts; texts/s: one task on unseen texts; one more "
         f"task: texts/s of another task on the same pass; MFLOP: of one task on a text, from the architecture. "
         f"Intervals: "
         f"{escape(intervals)}."
