@@ -11,9 +11,9 @@ from sentence_transformers import SentenceTransformer
 import embank
 from embank.baselines.live import TokenLessons
 from embank.errors import HeadError, UsageError
-from embank.tails.learning import outputs_of
+from embank.tails.learning import outputs_of, taught
 from embank.tasks import APART
-from embank.trunks import Source, TrunkSettings
+from embank.trunks import Source, TrunkSettings, probing
 from embank.trunks import multitask as multitask_module
 from embank.trunks import shared as shared_module
 from embank.trunks.multitask import train_trunk
@@ -232,3 +232,54 @@ def test_a_pair_read_apart_is_one_example(folder):
         opened(folder), [Source("apart", both, alike, reads=APART)], settings(epochs=1)
     ).report.sources
     assert score.rows + score.held_back == len(both)
+
+
+def test_heads_begin_where_linear_heads_on_the_raw_encoder_are(folder):
+    report = train_trunk(opened(folder), sources(), settings(rate=1e-9)).report
+    for source in report.sources:
+        assert source.score == pytest.approx(source.frozen, abs=0.03), source.name
+    frozen = {source.name: source.frozen > source.guess for source in report.sources}
+    assert frozen["mood"]
+    assert frozen["tags"]
+    later = train_trunk(opened(folder), sources("mood"), dataclasses.replace(settings(), heads_first=False)).report
+    assert later.sources[0].frozen is None
+
+
+def test_a_head_that_is_learned_first_has_no_gradient_left_but_its_penalty(folder):
+    seen = []
+
+    def noted(head, source, train, penalty):
+        fit(head, source, train, penalty)
+        count = sum(len(which) for _, which in train)
+        head.zero_grad()
+        losses = [taught(source.objective, source.lessons, head(read), which) * len(which) for read, which in train]
+        (sum(losses) / count).backward()
+        seen.append((head.weight.grad + penalty * head.weight).abs().max().item())
+
+    fit = probing._fit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probing, "_fit", noted)
+        train_trunk(opened(folder), sources("mood", "tags", "apart"), settings(epochs=1))
+    assert len(seen) == 3 * len(probing._PENALTIES)
+    assert max(seen) < 2e-3
+
+
+def test_those_who_watch_hear_of_heads_before_the_first_step(folder):
+    heard = []
+    train_trunk(opened(folder), sources("mood", "size"), settings(epochs=1), watch=heard.append)
+    assert [set(now.scores) for now in heard if not now.epoch] == [{"mood"}, {"mood", "size"}]
+    assert heard[2].epoch == 1
+
+
+def test_a_resumed_training_does_not_learn_its_heads_again_and_knows_what_they_scored(folder, tmp_path, monkeypatch):
+    def stop(now):
+        if now.epoch == 2:
+            raise Stopped
+
+    checkpoint, asked = tmp_path / "training.safetensors", settings(epochs=2)
+    with pytest.raises(Stopped):
+        train_trunk(opened(folder), sources("mood"), asked, checkpoint, stop)
+    monkeypatch.setattr(multitask_module, "learn_head", None)
+    resumed = train_trunk(opened(folder), sources("mood"), asked, checkpoint).report
+    assert resumed.resumed
+    assert resumed.sources[0].frozen > resumed.sources[0].guess

@@ -44,6 +44,13 @@ Served = Annotated[
     str,
     flags.flag("--served", help="Precision that source heads read: float32, or sign, as binary columns keep."),
 ]
+HeadsFirst = Annotated[
+    bool,
+    flags.flag(
+        "--heads-first/--no-heads-first",
+        help="Learn heads on the encoder as it is before all of it is trained; otherwise they begin at random.",
+    ),
+]
 Accumulate = Annotated[int, flags.flag("--accumulate", help="Batches whose gradients make one step.")]
 EncoderPlace = Annotated[
     str, flags.flag("--encoder", help="Where training begins: minilm, a folder, or a hub name (org/model@revision).")
@@ -82,7 +89,13 @@ class Maker:
 
 
 def settings_of(
-    loop: training.Training, temperature: float, rows: int | None, words: tuple[str, str], more: tuple[int, int]
+    loop: training.Training,
+    temperature: float,
+    rows: int | None,
+    words: tuple[str, str],
+    more: tuple[int, int],
+    *,
+    heads_first: bool,
 ) -> "TrunkSettings":
     """Settings of a trunk out of flags."""
     from embank.trunks import READS, SERVED, TrunkSettings
@@ -94,7 +107,7 @@ def settings_of(
     asked = embank.TrainingSettings(loop.epochs, loop.batch, loop.rate, loop.patience, seed=seed, accumulate=accumulate)
     reads = next(word for word in READS if word == words[0])
     served = next(word for word in SERVED if word == words[1])
-    return TrunkSettings(asked, temperature, rows, reads=reads, served=served)
+    return TrunkSettings(asked, temperature, rows, reads=reads, served=served, heads_first=heads_first)
 
 
 @app.command()
@@ -111,6 +124,7 @@ def multitask(
     rows: Rows = None,
     reads: Reads = "default",
     served: Served = "float32",
+    heads_first: HeadsFirst = True,
     max_tokens: MaxTokens = None,
     seed: Annotated[int, flags.flag("--seed", help="Of splits, order and dropout.")] = 0,
     as_json: flags.AsJson = False,
@@ -119,7 +133,7 @@ def multitask(
 ) -> None:
     """Train one encoder on several source tasks; the folder is an encoder for `embank encode --encoder OUT`."""
     loop = training.Training(epochs, batch, rate, patience)
-    settings = settings_of(loop, temperature, rows, (reads, served), (accumulate, seed))
+    settings = settings_of(loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first)
     load("embank.trunks.saving", "torch").refuse_existing(out)
     read = [entry.source() for entry in read_source_file(sources)]
     maker = Maker(settings, encoder, max_tokens, local_files_only, quiet or as_json)
@@ -157,6 +171,7 @@ def evaluate(
     rows: Rows = None,
     reads: Reads = "default",
     served: Served = "float32",
+    heads_first: HeadsFirst = True,
     max_tokens: MaxTokens = None,
     seed: Annotated[int, flags.flag("--seed", help="Of splits, order and dropout.")] = 0,
     as_json: flags.AsJson = False,
@@ -165,7 +180,7 @@ def evaluate(
 ) -> None:
     """Leave source tasks out in turn, train, and try the frozen representation on them, beside the raw encoder's."""
     loop = training.Training(epochs, batch, rate, patience)
-    settings = settings_of(loop, temperature, rows, (reads, served), (accumulate, seed))
+    settings = settings_of(loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first)
     evaluation = load("embank.evaluation", "torch")
     targets = [entry.target() for entry in read_source_file(sources)]
     names = [target.source.name for target in targets]
@@ -183,10 +198,21 @@ def evaluate(
 def print_report(report: "TrunkReport") -> None:
     """Say what became of each source."""
     rows = [
-        [source.name, source.kind, f"{source.rows:,}", source.measure, f"{source.score:.3f}", f"{source.guess:.3f}"]
+        [
+            source.name,
+            source.kind,
+            f"{source.rows:,}",
+            source.measure,
+            f"{source.score:.3f}",
+            "-" if source.frozen is None else f"{source.frozen:.3f}",
+            f"{source.guess:.3f}",
+        ]
         for source in report.sources
     ]
-    console.print_table(["source", "kind", "rows", "measure", "validation", "guessing"], rows, (2, 4, 5))
+    console.print_table(["source", "kind", "rows", "measure", "validation", "frozen", "guessing"], rows, (2, 4, 5, 6))
+    worse = [source.name for source in report.sources if source.frozen is not None and source.score < source.frozen]
+    if worse:
+        typer.echo(f"no better than a linear head on the encoder as it was (frozen): {', '.join(worse)}")
     passes = ", ".join(f"{score:.3f}" for score in report.passes)
     typer.echo(f"mean {report.mean:.3f}; after each pass {passes}: pass {report.best} is kept")
     typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
@@ -225,6 +251,9 @@ def progress(*, quiet: bool) -> "Iterator[Callable[[TrunkProgress], None]]":
         lines: dict[str, Any] = {}
 
         def watch(now: "TrunkProgress") -> None:
+            if not now.epoch:
+                shown.update(bar, said=f"heads on the encoder as it is: {len(now.scores)}")
+                return
             shown.update(bar, total=now.steps, completed=now.step, said=f"steps, pass {now.epoch} of {now.epochs}")
             for name, loss in now.losses.items():
                 if name not in lines:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Position:
         loss_sum: of the running pass.
         seconds: spent so far.
         dtype: that it computes in.
+        first: scores of output layers that were learned before anything else was trained, by name.
     """
 
     step: int = 0
@@ -44,6 +45,7 @@ class Position:
     loss_sum: float = 0.0
     seconds: float = 0.0
     dtype: Dtype = "float32"
+    first: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ as one that was not disturbed (on the same machine with the same number of threa
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,6 +86,8 @@ class Run:
         checkpoint: where to keep them, or None.
         checkpoint_seconds: how often; at the end of a pass in any case.
         schedule: deals examples into batches; None: each once a pass, those of like length together.
+        prepare: gives output layers the weights that they should begin with, and says how well each does; not called
+            where a training goes on. Without it they begin at random, and take larger steps than all else.
     """
 
     module: Trainable
@@ -97,6 +99,7 @@ class Run:
     checkpoint: Path | None = None
     checkpoint_seconds: float = _CHECKPOINT_SECONDS
     schedule: Schedule | None = None
+    prepare: Callable[[], Mapping[str, float]] | None = None
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """The batches of a pass."""
@@ -116,6 +119,7 @@ def train(run: Run, watch: TrainingWatch = lambda _: None) -> Trained:
     with torch.random.fork_rng():  # the caller's random numbers are not touched
         loop = _Loop(run)
         with settled(loop.dtype):
+            loop.begin()
             while loop.goes_on:
                 loop.run_pass(watch)
         return loop.finished()
@@ -128,7 +132,7 @@ class _Loop:
         self._run = run
         self._weights = run.module.trainable()
         # Fused: one pass over all weights; without it, the table of words alone costs a quarter of a step on a CPU.
-        groups = _groups(self._weights, run.settings)
+        groups = _groups(self._weights, run.settings, fresh=run.prepare is None)
         self._optimiser = torch.optim.AdamW(groups, weight_decay=run.settings.decay, fused=True)
         torch.manual_seed(run.settings.seed)
         self._position = Position(dtype=faster())
@@ -153,6 +157,11 @@ class _Loop:
         # Taggers of rare tags find nothing at all in their first passes: an F1 of 0 is no score to lose patience with.
         patient = position.epoch - position.best_epoch < self._run.settings.patience or position.best == 0
         return position.epoch < self._epochs and patient
+
+    def begin(self) -> None:
+        """Give output layers their first weights, unless training goes on."""
+        if self._run.prepare is not None and not self._resumed:
+            self._position.first = dict(self._run.prepare())
 
     def run_pass(self, watch: TrainingWatch) -> None:
         """Go through all examples once, or what is left of a pass that was interrupted, and validate."""
@@ -211,9 +220,9 @@ def on_device(inputs: Inputs, module: Trainable) -> Inputs:
     return {name: tensor.to(device) for name, tensor in inputs.items()}
 
 
-def _groups(weights: dict[str, torch.nn.Parameter], settings: TrainingSettings) -> list[dict[str, Any]]:
-    """Parameters with their share of the learning rate: output layers begin from nothing and need larger steps."""
-    new = {name: parameter for name, parameter in weights.items() if name.startswith(_OUTPUTS)}
+def _groups(weights: dict[str, torch.nn.Parameter], settings: TrainingSettings, *, fresh: bool) -> list[dict[str, Any]]:
+    """Parameters with their share of the learning rate: output layers that begin from nothing need larger steps."""
+    new = {name: parameter for name, parameter in weights.items() if fresh and name.startswith(_OUTPUTS)}
     old = [parameter for name, parameter in weights.items() if name not in new]
     share = max(1.0, _OUTPUT_RATE / (settings.rate or 1.0))
     groups = [{"params": old, "share": 1.0}, {"params": list(new.values()), "share": share}]

@@ -69,6 +69,7 @@ class TrunkSettings:
         validate: validation rows of a source that are scored after each pass.
         reads: what source heads read.
         served: in which precision they read it.
+        heads_first: learn the heads on the encoder as it is before all of it is trained (see `trunks.probing`).
     """
 
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -77,6 +78,7 @@ class TrunkSettings:
     validate: int = 300
     reads: Reads = "default"
     served: Served = "float32"
+    heads_first: bool = True
 
     def __post_init__(self) -> None:
         """Refuse numbers that no training can start with."""
@@ -99,10 +101,11 @@ class TrunkProgress:
     Attributes:
         step: steps taken.
         steps: all of them, if training is not stopped early.
-        epoch: the running pass, from 1.
+        epoch: the running pass, from 1; 0 while heads are learned on the encoder as it is.
         epochs: passes at the most.
         losses: mean loss of each source in the running pass.
-        scores: validation score of each source after the last finished pass; empty before.
+        scores: validation score of each source after the last finished pass; before the first, of heads on the encoder
+            as it is, as far as they have been learned.
     """
 
     step: int
@@ -126,6 +129,7 @@ class SourceScore:
         measure: which counts.
         score: of the trunk with its head on validation rows.
         guess: of guessing without reading.
+        frozen: of a linear head on the encoder as it was, on the same rows; None where heads were not learned first.
     """
 
     name: str
@@ -136,6 +140,7 @@ class SourceScore:
     measure: str
     score: float
     guess: float
+    frozen: float | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from embank.tasks import APART, Labels
 from embank.texts import keys_and_faults
 from embank.trunks import Source, SourceScore, TrunkProgress, TrunkReport, TrunkSettings, TrunkWatch
 from embank.trunks.lessons import Ledger, Mixed, SourceLessons, Taught, tokens_of
+from embank.trunks.probing import learn_head
 from embank.trunks.schedule import dealt
 from embank.trunks.shared import HeadShape, Readings, SharedEncoder
 
@@ -90,7 +91,7 @@ def train_trunk(
     position = trained.position
     report = TrunkReport(
         encoder.facts.origin,
-        [report_of(module, one) for one in lessons],
+        [replace(report_of(module, one), frozen=position.first.get(one.name)) for one in lessons],
         position.scores,
         position.best_epoch,
         position.step,
@@ -215,6 +216,12 @@ def _run(
     mixed, ledger = Mixed(sources), Ledger()
     latest: dict[str, float] = {}
 
+    def prepare() -> dict[str, float]:
+        for source in sources:
+            latest[source.name] = learn_head(module, source)
+            watch(TrunkProgress(0, 0, 0, training.epochs or 0, {}, dict(latest)))
+        return dict(latest)
+
     def loss(logits: torch.Tensor, which: Which) -> torch.Tensor:
         source, own = mixed.placed(which)
         found = taught(source.objective, source.lessons, logits, own)
@@ -233,7 +240,8 @@ def _run(
     def told(now: TrainingProgress) -> None:
         watch(TrunkProgress(now.step, now.steps, now.epoch, now.epochs, dict(ledger.means), dict(latest)))
 
-    return train(Run(module, mixed, loss, validate, training, keep[0], keep[1], schedule=schedule), told)
+    first = prepare if asked.heads_first else None
+    return train(Run(module, mixed, loss, validate, training, *keep, schedule=schedule, prepare=first), told)
 
 
 def _score(module: Any, source: Taught) -> dict[str, float]:

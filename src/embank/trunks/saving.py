@@ -141,15 +141,16 @@ def card(report: TrunkReport, facts: EncoderFacts) -> str:
         "by `embank trunk multitask` "
         "(after 2004.14287). The heads are not part of it: fit new ones on banked columns.",
         "",
-        "| source | kind | labels | training rows | validation rows | measure | score | guessing |",
-        "|---|---|---:|---:|---:|---|---:|---:|",
+        "| source | kind | labels | training rows | validation rows | measure | score | frozen | guessing |",
+        "|---|---|---:|---:|---:|---|---:|---:|---:|",
         *rows,
         "",
         f"Mean validation score after each pass: {passes}; pass {report.best} was kept. {report.steps} steps, "
         f"{report.seconds:.0f} s; batches of {training['batch']}, learning rate {training['rate']:g}, temperature "
         f"{report.settings['temperature']:g}, seed {training['seed']}; heads read {report.settings['reads']} layers in "
         f"{report.settings['served']}. Scores are those of the trunk with its own heads on held-back rows of the "
-        "sources; what it does for tasks that it has not seen, `embank trunk evaluate` measures.",
+        "sources, beside those of linear heads on the encoder as it was (frozen); what it does for tasks that it has "
+        "not seen, `embank trunk evaluate` measures.",
         "",
         "```",
         "embank encode BANK TEXTS --text COLUMN --encoder THIS_FOLDER",
@@ -162,7 +163,8 @@ def card(report: TrunkReport, facts: EncoderFacts) -> str:
 def _row(source: SourceScore) -> str:
     labels = str(source.labels) if source.labels else "-"
     counts = f"{source.rows} | {source.held_back}"
-    scores = f"{source.measure} | {source.score:.3f} | {source.guess:.3f}"
+    frozen = "-" if source.frozen is None else f"{source.frozen:.3f}"
+    scores = f"{source.measure} | {source.score:.3f} | {frozen} | {source.guess:.3f}"
     return f"| {source.name.replace('|', '/')} | {source.kind} | {labels} | {counts} | {scores} |"
 
 

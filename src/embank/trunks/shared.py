@@ -99,32 +99,35 @@ class SharedEncoder(torch.nn.Module):
         found = dict(zip(layers, states(self.model, inputs, layers, self.n_layers), strict=True))
         return torch.cat([pooled(found[layer], pool, mode) for layer, mode in self.readings.readouts], dim=-1)
 
-    def forward(self, source: torch.Tensor, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """Run all layers and the head of one task.
+    def read(self, source: torch.Tensor, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+        """Run all layers, up to what the head of one task reads: `[batch, inputs]`, or `[batch, length, inputs]`.
 
         Args:
             source: the task's number.
             pool: `[rows, length]`, 1 where pooling looks. Where a task reads two texts apart, the rows are all first
                 texts and then all second ones.
             inputs: `input_ids`, `attention_mask`, and `token_type_ids` where the encoder has them.
-
-        Returns:
-            `[batch, outputs]`, or `[batch, length, outputs]` of kinds that read tokens.
         """
-        number = int(source)
-        shape, head = self.shapes[number], self.heads[number]
+        shape = self.shapes[int(source)]
         if shape.kind not in POOLED:
             (last,) = states(self.model, inputs, [self.n_layers], self.n_layers)
-            logits: torch.Tensor = head(self.dropout(last.float()))
-            return logits
+            return last.float()
         vectors = (self.vectors(pool, **inputs) - self.centre) / self.spread
         if self.readings.served == "sign":
             vectors = through(vectors)
         if shape.apart:
             first, second = vectors.chunk(2)
             vectors = torch.cat([first, second, (first - second).abs(), first * second], dim=-1)
-        of_texts: torch.Tensor = head(self.dropout(vectors * min(1.0, _REACH / vectors.shape[-1])))
-        return of_texts
+        return vectors * min(1.0, _REACH / vectors.shape[-1])
+
+    def forward(self, source: torch.Tensor, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
+        """Run all layers and the head of one task; arguments are those of `read`.
+
+        Returns:
+            `[batch, outputs]`, or `[batch, length, outputs]` of kinds that read tokens.
+        """
+        found: torch.Tensor = self.heads[int(source)](self.dropout(self.read(source, pool, **inputs)))
+        return found
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Every parameter that bears on the outputs."""
