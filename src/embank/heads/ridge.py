@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from embank.errors import HeadError
 from embank.heads import rows
 from embank.heads.served import ServedHead
-from embank.heads.spectrum import Spectrum, spectrum
+from embank.heads.spectrum import Principal, spectrum
 
 PENALTIES = tuple(float(penalty) for penalty in np.logspace(2, -5, 29))
 """Relative to a mean squared error; scikit-learn's alpha is `penalty * texts`."""
@@ -76,7 +76,7 @@ class RidgeHead(RegressorMixin, BaseEstimator):
 
 
 def leave_one_out(
-    decomposed: Spectrum, targets: Float[np.ndarray, "texts outputs"], penalty: float
+    decomposed: Principal, targets: Float[np.ndarray, "texts outputs"], penalty: float
 ) -> Float[np.ndarray, "texts outputs"]:
     """Each row's prediction by a ridge fit to all other rows, in closed form.
 
@@ -93,7 +93,7 @@ def leave_one_out(
     return left_out
 
 
-def _weights(decomposed: Spectrum, targets: Any, penalty: float) -> Float[np.ndarray, "rank outputs"]:
+def _weights(decomposed: Principal, targets: Any, penalty: float) -> Float[np.ndarray, "rank outputs"]:
     """Ridge weights on rotated rows."""
     correlated = decomposed.rows.T.astype(np.float64) @ (targets - targets.mean(axis=0)) / len(targets)
     weights: Float[np.ndarray, "rank outputs"] = correlated / (decomposed.variances + penalty)[:, None]

@@ -23,27 +23,36 @@ CONSTANT = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
-    """Rows in their own principal coordinates, and the way there and back.
+class Principal:
+    """Rows in their own principal coordinates.
 
     Attributes:
         rows: float32 `[texts, rank]`, the rotated rows; column j has mean 0 and mean square `variances[j]`.
         variances: float64 `[rank]`, largest first.
-        rotation: float32 `[width, rank]`, orthonormal columns.
-        centre: float32 `[width]`, subtracted before.
-        scale: float32 `[width]`, divided by before; 1 throughout where rows were not standardised.
     """
 
     rows: Float32[np.ndarray, "texts rank"]
     variances: Float[np.ndarray, " rank"]
-    rotation: Float32[np.ndarray, "width rank"]
-    centre: PerDimension
-    scale: PerDimension
 
     @property
     def rank(self) -> int:
         """In how many directions the rows vary."""
         return int(self.variances.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum(Principal):
+    """Rows in their own principal coordinates, and the way there and back.
+
+    Attributes:
+        rotation: float32 `[width, rank]`, orthonormal columns.
+        centre: float32 `[width]`, subtracted before.
+        scale: float32 `[width]`, divided by before; 1 throughout where rows were not standardised.
+    """
+
+    rotation: Float32[np.ndarray, "width rank"]
+    centre: PerDimension
+    scale: PerDimension
 
     def unfold(self, weights: Float[np.ndarray, "rank outputs"], bias: Float[np.ndarray, " outputs"]) -> Affine:
         """Weights on rotated rows to an affine map of vectors as they came."""
@@ -59,6 +68,14 @@ def spectrum(X: Vectors, *, standardise: bool = True) -> Spectrum:
         X: float32 `[texts, width]`.
         standardise: divide each column by its standard deviation (as StandardScaler does) before rotating.
     """
+    rows, centre, scale = brought(X, standardise=standardise)
+    tall = rows.shape[0] >= rows.shape[1]
+    variances, rotation = _tall(rows) if tall else _wide(rows)
+    return Spectrum(rows @ rotation, variances, rotation, centre, scale)
+
+
+def brought(X: Vectors, *, standardise: bool = True) -> tuple[Vectors, PerDimension, PerDimension]:
+    """Rows with columns of mean 0 and, where asked for, deviation 1; the means, and the deviations."""
     centre = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = X - centre
     deviation = np.sqrt(np.square(rows).mean(axis=0, dtype=np.float64)).astype(np.float32)
@@ -67,9 +84,20 @@ def spectrum(X: Vectors, *, standardise: bool = True) -> Spectrum:
     if standardise:
         rows /= scale
     rows[:, constant] = 0
-    tall = rows.shape[0] >= rows.shape[1]
-    variances, rotation = _tall(rows) if tall else _wide(rows)
-    return Spectrum(rows @ rotation, variances, rotation, centre, scale)
+    return rows, centre, scale
+
+
+def principal(products: Float[np.ndarray, "texts texts"]) -> Principal:
+    """Principal coordinates of rows of which only the products with each other are known.
+
+    Args:
+        products: of centred rows.
+    """
+    count = products.shape[0]
+    variances, vectors = eigh(products.astype(np.float32) / np.float32(count), check_finite=False, overwrite_a=True)
+    kept = _varying(variances)
+    rows = vectors[:, kept] * np.sqrt(variances[kept] * count)
+    return Principal(rows.astype(np.float32), variances[kept].astype(np.float64))
 
 
 def _tall(rows: Vectors) -> tuple[Any, Float32[np.ndarray, "width rank"]]:
