@@ -386,7 +386,7 @@ class Bank:
         Raises:
             UsageError: no such column.
         """
-        return drop_column(self._store, column, lambda: self._lending.encoders)
+        return drop_column(self._store, self.written_out(column), lambda: self._lending.encoders)
 
     def forget_ids(self, ids: Sequence[Any]) -> tuple[int, list[Any]]:
         """Drop texts by id, from every column, and reclaim the space. All ids of a dropped text go with it.

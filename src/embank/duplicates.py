@@ -53,7 +53,9 @@ class Duplicates:
         """Look for duplicates; see `find_duplicates`."""
         self._path = bank.path
         with Store(bank.path) as store:
-            searched = SearchedColumn(store, settings.column or choose_column(store))
+            searched = SearchedColumn(
+                store, bank.written_out(settings.column) if settings.column else choose_column(store)
+            )
             column = searched.stored
             index = current_graph(store, searched)[0] if settings.way == "approximate" else None
             grouping = Grouping(store, column, settings.threshold, index)

@@ -64,7 +64,7 @@ def export_column(bank: Bank, out: str | Path, kind: str, column: str | None = N
         raise UsageError(f"{kind!r} is nothing that a column can be exported to; there are: {', '.join(KINDS)}")
     _check_place(path, kind)
     with Store(bank.path) as store:
-        searched = SearchedColumn(store, column or choose_column(store))
+        searched = SearchedColumn(store, bank.written_out(column) if column else choose_column(store))
         texts = searched.reader.covered()
         files = [path]
         if kind == "parquet":

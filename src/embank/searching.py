@@ -49,7 +49,9 @@ def search(
     if ids and len(ids) != len(queries):
         raise UsageError(f"found {len(ids)} ids for {len(queries)} queries, expected one each")
     with Store(bank.path) as store:
-        column = SearchedColumn(store, chosen.column or choose_column(store)).stored.name
+        column = SearchedColumn(
+            store, bank.written_out(chosen.column) if chosen.column else choose_column(store)
+        ).stored.name
         vectors = _vectors(bank, column, queries)
         allowed = allowed_texts(store, column, chosen.where) if chosen.where else None
         if chosen.way == "approximate":

@@ -119,6 +119,19 @@ def test_new_queries_are_encoded_and_not_banked(tmp_path):
         assert (found[0]["id"], len(bank)) == (2, 2)
 
 
+def test_own_stands_for_the_encoders_pooling_wherever_a_column_is_named(tmp_path):
+    texts, own = ["the heating is cold", "where is my parcel", "the heating is cold!"], "minilm/6/own@int8"
+    with embank.Bank.create(tmp_path / "kept") as bank:
+        bank.encode(texts, columns=[own])
+        found = embank.search(bank, texts[:1], SearchSettings(1, own)).to_pylist()
+        assert found[0]["score"] == pytest.approx(1.0, abs=0.01)
+        assert embank.export_column(bank, tmp_path / "out.npy", "npy", own).texts == 3
+        assert embank.find_duplicates(bank, embank.DedupSettings(0.9, own)).report.groups == 1
+        assert bank.forget_column(own) == []
+        with pytest.raises(UsageError, match="no column 'minilm/6/mean"):
+            embank.search(bank, texts[:1], SearchSettings(1, own))
+
+
 def test_the_default_column_has_the_most_texts_then_the_highest_layer_then_the_finest_codec(tmp_path, vectors, texts):
     with embank.Bank.create(tmp_path / "other") as bank:
         bank.put(texts[:5], vectors[:5], "given/6/mean@float32")
