@@ -105,9 +105,12 @@ def measured(asked: argparse.Namespace, seed: int, way: str, group: tuple[str, .
 
 
 def of_trunks(asked: argparse.Namespace, seed: int) -> dict[str, Any]:
-    """What bench/trunks.py found with the same rows and the same seed, by set."""
-    same = argparse.Namespace(**{**vars(asked), "seed": seed, "rate": None})
-    part = PARTS / "trunks" / f"{name_of(same, 'float32')}.json"
+    """What bench/trunks.py found for the same targets, by set; with the first seed where there is no other."""
+    same = argparse.Namespace(**{**vars(asked), "seed": seed, "rows": asked.trunk_rows})
+    named = name_of(same, "float32", asked.trunk_rate)
+    part = PARTS / "trunks" / f"{named}-{asked.target_rows}-{asked.target_rows}.json"
+    if not part.is_file() and seed:
+        return of_trunks(asked, 0)
     return {one["task"]: one for one in json.loads(part.read_text())["found"]["float16"]}
 
 
@@ -116,6 +119,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--target-rows", type=int, default=None, help="of each left-out task; as many by default")
     parser.add_argument("--epochs", type=int, default=3, help="passes of the multi-task trunk")
+    parser.add_argument("--trunk-rows", type=int, default=1000, help="training rows of a source of that trunk")
+    parser.add_argument("--trunk-rate", type=float, default=None)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--passes", type=int, default=6)
     parser.add_argument("--length", type=int, default=16)
@@ -160,10 +165,10 @@ def main() -> None:
         lines.append(f"| mean, seed {seed} | " + " | ".join(f"{one:.2f}" for one in row) + " |")
     lines += [
         "",
-        f"Macro-F1; at most {asked.rows} training rows a source and {asked.target_rows} a target, {asked.epochs} "
-        f"passes of the trunk and {asked.passes} of a prefix at most, means of seeds {asked.seeds}; prefixes of "
-        f"{asked.length} positions from layer {asked.from_layer} on. Left out together: "
-        f"{'; '.join(', '.join(own) for own in GROUPS)}.",
+        f"Macro-F1; at most {asked.rows} training rows a source and {asked.target_rows} a target, {asked.passes} "
+        f"passes of a prefix at most, means of seeds {asked.seeds}; prefixes of {asked.length} positions from layer "
+        f"{asked.from_layer} on. The trunk: {asked.epochs} passes at most over at most {asked.trunk_rows} rows of a "
+        f"source. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}.",
     ]
     record("Prefixes 1. Tasks that no source has seen", lines)
 

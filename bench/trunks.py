@@ -4,11 +4,12 @@ Sources are all public sets of classes, pairs, similarity and tags. Every classi
 or four at a time, so that four trunks serve for thirteen tasks: sets that share texts or ask nearly the same (film
 reviews; intents) are left out together, and beside them sets that have nothing to do with them. Beside each score stand
 that of the raw encoder on the same rows, and that of a trunk whose source heads read signs, on float16 and on binary
-columns. Rows are capped, those of sources and those that heads learn from and are scored on, and training reads at
-most so many tokens of a text; what is scored is read whole. Trunks are kept in bench/bulk, scores in bench/parts.
+columns. Rows are capped, those of
+sources and those that heads learn from and are scored on, and training reads at most so many tokens of a text; what is
+scored is read whole. Trunks are kept in bench/bulk, scores in bench/parts.
 
-    python bench/trunks.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--tokens 64] [--served float32,sign]
-        [--seed 0]
+    python bench/trunks.py [--rows 1000] [--labels 200,600] [--test 600] [--epochs 3] [--tokens 64] [--rate R]
+        [--served float32,sign] [--seed 0]
 """
 
 import argparse
@@ -46,11 +47,12 @@ def rows(path: Path, most: int, columns: list[str]) -> list[list[Any]]:
     return [table[name].take(chosen).to_pylist() for name in columns]
 
 
-def classified(name: str, most: int) -> Target:
-    """A classification set, with its test rows."""
+def classified(name: str, most: int, test: int | None = None) -> Target:
+    """A classification set, with its test rows; of these as many at most as of the others, unless it is said."""
     folder = data_folder() / "classify" / name
     (texts, labels), (others, truth) = (
-        rows(folder / f"{part}.parquet", most, ["text", "label"]) for part in ("train", "test")
+        rows(folder / f"{part}.parquet", cap, ["text", "label"])
+        for part, cap in (("train", most), ("test", test or most))
     )
     return Target(Source(name, texts, labels, "single"), (others, truth))
 
@@ -71,80 +73,111 @@ def always(most: int) -> list[Source]:
     return found
 
 
-def measured(served: Served, asked: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
-    """Transfers to all classification sets, by codec."""
+def measured(served: Served, asked: argparse.Namespace, labels: int) -> dict[str, list[dict[str, Any]]]:
+    """Transfers to all classification sets, by codec; heads of what is left out learn from so many rows."""
     loop = embank.TrainingSettings(epochs=asked.epochs, rate=asked.rate, seed=asked.seed)
     settings = TrunkSettings(loop, most=asked.rows, validate=200, served=served)
-    targets = [classified(name, asked.target_rows) for group in GROUPS for name in group]
-    targets += [Target(source, ([], [])) for source in always(asked.target_rows)]
+    # Validation rows come on top of those that are trained on.
+    sources = {name: classified(name, 2 * asked.rows, asked.test) for group in GROUPS for name in group}
+    others = [Target(source, ([], [])) for source in always(2 * asked.rows)]
+    trunks = WORK / "trunks" / name_of(asked, served, asked.rate)
 
     def make(sources: Any, out: Path) -> None:
+        """A link to a trunk, which is trained once, however many rows heads learn from."""
+        if not (trunks / out.name).is_dir():
+            trunks.mkdir(parents=True, exist_ok=True)
+            trained(sources, trunks / out.name)
+        out.symlink_to(trunks / out.name)
+
+    def trained(sources: Any, out: Path) -> None:
         reading = ReadingOptions(max_tokens=asked.tokens)
         encoder = open_encoder(locate("minilm", reading), "torch", "float32", Path.home() / ".cache" / "embank")
-        trained = train_trunk(encoder, sources, settings, out.with_suffix(".training"))
-        save_trunk(encoder, trained.report, out)
-        losses = ", ".join(f"{loss:.3f}" for loss in trained.losses)
-        passes = ", ".join(f"{one:.3f}" for one in trained.report.passes)
-        print(out.name, f"{trained.report.seconds:.0f} s, losses {losses}, validation {passes}", flush=True)
-        for source in trained.report.sources:
-            print(f"  {source.name}: {source.measure} {source.score:.3f}, guessing {source.guess:.3f}", flush=True)
+        found = train_trunk(encoder, sources, settings, out.with_suffix(".training"))
+        save_trunk(encoder, found.report, out)
+        losses = ", ".join(f"{loss:.3f}" for loss in found.losses)
+        passes = ", ".join(f"{one:.3f}" for one in found.report.passes)
+        frozen = np.mean([source.frozen for source in found.report.sources])
+        print(
+            out.name,
+            f"{found.report.seconds:.0f} s, losses {losses}, validation {passes}, of heads alone {frozen:.3f}",
+            flush=True,
+        )
+        for source in found.report.sources:
+            print(f"  {source.name}: {source.measure} {source.score:.3f}, frozen {source.frozen:.3f}", flush=True)
 
-    work = WORK / "trunks" / name_of(asked, served, asked.rate)
-    asked_of = {codec: EvaluationSettings(codec, seed=asked.seed, seen=False) for codec in CODECS}
-    return {codec: [asdict(one) for one in leave_out(targets, GROUPS, make, asked_of[codec], work)] for codec in CODECS}
+    transfers: dict[str, list[dict[str, Any]]] = {codec: [] for codec in CODECS}
+    for codec in CODECS:
+        asked_of = EvaluationSettings(codec, seed=asked.seed, seen=False)
+        for group in GROUPS:
+            own = [classified(name, labels, asked.test) for name in group]
+            rest = [target for name, target in sources.items() if name not in group]
+            found = leave_out([*own, *rest, *others], [group], make, asked_of, trunks / f"of-{labels}")
+            transfers[codec] += [asdict(one) for one in found]
+            print(labels, codec, *(f"{one.task} {one.raw:.3f} {one.without:.3f}" for one in found), flush=True)
+    return transfers
 
 
 def name_of(asked: argparse.Namespace, served: str, rate: float | None = None) -> str:
     """Of a study."""
-    targets = f"-of-{asked.target_rows}" if asked.target_rows != asked.rows else ""
     rated = f"-{rate:g}" if rate else ""
     seeded = f"-seed{asked.seed}" if asked.seed else ""
-    return f"{asked.rows}{targets}-{asked.epochs}-{asked.tokens}{rated}{seeded}/{served}"
+    return f"{asked.rows}-{asked.epochs}-{asked.tokens}{rated}{seeded}-first/{served}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=1000)
-    parser.add_argument("--target-rows", type=int, default=None, help="of each left-out task; as many by default")
+    parser.add_argument("--rows", type=int, default=1000, help="training rows of a source")
+    parser.add_argument("--labels", default="200,600", help="rows that heads of left-out tasks learn from")
+    parser.add_argument("--test", type=int, default=600)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rate", type=float, default=None)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--served", default="float32,sign")
+    parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    asked.target_rows = asked.target_rows or asked.rows
     lines = []
     for served in asked.served.split(","):
-        found = kept(f"trunks/{name_of(asked, served, asked.rate)}", lambda served=served: measured(served, asked))
-        lines += [
-            f"Source heads read {served}:",
-            "",
-            "| left out | raw, float16 | trunk, float16 | gain | raw, binary | trunk, binary |",
-            "|---|---:|---:|---:|---:|---:|",
-        ]
-        table = []
-        for wide, narrow in zip(found["float16"], found["binary"], strict=True):
-            table.append([100 * one for one in (wide["raw"], wide["without"], narrow["raw"], narrow["without"])])
-            raw, trunk, raw_binary, binary = table[-1]
-            lines.append(
-                f"| {wide['task']} | {raw:.1f} | {trunk:.1f} | {trunk - raw:+.1f} | {raw_binary:.1f} | {binary:.1f} |"
+        for labels in map(int, asked.labels.split(",")):
+            found = kept(
+                f"trunks/{name_of(asked, served, asked.rate)}-{labels}-{asked.test}",
+                lambda served=served, labels=labels: measured(served, asked, labels),
             )
-        raw, trunk, raw_binary, binary = np.mean(table, axis=0)
-        lines += [
-            f"| **mean** | **{raw:.2f}** | **{trunk:.2f}** | **{trunk - raw:+.2f}** | **{raw_binary:.2f}** | "
-            f"**{binary:.2f}** |",
-            "",
-            f"Gain {trunk - raw:+.2f} (target +1.5); binary to float16 {binary - trunk:+.2f} with the trunk (target "
-            f"within 0.5), {raw_binary - raw:+.2f} with the raw encoder.",
-            "",
-        ]
+            lines += table(found, f"Source heads read {served}, heads of left-out tasks learn from {labels} rows:")
     lines.append(
-        f"Macro-F1 of heads on at most {asked.target_rows} rows, on as many test rows; at most {asked.rows} training "
-        f"rows a source, {asked.epochs} passes, {asked.tokens} tokens of a text. Left out together: "
+        f"Macro-F1 on at most {asked.test} test rows; at most {asked.rows} training rows a source, {asked.epochs} "
+        f"passes at most, {asked.tokens} tokens of a text, heads of sources learned first. Left out together: "
         f"{'; '.join(', '.join(own) for own in GROUPS)}; each trunk learns from all others beside "
         f"{', '.join((*PAIRS, 'stsb', *TAGS))}."
     )
     record("Trunks 1. Tasks that were left out", lines)
+
+
+def table(found: dict[str, list[dict[str, Any]]], title: str) -> list[str]:
+    """Raw encoder and trunk, float16 and binary."""
+    lines = [
+        title,
+        "",
+        "| left out | raw, float16 | trunk, float16 | gain | raw, binary | trunk, binary |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    every = []
+    for wide, narrow in zip(found["float16"], found["binary"], strict=True):
+        every.append([100 * one for one in (wide["raw"], wide["without"], narrow["raw"], narrow["without"])])
+        raw, trunk, raw_binary, binary = every[-1]
+        cells = f"{raw:.1f} | {trunk:.1f} | {trunk - raw:+.1f} | {raw_binary:.1f} | {binary:.1f}"
+        lines.append(f"| {wide['task']} | {cells} |")
+    raw, trunk, raw_binary, binary = np.mean(every, axis=0)
+    gains = [row[1] - row[0] for row in every]
+    return [
+        *lines,
+        f"| **mean** | **{raw:.2f}** | **{trunk:.2f}** | **{trunk - raw:+.2f}** | **{raw_binary:.2f}** | "
+        f"**{binary:.2f}** |",
+        "",
+        f"Gain {trunk - raw:+.2f}, standard error over sets {np.std(gains, ddof=1) / len(gains) ** 0.5:.2f} (target "
+        f"+1.5); binary to float16 {binary - trunk:+.2f} with the trunk (target within 0.5), {raw_binary - raw:+.2f} "
+        "with the raw encoder.",
+        "",
+    ]
 
 
 if __name__ == "__main__":
