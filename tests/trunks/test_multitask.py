@@ -283,3 +283,16 @@ def test_a_resumed_training_does_not_learn_its_heads_again_and_knows_what_they_s
     resumed = train_trunk(opened(folder), sources("mood"), asked, checkpoint).report
     assert resumed.resumed
     assert resumed.sources[0].frozen > resumed.sources[0].guess
+
+
+@pytest.mark.parametrize(("name", "most"), [("mood", 20), ("tags", 9), ("mood", 100)])
+def test_first_heads_are_learned_from_examples_throughout_a_source(folder, monkeypatch, name, most):
+    (source,) = sources(name)
+    lessons = multitask_module.teach(opened(folder), 0, source, settings())
+    mean = lessons.lessons.lengths[lessons.train].mean()
+    monkeypatch.setattr(probing, "_MOST_TOKENS", 9.5 * mean)
+    monkeypatch.setattr(probing, "_MOST", 10**6 if most == 100 else 20)
+    found = probing.probed(lessons)
+    assert set(found) <= set(lessons.train)
+    assert len(found) == min(most, len(lessons.train))
+    assert (found[0], found[-1]) == (lessons.train[0], lessons.train[-1])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from embank.tails import POOLED
 from embank.tails.learning import taught
 from embank.tails.lessons import in_stretches
 from embank.tails.objectives import Which
@@ -21,6 +22,9 @@ from embank.trunks.shared import SharedEncoder
 
 _MOST = 2_000
 """Examples of a source that a first head is learned on: what they read is kept in memory."""
+
+_MOST_TOKENS = 100_000
+"""The same where a head reads tokens."""
 
 _BUDGET = 4096
 """Tokens in a batch."""
@@ -41,7 +45,7 @@ def learn_head(module: SharedEncoder, source: Taught) -> float:
         Their score.
     """
     head: Any = module.heads[source.lessons.number]
-    train, held = list(_read(module, source, source.train[:_MOST])), list(_read(module, source, source.held_back))
+    train, held = list(_read(module, source, probed(source))), list(_read(module, source, source.held_back))
     best, kept = -float("inf"), dict(head.state_dict())
     for penalty in _PENALTIES:
         _fit(head, source, train, penalty)
@@ -50,6 +54,15 @@ def learn_head(module: SharedEncoder, source: Taught) -> float:
             best, kept = score, {name: tensor.clone() for name, tensor in head.state_dict().items()}
     head.load_state_dict(kept)
     return best
+
+
+def probed(source: Taught) -> Which:
+    """Training examples that a first head is learned on: all of them, or some from throughout."""
+    most = float(_MOST)
+    if source.objective.kind not in POOLED:
+        most = min(most, _MOST_TOKENS / max(1.0, float(source.lessons.lengths[source.train].mean())))
+    places = np.linspace(0, len(source.train) - 1, max(1, min(len(source.train), int(most))))
+    return source.train[np.unique(places.astype(np.int64))]
 
 
 def _read(module: SharedEncoder, source: Taught, which: Which) -> Iterator[Read]:
