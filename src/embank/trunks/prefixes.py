@@ -21,7 +21,7 @@ from embank.trunks.multitask import readouts_of, report_of, sampled, teach
 from embank.trunks.shared import HeadShape, Readings, SharedEncoder
 
 _RATE = 5e-3
-_RATE_REPARAMETRISED = 5e-4
+_RATE_REPARAMETRISED = 2e-3
 _SPREAD = 0.02
 _HEARD = 32
 """Texts whose keys and values a prefix may begin with."""
