@@ -8,6 +8,7 @@ kept.
 
     python bench/prefixes.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--passes 6] [--length 16] [--from-layer 0]
         [--ways apart,together] [--seeds 0,1,2]
+        [--trunk-rows 1000] [--trunk-rate R]
 """
 
 import argparse

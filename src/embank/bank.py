@@ -25,7 +25,7 @@ from embank.planning import Plan, PlanSettings, Telling
 from embank.planning.running import Request, make_plan
 from embank.prediction.answering import Table, answer_all, answer_rows
 from embank.prediction.loading import TAIL, load_tasks
-from embank.querying import query_vectors
+from embank.querying import full_name, query_vectors
 from embank.recipe import ColumnName
 from embank.store import Damage
 from embank.store.auxiliary import sweep
@@ -213,9 +213,9 @@ class Bank:
         """Vectors of texts as a column would hold them, `[texts, width]`; the bank is only read."""
         return query_vectors(self._encoders, column, texts)
 
-    def written_out(self, column: str) -> str:
-        """The full name of a column: its codec, and what `own` stands for in its encoder."""
-        return self._encoders.written_out([column])[0]
+    def written_out(self, column: str | None) -> str:
+        """The full name of a column: its codec, and what `own` stands for; of None, that of the one a search takes."""
+        return full_name(self._encoders, column)
 
     # tasks
 

@@ -10,7 +10,7 @@ from embank.bank import Bank
 from embank.deduplication import DedupSettings, Members
 from embank.deduplication.grouping import Grouping, Progress
 from embank.retrieval.graphs import current_graph
-from embank.retrieval.rows import SearchedColumn, choose_column
+from embank.retrieval.rows import SearchedColumn
 from embank.store.bodies import kept_texts
 from embank.store.folder import Store
 from embank.store.naming import names_of
@@ -53,9 +53,7 @@ class Duplicates:
         """Look for duplicates; see `find_duplicates`."""
         self._path = bank.path
         with Store(bank.path) as store:
-            searched = SearchedColumn(
-                store, bank.written_out(settings.column) if settings.column else choose_column(store)
-            )
+            searched = SearchedColumn(store, bank.written_out(settings.column))
             column = searched.stored
             index = current_graph(store, searched)[0] if settings.way == "approximate" else None
             grouping = Grouping(store, column, settings.threshold, index)

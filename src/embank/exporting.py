@@ -14,7 +14,7 @@ from embank.arrays import TextIds, Vectors
 from embank.bank import Bank
 from embank.errors import UsageError
 from embank.extras import load
-from embank.retrieval.rows import SearchedColumn, choose_column
+from embank.retrieval.rows import SearchedColumn
 from embank.similarity import unit
 from embank.store.files import storage_errors, sync_folder
 from embank.store.folder import Store
@@ -64,7 +64,7 @@ def export_column(bank: Bank, out: str | Path, kind: str, column: str | None = N
         raise UsageError(f"{kind!r} is nothing that a column can be exported to; there are: {', '.join(KINDS)}")
     _check_place(path, kind)
     with Store(bank.path) as store:
-        searched = SearchedColumn(store, bank.written_out(column) if column else choose_column(store))
+        searched = SearchedColumn(store, bank.written_out(column))
         texts = searched.reader.covered()
         files = [path]
         if kind == "parquet":

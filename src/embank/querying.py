@@ -12,9 +12,19 @@ from embank.encoding.passes import encode_texts
 from embank.encoding.sessions import Encoders
 from embank.errors import UsageError
 from embank.recipe import ColumnName
+from embank.retrieval.rows import choose_column
 from embank.store.catalogue import UNKNOWN
 from embank.store.decoding import codec_of, decoded, reduction_of
 from embank.texts import keys_and_faults
+
+
+def full_name(encoders: Encoders, column: str | None) -> str:
+    """The full name of a column, with its codec and with `own` written out; of None, that of the one a search takes.
+
+    Raises:
+        UsageError: `column` is no column's name, or there is none to choose.
+    """
+    return encoders.written_out([column])[0] if column else choose_column(encoders.store)
 
 
 def query_vectors(encoders: Encoders, column: str, texts: Sequence[Any]) -> Vectors:

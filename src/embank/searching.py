@@ -14,7 +14,7 @@ from embank.prediction.fused import FusedHeads
 from embank.prediction.loading import load_tasks
 from embank.retrieval import Neighbours, SearchSettings
 from embank.retrieval.graphs import current_graph
-from embank.retrieval.rows import BLOCK, SearchedColumn, choose_column
+from embank.retrieval.rows import BLOCK, SearchedColumn
 from embank.retrieval.searching import search_index, search_vectors
 from embank.store.bodies import kept_texts
 from embank.store.folder import Store
@@ -49,9 +49,7 @@ def search(
     if ids and len(ids) != len(queries):
         raise UsageError(f"found {len(ids)} ids for {len(queries)} queries, expected one each")
     with Store(bank.path) as store:
-        column = SearchedColumn(
-            store, bank.written_out(chosen.column) if chosen.column else choose_column(store)
-        ).stored.name
+        column = SearchedColumn(store, bank.written_out(chosen.column)).stored.name
         vectors = _vectors(bank, column, queries)
         allowed = allowed_texts(store, column, chosen.where) if chosen.where else None
         if chosen.way == "approximate":

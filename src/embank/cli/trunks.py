@@ -210,7 +210,7 @@ def print_report(report: "TrunkReport") -> None:
         for source in report.sources
     ]
     console.print_table(["source", "kind", "rows", "measure", "validation", "frozen", "guessing"], rows, (2, 4, 5, 6))
-    worse = [source.name for source in report.sources if source.frozen is not None and source.score < source.frozen]
+    worse = [source.name for source in report.sources if source.frozen is not None and source.score <= source.frozen]
     if worse:
         typer.echo(f"no better than a linear head on the encoder as it was (frozen): {', '.join(worse)}")
     passes = ", ".join(f"{score:.3f}" for score in report.passes)
