@@ -38,6 +38,9 @@ CODECS = ("float32", "float16", "int8", "int4", "binary")
 DEFAULT_CODEC = "float16"
 """The precision of columns that do not name one."""
 
+GIVEN = "given:"
+"""How the digest of weights begins where vectors were made elsewhere."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _RECIPE_VERSION = 1
 
@@ -65,6 +68,11 @@ class Reading:
     long: str = "cut"
     prefix: str | None = None
     compute: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether no encoder of the bank read them: the vectors were made elsewhere."""
+        return self.weights.startswith(GIVEN)
 
 
 @dataclass(frozen=True, order=True)

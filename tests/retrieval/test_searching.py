@@ -146,6 +146,17 @@ def test_the_default_column_has_the_most_texts_then_the_highest_layer_then_the_f
             assert choose_column(store) == "given/5/mean@int8"
 
 
+def test_an_encoders_column_is_chosen_before_one_of_vectors_that_were_made_elsewhere(tmp_path, vectors):
+    texts = ["the heating is cold", "where is my parcel"]
+    with embank.Bank.create(tmp_path / "both") as bank:
+        bank.encode(texts, columns=["minilm/6/mean@int8"])
+        bank.put(texts, vectors[:2], "given/6/own@float32")
+        assert embank.search(bank, ["no heat"], SearchSettings(1)).num_rows == 1
+        bank.put(["a third"], vectors[2:3], "given/6/own@float32")
+        with Store(bank.path) as store:
+            assert choose_column(store) == "given/6/own@float32", "it has more texts"
+
+
 def test_forgotten_texts_are_not_found(bank, vectors):
     bank.forget_ids(["id20"])
     found = embank.search(bank, vectors[20:21], SearchSettings(2, "given/0/own@int8")).to_pydict()

@@ -10,14 +10,13 @@ from embank.arrays import Vectors
 from embank.encoding import EncodeReport, Fault
 from embank.encoding.columns import enter_column, learned
 from embank.errors import UsageError
-from embank.recipe import ColumnName, Reading
+from embank.recipe import GIVEN, ColumnName, Reading
 from embank.store.catalogue import UNKNOWN
 from embank.store.decoding import codec_of, reduction_of
 from embank.store.folder import Store
 from embank.store.writing import Addition
 from embank.texts import keys_and_faults, plain_id
 
-_GIVEN = "given:"
 _CHUNK = 16384
 _CALIBRATION = 8192
 
@@ -25,12 +24,12 @@ _CALIBRATION = 8192
 def is_given(store: Store, encoder: str) -> bool:
     """Say whether an encoder's name stands for vectors made elsewhere."""
     known = store.catalogue.encoders().get(encoder)
-    return known is not None and known[0].weights.startswith(_GIVEN)
+    return known is not None and known[0].given
 
 
 def given_reading(identity: str) -> Reading:
     """What stands in the recipe of vectors that no encoder of this bank gives by itself."""
-    return Reading(f"{_GIVEN}{identity}", "")
+    return Reading(f"{GIVEN}{identity}", "")
 
 
 def put_vectors(

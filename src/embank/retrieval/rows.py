@@ -82,7 +82,8 @@ class SearchedColumn:
 def choose_column(store: Store) -> str:
     """The column that is searched where none is named.
 
-    Of the columns of vectors, those with the most texts; of these the highest layer; then `own` before mean, last,
+    Of the columns of vectors, those with the most texts; of these an encoder's before vectors that were made elsewhere,
+    since these have none for new queries; then the highest layer; then `own` before mean, last,
     first and max; then the widest; then the finest codec.
 
     Raises:
@@ -92,10 +93,17 @@ def choose_column(store: Store) -> str:
     if not columns:
         raise UsageError(f"{store.root} has no vectors yet: encode some texts with 'embank encode {store.root} FILE'")
 
-    def order(column: StoredColumn) -> tuple[int, int, int, int, int]:
+    def order(column: StoredColumn) -> tuple[int, bool, int, int, int, int]:
         name = ColumnName.parse(column.name)
         rows = store.reader(column.name).n_rows
-        return -rows, -name.layer, _WIDER.index(name.pooling), -column.width, CODECS.index(name.codec)
+        return (
+            -rows,
+            column.recipe.reading.given,
+            -name.layer,
+            _WIDER.index(name.pooling),
+            -column.width,
+            CODECS.index(name.codec),
+        )
 
     return min(columns, key=order).name
 
