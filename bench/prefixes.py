@@ -7,7 +7,7 @@ default columns is scored on test rows. With prefixes apart it reads the columns
 kept.
 
     python bench/prefixes.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--passes 6] [--length 16] [--from-layer 0]
-        [--ways apart,together] [--seeds 0,1,2]
+        [--reparametrise] [--ways apart,together] [--seeds 0,1,2]
         [--trunk-rows 1000] [--trunk-rate R]
 """
 
@@ -54,7 +54,8 @@ def new_trunk(folder: Path) -> None:
 def design(asked: argparse.Namespace, seed: int) -> str:
     """Of prefixes, for names."""
     rows = f"{asked.rows}-of-{asked.target_rows}" if asked.target_rows != asked.rows else asked.rows
-    return f"{rows}-{asked.tokens}-{asked.passes}-{asked.length}-{asked.from_layer}-{asked.rate}-{seed}"
+    made = "-mlp" if asked.reparametrise else ""
+    return f"{rows}-{asked.tokens}-{asked.passes}-{asked.length}-{asked.from_layer}-{asked.rate}-{seed}{made}"
 
 
 def one_of(target: Target, scored: set[str], asked: argparse.Namespace, seed: int) -> StoredPrefix:
@@ -67,7 +68,9 @@ def one_of(target: Target, scored: set[str], asked: argparse.Namespace, seed: in
         begun.parent.mkdir(parents=True, exist_ok=True)
         new_trunk(begun)
         loop = embank.TrainingSettings(epochs=asked.passes, rate=asked.rate, seed=seed)
-        settings = PrefixSettings(loop, asked.length, asked.from_layer, most=asked.rows, validate=200)
+        settings = PrefixSettings(
+            loop, asked.length, asked.from_layer, asked.reparametrise, most=asked.rows, validate=200
+        )
         found = train_prefix(opened(asked.tokens), without_texts(target, scored).source, settings)
         put_prefix(begun, name, (found.keys, found.values), found.from_layer, found.record)
         own = found.source
@@ -127,6 +130,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=16)
     parser.add_argument("--from-layer", type=int, default=0)
     parser.add_argument("--rate", type=float, default=None)
+    parser.add_argument("--reparametrise", action="store_true")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--ways", default=f"{TOGETHER},{APART}")
     asked = parser.parse_args()
@@ -168,7 +172,7 @@ def main() -> None:
         "",
         f"Macro-F1; at most {asked.rows} training rows a source and {asked.target_rows} a target, {asked.passes} "
         f"passes of a prefix at most, means of seeds {asked.seeds}; prefixes of {asked.length} positions from layer "
-        f"{asked.from_layer} on. The trunk: {asked.epochs} passes at most over at most {asked.trunk_rows} rows of a "
+        f"{asked.from_layer} on{', made by an MLP in training' if asked.reparametrise else ''}. The trunk: {asked.epochs} passes at most over at most {asked.trunk_rows} rows of a "
         f"source. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}.",
     ]
     record("Prefixes 1. Tasks that no source has seen", lines)
