@@ -165,6 +165,7 @@ def main() -> None:
     for name, row in zip(found, table.mean(1), strict=True):
         lines.append(f"| {name} | " + " | ".join(f"{one:.1f}" for one in row) + " |")
     of_seeds = table.mean(0)
+    made = ", made by an MLP in training" if asked.reparametrise else ""
     lines.append("| **mean** | " + " | ".join(f"**{one:.2f}**" for one in of_seeds.mean(0)) + " |")
     for seed, row in zip(seeds, of_seeds, strict=True) if len(seeds) > 1 else ():
         lines.append(f"| mean, seed {seed} | " + " | ".join(f"{one:.2f}" for one in row) + " |")
@@ -172,7 +173,7 @@ def main() -> None:
         "",
         f"Macro-F1; at most {asked.rows} training rows a source and {asked.target_rows} a target, {asked.passes} "
         f"passes of a prefix at most, means of seeds {asked.seeds}; prefixes of {asked.length} positions from layer "
-        f"{asked.from_layer} on{', made by an MLP in training' if asked.reparametrise else ''}. The trunk: {asked.epochs} passes at most over at most {asked.trunk_rows} rows of a "
+        f"{asked.from_layer} on{made}. The trunk: {asked.epochs} passes at most over at most {asked.trunk_rows} rows of a "
         f"source. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}.",
     ]
     record("Prefixes 1. Tasks that no source has seen", lines)
