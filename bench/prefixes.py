@@ -8,7 +8,7 @@ kept.
 
     python bench/prefixes.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--passes 6] [--length 16] [--from-layer 0]
         [--reparametrise] [--ways apart,together] [--seeds 0,1,2]
-        [--trunk-rows 1000] [--trunk-rate R]
+        [--trunk-rows 1000] [--trunk-rate R] [--accumulate 1] [--no-dropout]
 """
 
 import argparse
@@ -125,6 +125,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="passes of the multi-task trunk")
     parser.add_argument("--trunk-rows", type=int, default=1000, help="training rows of a source of that trunk")
     parser.add_argument("--trunk-rate", type=float, default=None)
+    parser.add_argument("--accumulate", type=int, default=1, help="of that trunk, batches in a step")
+    parser.add_argument("--no-dropout", dest="dropout", action="store_false", help="of that trunk")
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--passes", type=int, default=6)
     parser.add_argument("--length", type=int, default=16)
@@ -173,8 +175,8 @@ def main() -> None:
         "",
         f"Macro-F1; at most {asked.rows} training rows a source and {asked.target_rows} a target, {asked.passes} "
         f"passes of a prefix at most, means of seeds {asked.seeds}; prefixes of {asked.length} positions from layer "
-        f"{asked.from_layer} on{made}. The trunk: {asked.epochs} passes at most over at most {asked.trunk_rows} rows of a "
-        f"source. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}.",
+        f"{asked.from_layer} on{made}. The trunk: {asked.epochs} passes at most over at most "
+        f"{asked.trunk_rows} rows of a source. Left out together: {'; '.join(', '.join(own) for own in GROUPS)}.",
     ]
     record("Prefixes 1. Tasks that no source has seen", lines)
 

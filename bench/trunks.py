@@ -9,7 +9,7 @@ sources and those that heads learn from and are scored on, and training reads at
 scored is read whole. Trunks are kept in bench/bulk, scores in bench/parts.
 
     python bench/trunks.py [--rows 1000] [--labels 200,600] [--test 600] [--epochs 3] [--tokens 64] [--rate R]
-        [--served float32,sign] [--seed 0]
+        [--accumulate 1] [--no-dropout] [--served float32,sign] [--seed 0]
 """
 
 import argparse
@@ -75,8 +75,8 @@ def always(most: int) -> list[Source]:
 
 def measured(served: Served, asked: argparse.Namespace, labels: int) -> dict[str, list[dict[str, Any]]]:
     """Transfers to all classification sets, by codec; heads of what is left out learn from so many rows."""
-    loop = embank.TrainingSettings(epochs=asked.epochs, rate=asked.rate, seed=asked.seed)
-    settings = TrunkSettings(loop, most=asked.rows, validate=200, served=served)
+    loop = embank.TrainingSettings(epochs=asked.epochs, rate=asked.rate, seed=asked.seed, accumulate=asked.accumulate)
+    settings = TrunkSettings(loop, most=asked.rows, validate=200, served=served, dropout=asked.dropout)
     # Validation rows come on top of those that are trained on.
     sources = {name: classified(name, 2 * asked.rows, asked.test) for group in GROUPS for name in group}
     others = [Target(source, ([], [])) for source in always(2 * asked.rows)]
@@ -121,7 +121,9 @@ def name_of(asked: argparse.Namespace, served: str, rate: float | None = None) -
     """Of a study."""
     rated = f"-{rate:g}" if rate else ""
     seeded = f"-seed{asked.seed}" if asked.seed else ""
-    return f"{asked.rows}-{asked.epochs}-{asked.tokens}{rated}{seeded}-first/{served}"
+    several = f"-of{asked.accumulate}" if asked.accumulate > 1 else ""
+    dropped = "" if asked.dropout else "-nodrop"
+    return f"{asked.rows}-{asked.epochs}-{asked.tokens}{rated}{several}{dropped}{seeded}-first/{served}"
 
 
 def main() -> None:
@@ -132,6 +134,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rate", type=float, default=None)
+    parser.add_argument("--accumulate", type=int, default=1, help="batches in a step")
+    parser.add_argument("--no-dropout", dest="dropout", action="store_false")
     parser.add_argument("--served", default="float32,sign")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
@@ -145,7 +149,8 @@ def main() -> None:
             lines += table(found, f"Source heads read {served}, heads of left-out tasks learn from {labels} rows:")
     lines.append(
         f"Macro-F1 on at most {asked.test} test rows; at most {asked.rows} training rows a source, {asked.epochs} "
-        f"passes at most, {asked.tokens} tokens of a text, heads of sources learned first. Left out together: "
+        f"passes at most, {asked.tokens} tokens of a text, heads of sources learned first, {asked.accumulate} "
+        f"batches in a step{'' if asked.dropout else ', no dropout'}. Left out together: "
         f"{'; '.join(', '.join(own) for own in GROUPS)}; each trunk learns from all others beside "
         f"{', '.join((*PAIRS, 'stsb', *TAGS))}."
     )

@@ -51,6 +51,10 @@ HeadsFirst = Annotated[
         help="Learn heads on the encoder as it is before all of it is trained; otherwise they begin at random.",
     ),
 ]
+Dropout = Annotated[
+    bool,
+    flags.flag("--dropout/--no-dropout", help="Dropout in training: of the encoder, and on what source heads read."),
+]
 Accumulate = Annotated[int, flags.flag("--accumulate", help="Batches whose gradients make one step.")]
 EncoderPlace = Annotated[
     str, flags.flag("--encoder", help="Where training begins: minilm, a folder, or a hub name (org/model@revision).")
@@ -96,6 +100,7 @@ def settings_of(
     more: tuple[int, int],
     *,
     heads_first: bool,
+    dropout: bool,
 ) -> "TrunkSettings":
     """Settings of a trunk out of flags."""
     from embank.trunks import READS, SERVED, TrunkSettings
@@ -107,7 +112,7 @@ def settings_of(
     asked = embank.TrainingSettings(loop.epochs, loop.batch, loop.rate, loop.patience, seed=seed, accumulate=accumulate)
     reads = next(word for word in READS if word == words[0])
     served = next(word for word in SERVED if word == words[1])
-    return TrunkSettings(asked, temperature, rows, reads=reads, served=served, heads_first=heads_first)
+    return TrunkSettings(asked, temperature, rows, reads=reads, served=served, heads_first=heads_first, dropout=dropout)
 
 
 @app.command()
@@ -125,6 +130,7 @@ def multitask(
     reads: Reads = "default",
     served: Served = "float32",
     heads_first: HeadsFirst = True,
+    dropout: Dropout = True,
     max_tokens: MaxTokens = None,
     seed: Annotated[int, flags.flag("--seed", help="Of splits, order and dropout.")] = 0,
     as_json: flags.AsJson = False,
@@ -133,7 +139,9 @@ def multitask(
 ) -> None:
     """Train one encoder on several source tasks; the folder is an encoder for `embank encode --encoder OUT`."""
     loop = training.Training(epochs, batch, rate, patience)
-    settings = settings_of(loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first)
+    settings = settings_of(
+        loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first, dropout=dropout
+    )
     load("embank.trunks.saving", "torch").refuse_existing(out)
     read = [entry.source() for entry in read_source_file(sources)]
     maker = Maker(settings, encoder, max_tokens, local_files_only, quiet or as_json)
@@ -172,6 +180,7 @@ def evaluate(
     reads: Reads = "default",
     served: Served = "float32",
     heads_first: HeadsFirst = True,
+    dropout: Dropout = True,
     max_tokens: MaxTokens = None,
     seed: Annotated[int, flags.flag("--seed", help="Of splits, order and dropout.")] = 0,
     as_json: flags.AsJson = False,
@@ -180,7 +189,9 @@ def evaluate(
 ) -> None:
     """Leave source tasks out in turn, train, and try the frozen representation on them, beside the raw encoder's."""
     loop = training.Training(epochs, batch, rate, patience)
-    settings = settings_of(loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first)
+    settings = settings_of(
+        loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first, dropout=dropout
+    )
     evaluation = load("embank.evaluation", "torch")
     targets = [entry.target() for entry in read_source_file(sources)]
     names = [target.source.name for target in targets]

@@ -70,6 +70,7 @@ class TrunkSettings:
         reads: what source heads read.
         served: in which precision they read it.
         heads_first: learn the heads on the encoder as it is before all of it is trained (see `trunks.probing`).
+        dropout: whether the encoder, as it is configured, and what source heads read have dropout in training.
     """
 
     training: TrainingSettings = field(default_factory=TrainingSettings)
@@ -79,6 +80,7 @@ class TrunkSettings:
     reads: Reads = "default"
     served: Served = "float32"
     heads_first: bool = True
+    dropout: bool = True
 
     def __post_init__(self) -> None:
         """Refuse numbers that no training can start with."""

@@ -80,7 +80,8 @@ def train_trunk(
     settings = replace(settings, training=training)
     lessons = [teach(encoder, number, source, settings) for number, source in enumerate(sources)]
     shapes = [HeadShape(one.objective.kind, one.objective.n_outputs, one.lessons.second is not None) for one in lessons]
-    module = SharedEncoder(encoder, shapes, Readings(readouts_of(encoder, settings), settings.served), training.seed)
+    readings = Readings(readouts_of(encoder, settings), settings.served, dropout=settings.dropout)
+    module = SharedEncoder(encoder, shapes, readings, training.seed)
     module.standardise(sampled(module, lessons))
     for head, one in zip(module.heads, lessons, strict=True):
         begin(head, one.objective.beginning(one.train))

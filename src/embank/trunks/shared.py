@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -12,6 +12,9 @@ from embank.tails import POOLED, Kind
 from embank.trunks import Served
 
 _SPREAD = 0.02
+
+_DROPOUT = 0.1
+"""Of what heads read."""
 
 _REACH = 700.0
 """What the inputs of a head weigh together: dimensions of deviation 1 are scaled to this share of their number, for a
@@ -43,12 +46,12 @@ class Readings:
     Attributes:
         readouts: layer and pooling of each vector that is concatenated.
         served: "float32", or "sign".
-        dropout: on what heads read.
+        dropout: whether the encoder in training, and what heads read, have any.
     """
 
     readouts: tuple[tuple[int, str], ...]
     served: Served = "float32"
-    dropout: float = 0.1
+    dropout: bool = True
 
 
 class SharedEncoder(torch.nn.Module):
@@ -71,7 +74,7 @@ class SharedEncoder(torch.nn.Module):
         self.n_layers = encoder.n_layers
         width = encoder.width * len(readings.readouts)
         generator = torch.Generator().manual_seed(seed)
-        self.dropout = torch.nn.Dropout(readings.dropout)
+        self.dropout = torch.nn.Dropout(_DROPOUT if readings.dropout else 0.0)
         self.heads = torch.nn.ModuleList()
         for shape in heads:
             inputs = encoder.width if shape.kind not in POOLED else width * (4 if shape.apart else 1)
@@ -84,6 +87,12 @@ class SharedEncoder(torch.nn.Module):
         self.register_buffer("centre", torch.zeros(width), persistent=False)
         self.register_buffer("spread", torch.ones(width), persistent=False)
         self.to(encoder.device)
+
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
+        """Turn dropout on, where there is to be any, or off."""
+        super().train(mode)
+        self.model.train(mode=mode and self.readings.dropout)
+        return self
 
     def standardise(self, vectors: torch.Tensor) -> None:
         """Take the middle and the deviation of each dimension from vectors `[texts, width]` of the raw encoder."""
