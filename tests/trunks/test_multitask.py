@@ -245,6 +245,22 @@ def test_heads_begin_where_linear_heads_on_the_raw_encoder_are(folder):
     assert later.sources[0].frozen is None
 
 
+@pytest.mark.parametrize("dropout", [True, False])
+def test_training_has_dropout_or_none(folder, dropout):
+    found = train_trunk(opened(folder), sources("mood"), dataclasses.replace(settings(epochs=1), dropout=dropout))
+    inputs = {
+        "source": torch.tensor(0),
+        "pool": torch.ones(2, 4),
+        "input_ids": torch.tensor([[5, 6, 7, 8]] * 2),
+        "attention_mask": torch.ones(2, 4, dtype=torch.long),
+    }
+    found.module.train()
+    once, again = found.module(**inputs), found.module(**inputs)
+    assert torch.equal(once, again) is not dropout
+    found.module.train(mode=False)
+    assert torch.equal(found.module(**inputs), found.module(**inputs))
+
+
 def test_a_head_that_is_learned_first_has_no_gradient_left_but_its_penalty(folder):
     seen = []
 
