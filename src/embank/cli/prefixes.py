@@ -106,7 +106,7 @@ def _trainer(*, replacing: bool) -> Callable[..., None]:
         as_format: flags.Format = None,
         length: Length = 16,
         from_layer: FromLayer = 0,
-        reparametrise: Reparametrise = False,
+        reparametrise: Reparametrise = True,
         encoder: EncoderPlace = None,
         prefixes: Combine = None,
         epochs: Epochs = None,

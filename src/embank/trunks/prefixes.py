@@ -36,6 +36,7 @@ class PrefixSettings:
         length: positions of the prefix.
         from_layer: layers below it have none.
         reparametrise: in training, a small MLP makes the prefix (Li & Liang 2021, 2101.00190); it is folded away after.
+            So learned, prefixes serve tasks that they have not seen better (bench/RESULTS.md).
         most: training rows at the most; None: all.
         validate: validation rows that are scored after each pass.
         reads: what the source's head reads.
@@ -44,7 +45,7 @@ class PrefixSettings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     length: int = 16
     from_layer: int = 0
-    reparametrise: bool = False
+    reparametrise: bool = True
     most: int | None = None
     validate: int = 300
     reads: Reads = "default"
