@@ -7,7 +7,7 @@ default columns is scored on test rows. With prefixes apart it reads the columns
 kept.
 
     python bench/prefixes.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--passes 6] [--length 16] [--from-layer 0]
-        [--reparametrise] [--ways apart,together] [--seeds 0,1,2]
+        [--no-reparametrise] [--ways apart,together] [--seeds 0,1,2]
         [--trunk-rows 1000] [--trunk-rate R] [--accumulate 1] [--no-dropout]
 """
 
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=16)
     parser.add_argument("--from-layer", type=int, default=0)
     parser.add_argument("--rate", type=float, default=None)
-    parser.add_argument("--reparametrise", action="store_true")
+    parser.add_argument("--reparametrise", action=argparse.BooleanOptionalAction, default=True, help="by an MLP")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--ways", default=f"{TOGETHER},{APART}")
     asked = parser.parse_args()

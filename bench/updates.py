@@ -7,6 +7,7 @@ the files of all other columns and the predictions of a task that does not read 
 byte. Operations are counted from the architecture.
 
     python bench/updates.py [--rows 500] [--epochs 3] [--texts 2000] [--from-layer 0]
+        [--no-reparametrise]
 """
 
 import argparse
@@ -49,7 +50,7 @@ def prefix_into(folder: Path, source: Source, asked: argparse.Namespace) -> floa
     """Train one prefix and put it in its place; the seconds that it took."""
     began = time.perf_counter()
     loop = embank.TrainingSettings(epochs=asked.epochs, patience=asked.epochs)
-    settings = PrefixSettings(loop, from_layer=asked.from_layer, most=asked.rows, validate=200)
+    settings = PrefixSettings(loop, 16, asked.from_layer, asked.reparametrise, most=asked.rows, validate=200)
     found = train_prefix(opened(), source, settings)
     put_prefix(folder, source.name, (found.keys, found.values), found.from_layer, found.record)
     return time.perf_counter() - began
@@ -150,8 +151,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--from-layer", type=int, default=0)
+    parser.add_argument("--reparametrise", action=argparse.BooleanOptionalAction, default=True, help="by an MLP")
     asked = parser.parse_args()
-    part = f"updates/{asked.rows}-{asked.epochs}-{asked.texts}-{asked.from_layer}"
+    made = "-mlp" if asked.reparametrise else ""
+    part = f"updates/{asked.rows}-{asked.epochs}-{asked.texts}-{asked.from_layer}{made}"
     own = kept(f"{part}/prefixes", lambda: with_prefixes(asked))
     ninth = classified(NINTH, asked.rows).source
     nine = [*always(asked.rows), ninth]
@@ -180,7 +183,7 @@ def main() -> None:
         f"**{again['remove'] / seconds['remove']:.1f}** | 0 | {operations[7] / 1e12:.2f} | |",
         "",
         f"Target: 8 times. {asked.rows} rows a source, {asked.epochs} passes, {asked.texts:,} banked texts, prefixes "
-        f"of 16 positions from layer {asked.from_layer} on. The ninth brought {own['columns']} columns; the removal "
+        f"of 16 positions from layer {asked.from_layer} on{', made by an MLP' if made else ''}. The ninth brought {own['columns']} columns; the removal "
         f"took {own['gone']} files away. Of all other files of columns {own['changed']} changed, and "
         f"{own['predictions']} of {asked.texts:,} predictions of a task that reads none of the removed columns.",
     ]
