@@ -185,7 +185,8 @@ def main() -> None:
         f"Target: 8 times. {asked.rows} rows a source, {asked.epochs} passes, {asked.texts:,} banked texts, prefixes "
         f"of 16 positions from layer {asked.from_layer} on{', made by an MLP' if made else ''}. "
         f"The ninth brought {own['columns']} columns; the removal took {own['gone']} files away. Of all other files of "
-        f"columns {own['changed']} changed, and {own['predictions']} of {asked.texts:,} predictions of a task that reads none of the removed columns.",
+        f"columns {own['changed']} changed, and "
+        f"{own['predictions']} of {asked.texts:,} predictions of a task that reads none of the removed columns.",
     ]
     record("Prefixes 2. Updates", lines)
 
