@@ -33,7 +33,7 @@ def test_folds_hold_out_every_row_once_and_every_class():
     held_out = np.concatenate([run.test for run in trials.runs])
     assert sorted(held_out.tolist()) == list(range(200))
     assert all(len(set(trials.rows.y[run.test])) == 3 for run in trials.runs)
-    assert "5 folds of 200 texts" in trials.protocol
+    assert "3 folds of 200 texts" in trials.protocol
 
 
 def test_spare_rows_are_held_out_from_all_runs():
@@ -67,12 +67,27 @@ def test_decisions_come_in_the_form_of_the_labels():
     assert decided(several, np.array([[1, 1]]), ("a", "c")).tolist() == [[1, 0, 1]]
 
 
-def test_folds_give_a_t_interval():
-    runs = {number: Scored(80.0 + number - 2, 40) for number in range(5)}
-    found = score(runs, runs, folds=True)
-    assert found.points == 80.0
-    assert found.interval == "t over 5 folds"
-    assert found.high - found.points == pytest.approx(2.776 * np.sqrt(2.5) / np.sqrt(5), rel=1e-3)
+def test_three_folds_are_as_sure_as_all_their_rows():
+    random = np.random.default_rng(0)
+    truth = random.choice(["a", "b"], 300)
+    guess = np.where(random.random(300) < 0.8, truth, "a")
+    parts = np.split(np.arange(300), 3)
+    runs = {at: scored(truth[part], guess[part], "single", at) for at, part in enumerate(parts)}
+    found, whole = score(runs, runs, folds=True), scored(truth, guess, "single", 0)
+    assert found.interval == "normal, resampled rows of 3 folds"
+    assert found.high - found.points == pytest.approx(1.96 * np.std(whole.resamples), rel=0.2)
+    alone = score({0: runs[0]}, runs, folds=True)
+    assert alone.high - alone.low > 1.4 * (found.high - found.low), "a third of the rows"
+
+
+def test_seeds_that_disagree_widen_an_interval():
+    rows = np.random.default_rng(0).normal(0, 1, 100)
+    alike = {seed: Scored(80.0, 300, 80 + rows) for seed in range(3)}
+    apart = {seed: Scored(80.0 + 4 * (seed - 1), 300, 80 + rows) for seed in range(3)}
+    narrow, wide = (score(runs, runs, folds=False) for runs in (alike, apart))
+    assert narrow.interval == "normal, resampled rows of 3 seeds"
+    assert narrow.high - narrow.points == pytest.approx(1.96 * np.std(rows))
+    assert wide.high - wide.points == pytest.approx(1.96 * np.sqrt(np.var(rows) + 16 / 3))
 
 
 def test_a_way_that_ran_on_a_hard_fold_only_is_brought_to_all_folds():

@@ -1,16 +1,15 @@
 """How sure a score is: intervals over folds, or over resampled rows, and differences on the same rows.
 
-Runs of cross-validation share training rows, so an interval over folds is somewhat too narrow; one over resampled rows
-of a single run does not see what another seed would have given. Both say so in words.
+An interval over resampled rows does not see what another training on the same rows would have given; where runs differ
+by their seed that is added. A score says in words what its interval is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import t as student_t
 
 from embank.errors import HeadError
 from embank.heads.scoring import PRIMARY, measures
@@ -21,9 +20,7 @@ RESAMPLES = 100
 POINTS = 100.0
 """A measure of 1 is so many points."""
 
-_ENOUGH_FOLDS = 3
 _NORMAL = 1.96
-_TAIL = 0.975
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,17 +87,13 @@ def score(runs: Runs, reference: Runs, *, folds: bool) -> Score:
         reference: runs of a way that was run most often; brings others to the same runs by their difference.
         folds: whether runs have held-out rows of their own, or share them.
     """
-    own = [one.points for one in runs.values()]
     points = float(np.mean(moved(runs, reference)))
     rows = round(float(np.mean([one.rows for one in runs.values()])))
-    if folds and len(runs) >= _ENOUGH_FOLDS:
-        half = _t_half(own)
-        words = f"t over {len(own)} folds"
-    else:
-        half = _NORMAL * float(np.sqrt(variance(runs, folds=folds)))
-        words = f"normal, resampled rows of {_counted(len(runs), 'run')}"
-        if any(one.resamples is None for one in runs.values()):
-            words = f"normal, that of a share of the rows, {_counted(len(runs), 'run')}"
+    half = _NORMAL * float(np.sqrt(variance(runs, folds=folds)))
+    counted = _counted(len(runs), "fold" if folds else "seed")
+    words = f"normal, resampled rows of {counted}"
+    if any(one.resamples is None for one in runs.values()):
+        words = f"normal, that of a share of the rows, {counted}"
     if not np.isfinite(half):
         return Score(points, points, points, "unknown: one measure of one run", len(runs), rows, points)
     return Score(points, points - half, points + half, words, len(runs), rows, points)
@@ -129,17 +122,10 @@ def difference(better: Runs, worse: Runs, points: float, *, folds: bool) -> Diff
     if not gaps:
         both = variance(better, folds=folds) + variance(worse, folds=folds)
         half = _NORMAL * float(np.sqrt(both))
-    elif folds and len(gaps) >= _ENOUGH_FOLDS:
-        half = _t_half([one.points for one in gaps.values()])
     else:
         half = _NORMAL * float(np.sqrt(variance(gaps, folds=folds)))
     half = half if np.isfinite(half) else POINTS
     return Difference(points, points - half, points + half)
-
-
-def _t_half(values: Sequence[float]) -> float:
-    """Half of an interval of 95 % around a mean."""
-    return float(student_t.ppf(_TAIL, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def gap(better: Scored, worse: Scored) -> Scored:
