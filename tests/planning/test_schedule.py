@@ -78,9 +78,21 @@ def test_what_does_not_fit_is_said_with_its_seconds_and_cheaper_ways_go_on(monke
     taken = {way.name: 100.0 if way.family == "finetune" else 5.0 for way in WAYS}
     _, done, task = measured(monkeypatch, 40.0, taken)
     assert "finetune" not in {name for name, _ in done}
-    assert task.reasons["finetune"] == "it would have taken about 100 s, and 35 s were left"
+    assert task.reasons["finetune"] == "it would have taken about 100 s, and 10 s were left"
     assert "about 105 s" in task.reasons["student/2"], "its teacher has to be trained as well"
     assert ("tail/2/full", 0) in done
+
+
+def test_a_dear_way_waits_until_the_others_have_been_run(monkeypatch):
+    taken = {way.name: 40.0 if way.family == "finetune" else 5.0 for way in WAYS}
+    order = [way.name for way in in_order(WAYS)]
+    _, done, task = measured(monkeypatch, 70.0, taken)
+    others = [name for name in order if name not in ("finetune", "student/2")]
+    assert order.index("finetune") < len(order) - 2
+    assert [name for name, _ in done[: len(others)]] == others, "40 s are more than half of the 65 that are left"
+    assert done[len(others)] == ("finetune", 0), "and then it fits"
+    _, done, _ = measured(monkeypatch, 200.0, taken)
+    assert [name for name, _ in done[: len(order)]] == order, "with more time it keeps its place"
 
 
 def test_what_was_cut_off_is_no_measurement(monkeypatch):

@@ -20,6 +20,9 @@ from embank.planning.tuning import TrainedTrial, Workshop, trained_trial
 CAUTION = 1.3
 """A head's fit cannot be stopped: it is begun only where so many times its expected seconds are left."""
 
+_MOST_OF = 2.0
+"""A way is begun before others where so many times its expected seconds are left."""
+
 _GUESS = 1.0
 _HALF = 2
 _MORE = 1.5
@@ -137,6 +140,9 @@ def _timed(task: Measured, ways: Mapping[str, Mapping[str, Coded]], places: np.n
 def measure_trained(task: Measured, ways: Sequence[Way], shop: Workshop, rates: Rates, watch: Telling) -> None:
     """Train tails, students and whole encoders on the first run, then those that may be the best on others.
 
+    What would take more than half of the time that is left waits until the others have been run: else one dear way
+    leaves several cheap ones unmeasured.
+
     Time that is left goes, run after run, to the way that may be worth most: the one with the highest upper end of its
     interval (Lai & Robbins 1985), as long as that reaches the best mean. So a way that was lucky once is tried again
     before it is believed.
@@ -153,12 +159,18 @@ def measure_trained(task: Measured, ways: Sequence[Way], shop: Workshop, rates: 
     def expected(way: Way) -> float:
         return rates.seconds(way, len(first.train), len(first.test), task.epochs)
 
-    ordered = in_order(ways)
+    def with_teacher(way: Way) -> float:
+        taught = way.family == "student" and not task.trained.get("finetune")
+        return expected(way) + (expected(replace(way, family="finetune", layers=0)) if taught else 0.0)
+
+    ordered, waiting = in_order(ways), []
     for way in ordered:
-        seconds = expected(way)
-        if way.family == "student" and not task.trained.get("finetune"):
-            seconds += expected(replace(way, family="finetune", layers=0))
-        _try(task, way, first, (shop, seconds), watch)
+        if shop.budget.allows(_MOST_OF * with_teacher(way)):
+            _try(task, way, first, (shop, with_teacher(way)), watch)
+        else:
+            waiting.append(way)
+    for way in waiting:
+        _try(task, way, first, (shop, with_teacher(way)), watch)
     tried: set[tuple[str, int]] = set()
     while further := _further(task, ordered, shop.budget, tried):
         way, run, seconds = further
