@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AttentionInterface
 
 from embank.encoders.prefixed import Prefix, accept_prefixes, heard, prefixed, takes_prefixes
 from embank.encoders.seam import states
@@ -100,14 +101,42 @@ def test_a_prefix_shifts_no_position(family):
 
 
 @pytest.mark.parametrize("family", TAKING)
-def test_the_order_of_prefixes_is_of_no_account_and_two_are_one_long_one(family):
+def test_the_order_of_prefixes_is_of_no_account_and_they_share_what_one_takes_of_the_attention(family):
     ids, mask = inputs()
     model = reading(family)
     one, other = prefix(0), prefix(1)
-    both = Prefix(torch.cat([one.keys, other.keys], 1), torch.cat([one.values, other.values], 1))
-    expected = last(model, ids, mask, [both])
-    assert torch.equal(last(model, ids, mask, [one, other]), expected)
+    expected = last(model, ids, mask, [one, other])
     torch.testing.assert_close(last(model, ids, mask, [other, one]), expected, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(last(model, ids, mask, [one]), expected, atol=1e-3)
+    alone = last(model, ids, mask, [one])
+    torch.testing.assert_close(last(model, ids, mask, [one] * 3), alone, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(last(model, ids, mask, [one, prefix(length=0)]), alone, atol=1e-4, rtol=1e-4)
+    long = Prefix(torch.cat([one.keys] * 3, 1), torch.cat([one.values] * 3, 1))
+    assert not torch.allclose(last(model, ids, mask, [long]), alone, atol=1e-3), "a longer one takes more"
+
+
+def test_attention_to_several_prefixes_is_that_of_the_formula():
+    model, heads, length = reading("bert"), 2, 4
+    depth = WIDTH // heads
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(1, heads, length, depth, generator=generator) for _ in range(3))
+    looks = torch.tensor([True, True, True, False]).expand(1, 1, length, length)
+    one, other = prefix(0, 2), prefix(1, 5)
+    layer = torch.nn.Module()
+    layer.embank_layer, layer.is_causal = 1, False
+    with prefixed(model, [[one, other]]):
+        found, _ = AttentionInterface()["embank_prefixed"](layer, query, key, value, looks)
+
+    def split(part):
+        return part[1].view(-1, heads, depth).transpose(0, 1)
+
+    for head in range(heads):
+        keys = [split(one.keys)[head], split(other.keys)[head], key[0, head, :3]]
+        values = torch.cat([split(one.values)[head], split(other.values)[head], value[0, head, :3]])
+        weights = [(query[0, head] @ part.T / depth**0.5).exp() / of for part, of in zip(keys, (2, 2, 1), strict=True)]
+        joined = torch.cat(weights, 1)
+        expected = joined @ values / joined.sum(1, keepdim=True)
+        torch.testing.assert_close(found[0, :, head], expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("lowest", [0, 2])

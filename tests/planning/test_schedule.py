@@ -86,7 +86,7 @@ def test_what_does_not_fit_is_said_with_its_seconds_and_cheaper_ways_go_on(monke
 def test_a_dear_way_waits_until_the_others_have_been_run(monkeypatch):
     taken = {way.name: 40.0 if way.family == "finetune" else 5.0 for way in WAYS}
     order = [way.name for way in in_order(WAYS)]
-    _, done, task = measured(monkeypatch, 70.0, taken)
+    _, done, _ = measured(monkeypatch, 70.0, taken)
     others = [name for name in order if name not in ("finetune", "student/2")]
     assert order.index("finetune") < len(order) - 2
     assert [name for name, _ in done[: len(others)]] == others, "40 s are more than half of the 65 that are left"

@@ -1,8 +1,11 @@
 """Trained keys and values that stand before an encoder's own, layer by layer: prefixes, in the pass of a frozen model.
 
-Layer l attends to [P_1; ..; P_S; K], [P_1; ..; P_S; V] (2305.13499; Li & Liang 2021, 2101.00190). The attention is
-registered with transformers, which leaves all else to the model's own code: positions are those of the tokens, and a
-sliding window hides no prefix. Without a prefix it is transformers' `sdpa`, bit for bit.
+Layer l attends to [P_1; ..; P_S; K], [P_1; ..; P_S; V] (2305.13499; Li & Liang 2021, 2101.00190). A prefix takes a
+share of the attention away from the text (He et al. 2022, 2110.04366, section 3), and each has learned how large a
+share while it was alone. So that S of them side by side take what one takes, and not S times as much, what is attended
+to of each is divided by S before all is normalised. The attention is registered with transformers, which leaves all
+else to the model's own code: positions are those of the tokens, and a sliding window hides no prefix. Without a prefix
+it is transformers' `sdpa`, bit for bit.
 
 Several voices, each with prefixes of its own, are run in one pass: up to the first layer that has a prefix all are
 alike and computed once; there the batch is repeated, once for each.
@@ -169,6 +172,7 @@ class _Running:
             mask = mask.repeat(voices, 1, 1, 1)
         here = [[prefix for prefix in voice if prefix.from_layer <= layer] for voice in self._voices]
         lengths = [sum(prefix.keys.shape[1] for prefix in voice) for voice in here]
+        several = [max(1, sum(prefix.keys.shape[1] > 0 for prefix in voice)) for voice in here]
         longest = max(lengths)
         if not longest:
             return key, value, mask
@@ -179,12 +183,15 @@ class _Running:
             for part, own in (("keys", key), ("values", value))
         )
         length = key.shape[2]
-        if mask is None and min(lengths) == longest:
+        if mask is None and min(lengths) == longest and max(several) == 1:
             return keys, values, None
         if mask is None:
             mask = torch.ones(1, 1, length, length, dtype=torch.bool, device=key.device)
         places = torch.arange(longest, device=key.device)
         seen = torch.stack([places < own for own in lengths]).repeat_interleave(rows // voices, 0)[:, None, None]
+        if max(several) > 1:
+            shares = torch.tensor(several, device=key.device).log().to(keys.dtype).repeat_interleave(rows // voices)
+            seen, mask = _added(seen, keys.dtype) - shares[:, None, None, None], _added(mask, keys.dtype)
         mask = mask.expand(rows, -1, -1, -1)
         return keys, values, torch.cat([seen.expand(-1, mask.shape[1], mask.shape[2], -1), mask], dim=-1)
 
@@ -193,6 +200,11 @@ _RUNNING: ContextVar[_Running | None] = ContextVar("running", default=None)
 """The prefixes of the pass in progress. It belongs to a thread."""
 
 _HEARD: ContextVar[dict[int, tuple[torch.Tensor, torch.Tensor]] | None] = ContextVar("heard", default=None)
+
+
+def _added(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What is added to the logits of attention in place of a mask: nothing where it looks, else minus infinity."""
+    return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else mask
 
 
 def _before(parts: Sequence[Sequence[torch.Tensor]], own: torch.Tensor, longest: int) -> torch.Tensor:

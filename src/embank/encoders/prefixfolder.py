@@ -22,6 +22,9 @@ from embank.recipe import valid_name
 
 TOGETHER, APART = "together", "apart"
 COMBINATIONS = (TOGETHER, APART)
+
+_JOINED = "shares"
+"""How attention joins several prefixes (see `prefixed`): part of their digest, since it decides what states are."""
 """All prefixes in one pass, or a pass for each."""
 
 _TRUNK = "trunk.json"
@@ -216,7 +219,7 @@ def digest_of(keys: PrefixArray, values: PrefixArray, from_layer: int) -> str:
 def digest_together(prefixes: Sequence[StoredPrefix]) -> str:
     """The digest of prefixes in one pass: names and order have no part in it; that of a single one is its own."""
     digests = sorted(prefix.digest for prefix in prefixes)
-    return digests[0] if len(digests) == 1 else blake2b(repr(digests).encode(), digest_size=16).hexdigest()
+    return digests[0] if len(digests) == 1 else blake2b(repr((_JOINED, digests)).encode(), digest_size=16).hexdigest()
 
 
 def valid_prefix_name(name: str) -> str:
