@@ -63,7 +63,7 @@ def cheapest(points: dict[str, float]) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--spread", type=float, default=2.0, help="deviation of the true scores of ways, in points")
-    parser.add_argument("--differ", type=float, default=0.17, help="share of rows on which two ways are not both right")
+    parser.add_argument("--differ", type=float, default=0.17, help="share of rows that one of two ways has right")
     parser.add_argument("--training", type=float, default=1.0, help="deviation of one training, in points")
     parser.add_argument("--trials", type=int, default=4000)
     asked = parser.parse_args()

@@ -1,5 +1,7 @@
 """Rows for trials: nothing is trained on and scored in the same run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,11 +75,21 @@ def test_three_folds_are_as_sure_as_all_their_rows():
     guess = np.where(random.random(300) < 0.8, truth, "a")
     parts = np.split(np.arange(300), 3)
     runs = {at: scored(truth[part], guess[part], "single", at) for at, part in enumerate(parts)}
-    found, whole = score(runs, runs, folds=True), scored(truth, guess, "single", 0)
+    level = {at: replace(one, points=80.0) for at, one in runs.items()}
+    found, whole = score(level, level, folds=True), scored(truth, guess, "single", 0)
     assert found.interval == "normal, resampled rows of 3 folds"
     assert found.high - found.points == pytest.approx(1.96 * np.std(whole.resamples), rel=0.2)
     alone = score({0: runs[0]}, runs, folds=True)
     assert alone.high - alone.low > 1.4 * (found.high - found.low), "a third of the rows"
+
+
+def test_folds_that_disagree_more_than_their_rows_explain_widen_an_interval():
+    rows = np.random.default_rng(0).normal(0, 1, 100)
+    runs = {at: Scored(80.0 + 6 * (at - 1), 300, 80 + rows) for at in range(3)}
+    found = score(runs, runs, folds=True)
+    assert found.high - found.points == pytest.approx(1.96 * np.sqrt(36 / 3))
+    still = {at: Scored(75.0, 300, 75 + rows) for at in range(3)}
+    assert difference(runs, still, 5.0, folds=True).low == pytest.approx(5.0 - 1.96 * np.sqrt(36 / 3))
 
 
 def test_seeds_that_disagree_widen_an_interval():

@@ -22,10 +22,10 @@ from embank.recipe import valid_name
 
 TOGETHER, APART = "together", "apart"
 COMBINATIONS = (TOGETHER, APART)
+"""All prefixes in one pass, or a pass for each."""
 
 _JOINED = "shares"
 """How attention joins several prefixes (see `prefixed`): part of their digest, since it decides what states are."""
-"""All prefixes in one pass, or a pass for each."""
 
 _TRUNK = "trunk.json"
 _FOLDER = "prefixes"

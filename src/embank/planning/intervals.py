@@ -1,7 +1,8 @@
 """How sure a score is: intervals over folds, or over resampled rows, and differences on the same rows.
 
-An interval over resampled rows does not see what another training on the same rows would have given; where runs differ
-by their seed that is added. A score says in words what its interval is.
+Resampled rows do not show what another training would have given. Where runs differ by their seed, their variance is
+added; where they are folds, their variance holds that of the rows already, and the larger of the two counts: three
+folds may agree by luck. A score says in words what its interval is.
 """
 
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ def score(runs: Runs, reference: Runs, *, folds: bool) -> Score:
     """
     points = float(np.mean(moved(runs, reference)))
     rows = round(float(np.mean([one.rows for one in runs.values()])))
-    half = _NORMAL * float(np.sqrt(variance(runs, folds=folds)))
+    half = _half(runs, folds=folds)
     counted = _counted(len(runs), "fold" if folds else "seed")
     words = f"normal, resampled rows of {counted}"
     if any(one.resamples is None for one in runs.values()):
@@ -123,9 +124,17 @@ def difference(better: Runs, worse: Runs, points: float, *, folds: bool) -> Diff
         both = variance(better, folds=folds) + variance(worse, folds=folds)
         half = _NORMAL * float(np.sqrt(both))
     else:
-        half = _NORMAL * float(np.sqrt(variance(gaps, folds=folds)))
+        half = _half(gaps, folds=folds)
     half = half if np.isfinite(half) else POINTS
     return Difference(points, points - half, points + half)
+
+
+def _half(runs: Runs, *, folds: bool) -> float:
+    """Half of an interval of 95 % around the mean over runs."""
+    found = variance(runs, folds=folds)
+    if folds and len(runs) > 1:
+        found = max(found, float(np.var([one.points for one in runs.values()], ddof=1)) / len(runs))
+    return _NORMAL * float(np.sqrt(found))
 
 
 def gap(better: Scored, worse: Scored) -> Scored:

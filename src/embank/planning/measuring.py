@@ -165,8 +165,9 @@ def measure_trained(task: Measured, ways: Sequence[Way], shop: Workshop, rates: 
 
     ordered, waiting = in_order(ways), []
     for way in ordered:
-        if shop.budget.allows(_MOST_OF * with_teacher(way)):
-            _try(task, way, first, (shop, with_teacher(way)), watch)
+        seconds = with_teacher(way)
+        if shop.budget.allows(_MOST_OF * seconds):
+            _try(task, way, first, (shop, seconds), watch)
         else:
             waiting.append(way)
     for way in waiting:
