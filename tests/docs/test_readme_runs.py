@@ -104,7 +104,7 @@ def run(command, capfd, monkeypatch):
     return code, out, err
 
 
-_OPTIONAL = ("longer than the encoder reads", "rows left out")
+_OPTIONAL = ("longer than the encoder reads", "row left out", "rows left out")
 """What is said of some data and not of other."""
 
 _DEPENDING = ("encoder minilm:", "reads minilm", "chose head:")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 import embank
+from embank.wording import counted
 
 if TYPE_CHECKING:
     from embank import EncodeReport
@@ -146,15 +147,6 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Se
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         typer.echo("  ".join(cells).rstrip())
-
-
-def counted(number: int, word: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "row"), counted(12345, "row")
-    ('1 row', '12,345 rows')
-    """
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def size(number: float) -> str:

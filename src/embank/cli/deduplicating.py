@@ -12,6 +12,7 @@ import typer
 
 import embank
 from embank.cli import console, flags
+from embank.wording import counted
 
 
 def dedup(
@@ -62,7 +63,7 @@ def dedup(
         typer.echo(json.dumps(asdict(report)))
     elif not quiet and str(output) != "-":
         typer.echo(
-            f"{console.counted(report.texts, 'text')} in {report.column}: {console.counted(report.groups, 'group')} "
+            f"{counted(report.texts, 'text')} in {report.column}: {counted(report.groups, 'group')} "
             f"with {report.texts_in_groups:,} near-duplicate texts and {report.repeated_ids:,} repeated ids: {output}"
         )
         if report.way == "approximate":
@@ -70,7 +71,7 @@ def dedup(
         if report.known:
             typer.echo(f"{report.known:,} texts were grouped before, and compared with new ones only")
         if report.without:
-            typer.echo(f"{console.counted(report.without, 'text')} without a vector in this column left out")
+            typer.echo(f"{counted(report.without, 'text')} without a vector in this column left out")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import embank
 from embank.cli import console, flags
 from embank.cli.options import bank_options
 from embank.cli.sources import Source, paired_blocks, text_blocks
+from embank.wording import counted
 
 _WEIGHED = 128
 """Texts that read-or-recompute is measured on."""
@@ -161,7 +162,7 @@ def encode(
             typer.echo(f"encoder {name}: {compute}")
         weight = console.size(summary.bytes["total"])
         each = summary.bytes["total"] / max(summary.texts, 1)
-        held = f"{console.counted(summary.texts, 'text')}, {console.counted(len(summary.columns), 'column')}"
+        held = f"{counted(summary.texts, 'text')}, {counted(len(summary.columns), 'column')}"
         typer.echo(f"{bank}: {held}, {weight} ({each:,.0f} bytes a text)")
     if report.interrupted:
         typer.echo("stopped early: run the same command again to go on", err=True)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 import embank
-from embank.cli import console, flags
+from embank.cli import flags
+from embank.wording import counted
 
 
 def export(
@@ -35,4 +36,4 @@ def export(
         typer.echo(json.dumps(asdict(report)))
     elif not quiet:
         written = ", ".join(report.files)
-        typer.echo(f"{console.counted(report.texts, 'vector')} of {report.width} from {report.column}: {written}")
+        typer.echo(f"{counted(report.texts, 'vector')} of {report.width} from {report.column}: {written}")

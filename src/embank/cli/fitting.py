@@ -11,6 +11,7 @@ import embank
 from embank.cli import console, flags, planned, training
 from embank.cli.labels import LabelFiles
 from embank.cli.options import bank_options
+from embank.wording import counted
 
 if TYPE_CHECKING:
     from embank import FitReport
@@ -124,7 +125,7 @@ def print_report(report: "FitReport") -> None:
     trained = report.examples - report.held_back
     typer.echo(f"task {report.task}: {what}; {trained:,} training and {report.held_back:,} validation texts")
     for reason, count in report.skipped.items():
-        typer.echo(f"  {count:,} rows left out: {reason}")
+        typer.echo(f"  {counted(count, 'row')} left out: {reason}")
     rows = [
         [console.MEASURES[name], f"{report.train[name]:.3f}", f"{value:.3f}", f"{report.baseline[name]:.3f}"]
         for name, value in report.validation.items()

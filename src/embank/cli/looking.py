@@ -7,6 +7,7 @@ import typer
 
 import embank
 from embank.cli import console, flags
+from embank.wording import counted
 
 
 def tasks(bank: flags.BankPath, as_json: flags.AsJson = False) -> None:
@@ -65,7 +66,7 @@ def info(bank: flags.BankPath, as_json: flags.AsJson = False) -> None:
         own = [one for one in found.auxiliary if one.file.startswith(f"{folder}/")]
         counts = [f"{sum(one.state == state for one in own):,} {state}" for state in ("current", "behind", "stale")]
         said = ", ".join(count for count in counts if not count.startswith("0 "))
-        typer.echo(f"{folder}: {console.counted(len(own), 'file')}, {console.size(sum(o.size for o in own))}, {said}")
+        typer.echo(f"{folder}: {counted(len(own), 'file')}, {console.size(sum(o.size for o in own))}, {said}")
     if found.faults:
         typer.echo(f"{len(found.faults):,} rows could not be encoded; --json lists them")
 

@@ -13,6 +13,7 @@ from embank.cli import console, flags
 from embank.cli.labels import LabelFiles
 from embank.cli.options import bank_options
 from embank.extras import load
+from embank.wording import counted
 
 if TYPE_CHECKING:
     from embank import Plan
@@ -127,7 +128,7 @@ def print_plan(found: "Plan") -> None:
     typer.echo(f"{found.machine}; encoder {found.encoder}")
     typer.echo(
         f"{found.tokens_per_second:,.0f} tokens/s, {found.tokens:.0f} tokens a text; planned for "
-        f"{console.counted(found.tasks, 'task')} and {console.counted(found.texts, 'text')}; measured in "
+        f"{counted(found.tasks, 'task')} and {counted(found.texts, 'text')}; measured in "
         f"{found.seconds:,.0f} of {60 * found.minutes:,.0f} s"
     )
     for one in found.plans:

@@ -11,6 +11,7 @@ from embank.cli import console, flags
 from embank.cli.options import bank_options
 from embank.cli.sources import Source, rows_of
 from embank.extras import load
+from embank.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +86,7 @@ def search(
             found = embank.search(opened, asked, settings, ids)
             writer.write({name: found.column(name) for name in found.column_names})
         if str(output) != "-":
-            typer.echo(f"{console.counted(found.num_rows, 'row')}: {output}")
+            typer.echo(f"{counted(found.num_rows, 'row')}: {output}")
         return
     with embank.Bank.open(bank, options) as opened:
         found = embank.search(opened, asked, settings, ids)

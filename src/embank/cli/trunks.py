@@ -14,6 +14,7 @@ import embank
 from embank.cli import console, flags, prefixes, projections, training
 from embank.cli.sourcefile import read_source_file
 from embank.extras import load
+from embank.wording import counted
 
 if TYPE_CHECKING:
     from embank.trunks import Source, TrunkProgress, TrunkReport, TrunkSettings
@@ -244,7 +245,9 @@ def print_transfers(found: Sequence[Any]) -> None:
     ]
     console.print_table(["task", "measure", "raw encoder", "left out", "gain", "seen"], rows, (2, 3, 4, 5))
     mean = sum(one.without - one.raw for one in found) / len(found)
-    typer.echo(f"mean gain on tasks that the trunk has not seen: {100 * mean:+.2f} points over {len(found)} tasks")
+    typer.echo(
+        f"mean gain on tasks that the trunk has not seen: {100 * mean:+.2f} points over {counted(len(found), 'task')}"
+    )
     worse = [one.task for one in found if one.without < one.raw]
     if worse:
         typer.echo(f"worse than the raw encoder: {', '.join(worse)}")

@@ -16,6 +16,7 @@ from embank.errors import HeadError
 from embank.heads.scoring import PRIMARY, measures
 from embank.planning import Score
 from embank.tasks import Kind
+from embank.wording import counted
 
 RESAMPLES = 100
 POINTS = 100.0
@@ -91,10 +92,10 @@ def score(runs: Runs, reference: Runs, *, folds: bool) -> Score:
     points = float(np.mean(moved(runs, reference)))
     rows = round(float(np.mean([one.rows for one in runs.values()])))
     half = _half(runs, folds=folds)
-    counted = _counted(len(runs), "fold" if folds else "seed")
-    words = f"normal, resampled rows of {counted}"
+    of = counted(len(runs), "fold" if folds else "seed")
+    words = f"normal, resampled rows of {of}"
     if any(one.resamples is None for one in runs.values()):
-        words = f"normal, that of a share of the rows, {counted}"
+        words = f"normal, that of a share of the rows, {of}"
     if not np.isfinite(half):
         return Score(points, points, points, "unknown: one measure of one run", len(runs), rows, points)
     return Score(points, points - half, points + half, words, len(runs), rows, points)
@@ -167,7 +168,3 @@ def variance(runs: Runs, *, folds: bool) -> float:
         rows = float(np.var(np.mean(resamples, axis=0)))
     seeds = float(np.var([one.points for one in runs.values()], ddof=1)) / count if count > 1 else 0.0
     return rows + seeds
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

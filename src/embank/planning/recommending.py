@@ -7,6 +7,7 @@ import numpy as np
 
 from embank.planning import Cost, Finding, Plan, PlanSettings, Recommendation, TaskPlan, Unmeasured, Way
 from embank.planning.intervals import Runs, difference
+from embank.wording import counted
 
 _NOTHING = (
     "Nothing could be measured in this time, so nothing is advised. Give more --minutes, or fewer --label columns."
@@ -69,8 +70,8 @@ def for_task(
     of = {one.way.name: one for one in found}
     chosen, top = of[choice.way.name], of[best.way.name]
     begin = (
-        f"Serve it with {choice.way.title}: {_points(chosen)}, for {_counted(tasks, 'task')} and "
-        f"{_counted(texts, 'text')} about {span(chosen.total_seconds)}."
+        f"Serve it with {choice.way.title}: {_points(chosen)}, for {counted(tasks, 'task')} and "
+        f"{counted(texts, 'text')} about {span(chosen.total_seconds)}."
     )
     if choice is best:
         return Recommendation(choice.way, best.way, " ".join([begin, *_rivals(chosen, found, scores, folds=folds)]))
@@ -130,7 +131,7 @@ def overall(plans: Sequence[TaskPlan], tolerance: float, tasks: int, texts: int)
     choice, best = advised(offers, tolerance)
     words = [
         f"For all {tasks:,} tasks together, serve them with {choice.way.title}: {choice.points:.1f} points in "
-        f"the mean of {len(plans)} tasks, about {span(choice.seconds)} for {_counted(texts, 'text')}."
+        f"the mean of {len(plans)} tasks, about {span(choice.seconds)} for {counted(texts, 'text')}."
     ]
     if best is not choice:
         words.append(f"The best in the mean is {best.way.title}: {best.points:.1f} points, {span(best.seconds)}.")
@@ -223,10 +224,6 @@ def _points(one: Finding) -> str:
     luck = f", of which {score.expected:.1f} are expected to last" if score.expected <= score.points - _LEAST else ""
     luck = f", and {score.expected:.1f} expected of more runs" if score.expected >= score.points + _LEAST else luck
     return f"{score.points:.1f} points ({score.low:.1f} to {score.high:.1f}){luck}"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _mean(numbers: Sequence[float]) -> float:

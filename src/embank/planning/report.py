@@ -7,6 +7,7 @@ from embank.planning import Balance, Change, Finding, Plan, TaskPlan
 from embank.planning.breakeven import by_tasks
 from embank.planning.figures import TIMES, Axis, Crossing, Curve, Frame, Point, axis, lines, scatter
 from embank.planning.recommending import span
+from embank.wording import counted
 
 _MOST_TASKS = 50
 _LINES = 7
@@ -50,7 +51,7 @@ def page(plan: Plan) -> str:
     names = ", ".join(one.task for one in plan.plans)
     parts = [
         f"<h1>How to serve {escape(names)}</h1>",
-        f'<p class="note">A plan for {_counted(plan.tasks, "task")} and {_counted(plan.texts, "text")} each; measured '
+        f'<p class="note">A plan for {counted(plan.tasks, "task")} and {counted(plan.texts, "text")} each; measured '
         f"in {plan.seconds:,.0f} of {60 * plan.minutes:,.0f} seconds.</p>",
         *_advice(plan),
         *_over_tasks(plan),
@@ -132,7 +133,7 @@ def _task(plan: Plan, one: TaskPlan, number: int) -> list[str]:
     if one.findings:
         chosen = one.recommendation.way.name if one.recommendation.way else ""
         title = (
-            f"{one.task}: points against seconds for {_counted(plan.tasks, 'task')} and {_counted(plan.texts, 'text')}"
+            f"{one.task}: points against seconds for {counted(plan.tasks, 'task')} and {counted(plan.texts, 'text')}"
         )
         parts.append(_figure(_against(one, chosen, f"cost-{number}", title), title + ". Ring: the advised way."))
         title = f"{one.task}: points against bytes that a text takes in the bank"
@@ -222,7 +223,7 @@ def _balances(plan: Plan) -> list[str]:
         return []
     head = (
         f'<th scope="col">counted in</th><th class="words" scope="col">by tasks, {plan.texts:,} texts each</th>'
-        f'<th class="words" scope="col">by texts, {_counted(plan.tasks, "task")}</th>'
+        f'<th class="words" scope="col">by texts, {counted(plan.tasks, "task")}</th>'
     )
     return [
         "<h2>Break-even</h2>",
@@ -232,7 +233,7 @@ def _balances(plan: Plan) -> list[str]:
 
 
 def _changes(changes: Sequence[Change], what: str) -> str:
-    return "; ".join(f"{one.way} from {_counted(one.at, what)}" for one in changes)
+    return "; ".join(f"{one.way} from {counted(one.at, what)}" for one in changes)
 
 
 def _ground(plan: Plan) -> str:
@@ -265,7 +266,3 @@ def _plain(value: float) -> str:
 
 def _size(value: float) -> str:
     return f"{value:.0f} B" if value < _KILO else f"{value / _KILO:.3g} kB"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
