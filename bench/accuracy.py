@@ -19,7 +19,7 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import train_test_split
 
 import embank
-from embank.encoders.opening import locate
+from embank.encoders.load import locate
 
 STRENGTHS = [10.0**power for power in np.arange(-2, 3.01, 0.5)]
 CODECS = ("float16", "int8", "binary")

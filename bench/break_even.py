@@ -20,12 +20,12 @@ from measuring import WORK, kept, record
 from plan import CACHE, SETS, Rows, outside, rows_of, run
 
 import embank
-from embank.baselines.shortened import shortened
+from embank.encode.batch_encode import encode_texts
 from embank.encoders import Readout
 from embank.encoders.flops import embedding_flops, flops, head_flops, layer_flops, shape_of
-from embank.encoders.graph import GraphEncoder
-from embank.encoders.opening import locate, open_encoder
-from embank.encoding.passes import encode_texts
+from embank.encoders.load import locate, open_encoder
+from embank.encoders.openvino import GraphEncoder
+from embank.models.shortened import shortened
 from embank.planning import Cost
 from embank.planning.breakeven import by_tasks, passes
 

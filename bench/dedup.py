@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 from measuring import WORK, record, timed
-from search import BLOCK, Size
 
 import embank
-from embank.similarity import cosines, unit
+from embank.linalg.cosine import cosines, unit
+from search import BLOCK, Size
 
 WIDTH = 384
 COLUMN = "made/0/own@int8"

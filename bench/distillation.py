@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 from measuring import WORK, data_folder, kept, record
 
 import embank
-from embank.distilled import DistilledFrom, distil, prepare
-from embank.trunks.distillation import Activation, Centring, Learns, ProjectionSettings, Term
-from embank.yardsticks import evaluate_sts
+from embank.distill.settings import Activation, Centring, Learns, ProjectionSettings, Term
+from embank.distill.teacher import DistilledFrom, distil, prepare
+from embank.evaluate.vectors import evaluate_sts
 
 GRADED = ("stsb", "sts12", "sts13")
 CODECS = ("float32", "int8", "binary")

@@ -14,7 +14,7 @@ from measuring import WORK, data_folder, record, timed
 from sentence_transformers import SentenceTransformer
 
 import embank
-from embank.encoders.opening import locate
+from embank.encoders.load import locate
 
 
 def scicite(texts: int) -> list[str]:

@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from embank.bank import Bank
-from embank.heads.linear import LogisticHead
+from embank.heads.logistic import LogisticHead
 from embank.heads.path import PENALTIES
 
 OFFERED = PENALTIES[2:12]

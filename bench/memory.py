@@ -78,7 +78,7 @@ def tiny_encoder() -> object:
     """A random BERT with minilm's tokenizer."""
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    from embank.encoders.opening import locate
+    from embank.encoders.load import locate
 
     folder = WORK / "tiny-bert"
     if not (folder / "config.json").exists():

@@ -22,16 +22,16 @@ from measuring import kept, record
 from tails_accuracy import KINDS, MEASURE, rows
 
 import embank
-from embank.encoders.limits import limited
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
-from embank.fitting.assignments import measure_of, objective_for
-from embank.fitting.cuts import MemorySource, states_at
-from embank.fitting.finetuning import FineTuneData, Ready, ready
-from embank.fitting.tails import TailLabels, read_tail_labels
-from embank.pooling import OVER, RATE, PoolingDesign
-from embank.pooling.lessons import LayerLessons
-from embank.pooling.modules import LearnedPooling, PooledHead
-from embank.tails.learning import Assignment, learn, outputs_of
+from embank.encoders.limited_size import limited
+from embank.encoders.load import ReadingOptions, locate, open_encoder
+from embank.fit.cut_trials import MemorySource, states_at
+from embank.fit.finetune import FineTuneData, Ready, ready
+from embank.fit.objective import measure_of, objective_for
+from embank.fit.tails import TailLabels, read_tail_labels
+from embank.models.learned_pooling import LearnedPooling, PooledHead
+from embank.models.pooling_design import OVER, RATE, PoolingDesign
+from embank.training.fit import Assignment, learn, outputs_of
+from embank.training.pooling_dataset import LayerLessons
 
 LAYERS = (1, 2, 3, 4, 5, 6)
 ONE = (4,)

@@ -15,7 +15,7 @@ from measuring import WORK, record, timed
 from sklearn.linear_model import LogisticRegression
 
 import embank
-from embank.prediction.loading import load_tasks
+from embank.predict.load import load_tasks
 from embank.store.folder import Store
 
 WIDTH, TASKS, FITTED = 384, 20, 2000

@@ -21,8 +21,8 @@ import numpy as np
 from measuring import PARTS, WORK, kept, record
 
 import embank
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
-from embank.encoders.prefixfolder import (
+from embank.encoders.load import ReadingOptions, locate, open_encoder
+from embank.encoders.prefix.folder import (
     APART,
     TOGETHER,
     StoredPrefix,
@@ -31,8 +31,8 @@ from embank.encoders.prefixfolder import (
     put_prefix,
     read_prefix_trunk,
 )
-from embank.evaluation import EvaluationSettings, Target, frozen_score, scored_keys, without_texts
-from embank.trunks.prefixes import PrefixSettings, train_prefix
+from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score, scored_keys, without_texts
+from embank.prefix.train import PrefixSettings, train_prefix
 from trunks import GROUPS, always, classified, name_of
 
 

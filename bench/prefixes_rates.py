@@ -15,7 +15,7 @@ from measuring import kept, record
 from prefixes import opened
 
 import embank
-from embank.trunks.prefixes import PrefixSettings, train_prefix
+from embank.prefix.train import PrefixSettings, train_prefix
 from trunks import always
 
 

@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 from measuring import WORK, data_folder, record
 
 import embank
-from embank.encoders.opening import locate
+from embank.encoders.load import locate
+from embank.evaluate.vectors import DEPTHS, evaluate_retrieval
+from embank.linalg.cosine import unit
+from embank.metrics.ranking import ndcg, recall
 from embank.recipe import CODECS
-from embank.retrieval.measures import ndcg, recall
-from embank.similarity import unit
-from embank.yardsticks import DEPTHS, evaluate_retrieval
 
 COLUMN = "minilm/6/own"
 TEN, HUNDRED = DEPTHS

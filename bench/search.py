@@ -27,11 +27,11 @@ from measuring import WORK, record, timed
 
 import embank
 from embank.codecs.int8 import Int8
-from embank.index import products
-from embank.retrieval.graphs import current_graph
-from embank.retrieval.rows import SearchedColumn
-from embank.retrieval.searching import search_column, search_index
-from embank.similarity import unit
+from embank.index import kernels as products
+from embank.linalg.cosine import unit
+from embank.search.column import SearchedColumn
+from embank.search.graph_cache import current_graph
+from embank.search.rescoring import search_column, search_index
 from embank.store.folder import Store
 
 K = 10
@@ -202,7 +202,7 @@ WAYS: dict[str, tuple[str, Callable[[Size], Search]]] = {
 def child(size: Size, way: str) -> None:
     """Open one way, search once, and say how much the process grew by what it holds and may not give back."""
     search = WAYS[way][1]
-    import embank.index.exact  # noqa: F401 - imports are no part of what is measured
+    import embank.index.flat  # noqa: F401 - imports are no part of what is measured
 
     if WAYS[way][0]:
         __import__(WAYS[way][0])

@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 from measuring import WORK, data_folder, kept, record
 
 import embank
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
-from embank.fitting.finetuning import FineTuneData, finetune
-from embank.fitting.tails import read_tail_labels
-from embank.heads.scoring import measures
-from embank.spans import Answer, squad_scores
-from embank.tagging import tagging_measures, words_text
+from embank.encoders.load import ReadingOptions, locate, open_encoder
+from embank.fit.finetune import FineTuneData, finetune
+from embank.fit.tails import read_tail_labels
+from embank.labels.answers import Answer, squad_scores
+from embank.labels.tags import tagging_measures, words_text
+from embank.metrics.classification import measures
 
 CLASSIFY = ("scicite", "scierc_rel", "sst2", "cola", "trec", "clinc150")
 TAG = ("bc5cdr", "scierc_ner", "wnut17")

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
-from embank.encoding import EncodeReport, TextBlock, Watch
-from embank.encoding.sessions import Encoders
+from embank.encode import EncodeReport, TextBlock, Watch
 from embank.errors import UsageError
-from embank.fitting import FitSettings
-from embank.prediction.answering import Numbered
-from embank.tasks import APART, check_task_name
+from embank.fit import FitSettings
+from embank.labels.classes import APART, check_task_name
+from embank.predict.predict import Numbered
+from embank.session import Encoders
 
 
 def numbered(

@@ -10,31 +10,31 @@ import pyarrow as pa
 
 from embank.arrays import Vectors
 from embank.asking import labelled, numbered
-from embank.encoding import EncodeReport, Stop, TextBlock, Watch
-from embank.encoding.blocks import blocks_of
-from embank.encoding.given import put_vectors
-from embank.encoding.sessions import BankOptions, Encoders
-from embank.encoding.weighing import Verdict
+from embank.encode import EncodeReport, Stop, TextBlock, Watch
+from embank.encode.blocks import blocks_of
+from embank.encode.external import put_vectors
+from embank.encode.states_cost import Verdict
 from embank.errors import UsageError
-from embank.fitting import FitReport, FitSettings
-from embank.fitting.running import fit_task, refit_task
-from embank.forgetting import drop_column, drop_task, drop_texts
-from embank.inspection import BankSummary, TaskSummary, summarise, summarise_tasks
+from embank.fit import FitReport, FitSettings
+from embank.fit.heads import fit_task, refit_task
+from embank.labels.classes import APART
 from embank.lending import Lending
 from embank.planning import Plan, PlanSettings, Telling
 from embank.planning.running import Request, make_plan
-from embank.prediction.answering import Table, answer_all, answer_rows
-from embank.prediction.loading import TAIL, load_tasks
+from embank.predict.load import TAIL, load_tasks
+from embank.predict.predict import Table, answer_all, answer_rows
 from embank.querying import full_name, query_vectors
 from embank.recipe import ColumnName
+from embank.session import BankOptions, Encoders
 from embank.store import Damage
-from embank.store.auxiliary import sweep
+from embank.store.cache import sweep
 from embank.store.catalogue import UNKNOWN
-from embank.store.decoding import vectors as stored_vectors
+from embank.store.deletion import drop_column, drop_task, drop_texts
 from embank.store.folder import Store, is_bank
-from embank.store.verification import Progress, verify
-from embank.tails.settings import TrainingWatch
-from embank.tasks import APART
+from embank.store.summary import BankSummary, TaskSummary, summarise, summarise_tasks
+from embank.store.vectors import vectors as stored_vectors
+from embank.store.verify import Progress, verify
+from embank.training.settings import TrainingWatch
 
 
 class Bank:

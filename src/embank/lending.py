@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import TextIds
+from embank.encode import TextBlock
 from embank.encoders import Encoder
-from embank.encoders.opening import Located, open_encoder
-from embank.encoding import TextBlock
-from embank.encoding.sessions import Encoders
+from embank.encoders.load import Located, open_encoder
 from embank.errors import HeadError, UsageError
-from embank.fitting import Examples, FitReport, FitSettings
-from embank.fitting.tails import (
+from embank.fit import Examples, FitReport, FitSettings
+from embank.fit.tails import (
     TailLabels,
     TailTools,
     choose_cut,
@@ -22,16 +21,17 @@ from embank.fitting.tails import (
     kept_examples,
     read_tail_labels,
 )
-from embank.prediction.loading import TAIL, tail_tasks
-from embank.prediction.tails import Tails
+from embank.labels.tags import words_fault, words_text
+from embank.models.tail_design import POOLED, Kind
+from embank.predict.load import TAIL, tail_tasks
+from embank.predict.tails import Tails
 from embank.recipe import CODECS, STATES, ColumnName
-from embank.store.bodies import kept_texts
+from embank.session import Encoders
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
-from embank.tagging import words_fault, words_text
-from embank.tails import POOLED, Kind
-from embank.tails.settings import TailSettings, TrainingSettings, TrainingWatch
+from embank.store.kept_texts import kept_texts
 from embank.texts import Text
+from embank.training.settings import TailSettings, TrainingSettings, TrainingWatch
 
 
 class Lending:

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.encoding.columns import readout_of
-from embank.encoding.given import is_given
-from embank.encoding.passes import encode_texts
-from embank.encoding.sessions import Encoders
+from embank.encode.batch_encode import encode_texts
+from embank.encode.columns import readout_of
+from embank.encode.external import is_given
 from embank.errors import UsageError
 from embank.recipe import ColumnName
-from embank.retrieval.rows import choose_column
+from embank.search.column import choose_column
+from embank.session import Encoders
 from embank.store.catalogue import UNKNOWN
-from embank.store.decoding import codec_of, decoded, reduction_of
+from embank.store.vectors import codec_of, decoded, reduction_of
 from embank.texts import keys_and_faults
 
 

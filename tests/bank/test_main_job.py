@@ -5,10 +5,10 @@ import pytest
 
 import embank
 from embank.errors import BankLockedError, HeadError, UsageError
-from embank.prediction.fused import FusedHeads
-from embank.prediction.loading import load_tasks
-from embank.store.decoding import vectors as stored_vectors
+from embank.predict.fused import FusedHeads
+from embank.predict.load import load_tasks
 from embank.store.folder import Store
+from embank.store.vectors import vectors as stored_vectors
 
 
 def test_every_task_beats_its_baseline_and_says_so(fitted, codec):

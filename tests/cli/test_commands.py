@@ -10,9 +10,9 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from embank.cli.app import app
-from embank.cli.fitting import print_report
-from embank.fitting import FitReport
+from embank.cli._app import app
+from embank.cli.fit import print_report
+from embank.fit import FitReport
 
 COMPUTE = ("--backend", "torch", "--dtype", "float32")
 COMMANDS = [
@@ -317,7 +317,7 @@ def test_ctrl_c_keeps_what_was_encoded_and_says_how_to_go_on(tmp_path):
     # The signal is sent by the process itself after its third batch: no clock is involved.
     command[2] = (
         "import os, signal\n"
-        "from embank.encoders.transformer import TransformerEncoder as T\n"
+        "from embank.encoders.torch import TransformerEncoder as T\n"
         "real, calls = T.vectors, []\n"
         "def counted(self, batch, readouts):\n"
         "    calls.append(1)\n"

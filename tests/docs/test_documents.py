@@ -9,8 +9,8 @@ import pytest
 import typer
 
 import embank
-from embank.cli import app
-from embank.encoders.anatomy import ANATOMY
+from embank.cli import _app as app
+from embank.encoders.architectures import ANATOMY
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -7,7 +7,7 @@ import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from embank.encoders.batching import batches
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
+from embank.encoders.load import ReadingOptions, locate, open_encoder
 
 WORDS = [
     *[

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import typer
 
-from embank.cli.app import app
+from embank.cli._app import app
 from embank.errors import EmbankError
 
 INTERRUPTED = 130

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from embank.projection import Axes, principal_axes, random_rotation
+from embank.linalg.rotations import Axes, principal_axes, random_rotation
 
 DISTORTION: Final = np.array([1.0, 0.3634, 0.1188, 0.0374, 0.01154, 0.00349, 0.00104])
 """Mean squared error that a uniform quantiser of 0, 1, ... 6 bits leaves of a normal variable of variance 1.

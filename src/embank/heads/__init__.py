@@ -15,7 +15,7 @@ from jaxtyping import Float32, Shaped
 
 from embank.arrays import Matrix, Outputs, Probabilities
 from embank.errors import HeadError
-from embank.tasks import KINDS, Kind
+from embank.labels.classes import KINDS, Kind
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from embank.arrays import Outputs, Probabilities
 from embank.errors import HeadError
-from embank.heads import Affine, Kind, rows
+from embank.heads import Affine, Kind
+from embank.heads import checks as rows
 from embank.heads.calibration import temperature
 from embank.heads.served import ServedHead
 

@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from embank.errors import HeadError, UsageError
-from embank.fitting.examples import collect
-from embank.fitting.targets import targets_of
-from embank.heads.scoring import PRIMARY
-from embank.tasks import Kind, Labels, read_labels
+from embank.fit.examples import collect
+from embank.fit.targets import targets_of
+from embank.labels.classes import Kind, Labels, read_labels
+from embank.metrics.classification import PRIMARY
 from embank.texts import Text, keys_and_faults
 
 RUNS = 5

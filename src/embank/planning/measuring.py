@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from embank.errors import EmbankError
-from embank.fitting.examples import HELD_BACK
+from embank.fit.examples import HELD_BACK
 from embank.planning import Telling, Way
 from embank.planning.costs import epochs_of
 from embank.planning.estimating import Rates

@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from embank.encode.batch_encode import encode_texts
+from embank.encode.columns import learned, readout_of
+from embank.encode.default_columns import default_columns
 from embank.encoders import Encoder, Readout
-from embank.encoders.opening import Located, open_encoder
-from embank.encoding.columns import learned, readout_of
-from embank.encoding.compute import WORTH_MEASURING
-from embank.encoding.defaults import default_columns
-from embank.encoding.passes import encode_texts
-from embank.encoding.sessions import Encoders
+from embank.encoders.compute import WORTH_MEASURING
+from embank.encoders.load import Located, open_encoder
 from embank.planning.costs import Pace
 from embank.planning.frozen import Coded
 from embank.planning.schedule import Budget, OutOfTimeError
 from embank.planning.ways import precisions
 from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
-from embank.store.decoding import codec_of, reduction_of
+from embank.session import Encoders
+from embank.store.vectors import codec_of, reduction_of
 from embank.texts import Text
 
 _TIMED_TEXTS = 256

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from embank.encoders.flops import Shape, shape_of
-from embank.encoders.opening import open_encoder
-from embank.encoding.sessions import Encoders
+from embank.encoders.load import open_encoder
 from embank.errors import UsageError
-from embank.fitting.examples import HELD_BACK
+from embank.fit.examples import HELD_BACK
 from embank.planning import OPERATIONS, SECONDS, Balance, Plan, PlanSettings, TaskPlan, Telling, Way
 from embank.planning.assembling import Ground, findings, sizes
 from embank.planning.breakeven import balance
@@ -29,6 +28,7 @@ from embank.planning.recommending import for_task, mean_costs, overall, with_gap
 from embank.planning.schedule import Budget, Clock, OutOfTimeError
 from embank.planning.tuning import Workshop
 from embank.planning.ways import frozen_ways, trained_ways
+from embank.session import Encoders
 from embank.store.catalogue import UNKNOWN
 from embank.texts import Text, keys_and_faults
 

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.encoders.limits import limited
-from embank.extras import load
-from embank.fitting.assignments import objective_for
-from embank.fitting.cuts import MemorySource
-from embank.fitting.finetuning import FineTuned, FineTuneData
-from embank.fitting.tails import TailLabels
+from embank.encoders.limited_size import limited
+from embank.fit.cut_trials import MemorySource
+from embank.fit.finetune import FineTuned, FineTuneData
+from embank.fit.objective import objective_for
+from embank.fit.tails import TailLabels
+from embank.models.tail_design import TailDesign, TailOptions
+from embank.optional import load
 from embank.planning import Way
 from embank.planning.costs import TrainingPace
 from embank.planning.intervals import Scored, scored
 from embank.planning.material import Run, TaskRows, decided, inner_split
 from embank.planning.schedule import Budget
 from embank.recipe import ColumnName
-from embank.tails import TailDesign, TailOptions
-from embank.tails.settings import TailSettings, TrainingSettings, default_rate
 from embank.texts import Text
+from embank.training.settings import TailSettings, TrainingSettings, default_rate
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def trained_trial(shop: Workshop, way: Way, rows: TaskRows, run: Run, epochs: in
 
 def _tailed(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     began = time.perf_counter()
-    modules, learning = (load(f"embank.tails.{part}", "torch") for part in ("modules", "learning"))
+    modules, learning = (load(f"embank.models.tail_design.{part}", "torch") for part in ("modules", "learning"))
     held = inner_split(rows, run)
     train, back = np.flatnonzero(~held), np.flatnonzero(held)
     encoder = shop.upper()
@@ -133,8 +133,8 @@ def _blocks(shop: Workshop, way: Way, texts: np.ndarray) -> dict[int, Vectors]:
 
 def _finetuned(shop: Workshop, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     began = time.perf_counter()
-    finetuning, learning = load("embank.fitting.finetuning", "torch"), load("embank.tails.learning", "torch")
-    live = load("embank.baselines.live", "torch")
+    finetuning, learning = load("embank.fit.finetune", "torch"), load("embank.training.fit", "torch")
+    live = load("embank.models.full", "torch")
     encoder = shop.opened()
     task = finetuning.ready(encoder, _rows_of(shop, rows, run), settings.seed)
     fixed = time.perf_counter() - began
@@ -158,7 +158,7 @@ def _finetuned(shop: Workshop, rows: TaskRows, run: Run, settings: TrainingSetti
 def _distilled(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     """A student; where full fine-tuning was tried in the same run, its checkpoint serves as the teacher."""
     began = time.perf_counter()
-    students = load("embank.fitting.students", "torch")
+    students = load("embank.distill.task_student", "torch")
     encoder = shop.opened()
     fixed = time.perf_counter() - began
     keep = (_checkpoint(shop, rows, run), shop.folder / f"{_stem(rows, run)}-student.safetensors")
