@@ -171,7 +171,7 @@ def open_encoder(located: Located, backend: str, dtype: str, cache: Path) -> Enc
         ExtraMissingError: the backend is not installed.
         EncoderError: the folder cannot be loaded.
     """
-    module = _backend("transformer", "torch", "torch")
+    module = _backend("torch", "torch", "torch")
     first = module.TransformerEncoder(
         located.folder, located.reading, located.name, located.origin, dtype if backend == "torch" else "float32"
     )
@@ -179,7 +179,7 @@ def open_encoder(located: Located, backend: str, dtype: str, cache: Path) -> Enc
         first.take(located.prefixes)
     if backend == "torch":
         return cast("Encoder", first)
-    return cast("Encoder", _backend("graph", "openvino", "openvino").GraphEncoder(first, cache, dtype))
+    return cast("Encoder", _backend("openvino", "openvino", "openvino").GraphEncoder(first, cache, dtype))
 
 
 def _prefix_trunk(place: str) -> tuple[PrefixTrunk, str] | None:

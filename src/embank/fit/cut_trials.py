@@ -94,7 +94,8 @@ def trial_scores(
         task: objective, sampled examples, and the design that is tried at every cut.
         training: settings with a learning rate.
     """
-    modules, learning = (load(f"embank.models.tail_design.{part}", "torch") for part in ("modules", "learning"))
+    modules = load("embank.models.tail", "torch")
+    learning = load("embank.training.fit", "torch")
     objective, examples, design = task
     held = np.array(examples.held_back, np.bool_)
     scores = {}

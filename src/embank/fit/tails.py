@@ -139,8 +139,10 @@ def fit_examples(
     kind, examples = task
     tail_settings = settings.tail or TailSettings()
     # Imported here and not above: these need torch, and reading a bank must not.
-    modules, learning = (load(f"embank.models.tail_design.{part}", "torch") for part in ("modules", "learning"))
-    sources, storage = (load(f"embank.models.tail_design.{part}", "torch") for part in ("source", "storage"))
+    modules = load("embank.models.tail", "torch")
+    learning = load("embank.training.fit", "torch")
+    sources = load("embank.encode.state_loader", "torch")
+    storage = load("embank.models.tail_file", "torch")
     encoder = tools.upper()
     source = sources.StateSource(store, str(tools.column), tools.lower, tools.contents)
     held = np.array(examples.held_back, np.bool_)

@@ -94,7 +94,8 @@ def trained_trial(shop: Workshop, way: Way, rows: TaskRows, run: Run, epochs: in
 
 def _tailed(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     began = time.perf_counter()
-    modules, learning = (load(f"embank.models.tail_design.{part}", "torch") for part in ("modules", "learning"))
+    modules = load("embank.models.tail", "torch")
+    learning = load("embank.training.fit", "torch")
     held = inner_split(rows, run)
     train, back = np.flatnonzero(~held), np.flatnonzero(held)
     encoder = shop.upper()

@@ -81,7 +81,8 @@ class Tails:
             proba: add the probabilities of all classes.
         """
         columns: dict[str, pa.Array] = {}
-        learning, sources = (load(f"embank.models.tail_design.{part}", "torch") for part in ("learning", "source"))
+        learning = load("embank.training.fit", "torch")
+        sources = load("embank.encode.state_loader", "torch")
         for name, tails in self._by_column.items():
             column = ColumnName.parse(name)
             needed = dict(contents)
@@ -99,7 +100,8 @@ class Tails:
         return columns
 
     def _load(self, task: StoredTask) -> LoadedTail:
-        modules, storage = (load(f"embank.models.tail_design.{part}", "torch") for part in ("modules", "storage"))
+        modules = load("embank.models.tail", "torch")
+        storage = load("embank.models.tail_file", "torch")
         stored = storage.load_tail(self._store.root / task.folder)
         encoder = self._upper(ColumnName.parse(task.record["states"]))
         module = modules.build_tail(encoder.model, encoder.n_layers, stored.design, stored.seed)
