@@ -21,10 +21,12 @@ from measuring import WORK, data_folder, kept, record
 import embank
 from embank.encoders.load import ReadingOptions, locate, open_encoder
 from embank.fit.finetune import FineTuneData, finetune
-from embank.labels.answers import Answer, squad_scores
+from embank.labels.answers import Answer
 from embank.labels.read import read_labels
-from embank.labels.tags import tagging_measures, words_text
+from embank.labels.tags import words_text
 from embank.metrics.classification import measures
+from embank.metrics.spans import squad_scores
+from embank.metrics.tagging import tagging_measures
 
 CLASSIFY = ("scicite", "scierc_rel", "sst2", "cola", "trec", "clinc150")
 TAG = ("bc5cdr", "scierc_ner", "wnut17")

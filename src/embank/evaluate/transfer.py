@@ -19,8 +19,9 @@ from embank.fit import FitSettings
 from embank.fit.targets import targets_of
 from embank.labels.kinds import APART
 from embank.labels.read import read_labels
-from embank.labels.tags import tagging_measures, words_fault, words_text
+from embank.labels.tags import words_fault, words_text
 from embank.metrics.classification import measures
+from embank.metrics.tagging import tagging_measures
 from embank.multitask import Source
 from embank.recipe import STATES
 from embank.session import BankOptions

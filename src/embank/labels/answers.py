@@ -1,4 +1,4 @@
-"""Span extraction as plain values: answers as users write them, tokens that cover them, the best span, its scores.
+"""Answers of span extraction: as users write them, the tokens that cover them, and the best span of logits.
 
 A text is a pair read together: a question, and the context that holds the answer. Tokens come as character offsets into
 the context, with a mask that says which tokens are the context's.
@@ -6,9 +6,6 @@ the context, with a mask that says which tokens are the context's.
 
 import json
 import math
-import re
-import string
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -21,9 +18,6 @@ from embank.errors import HeadError, UsageError
 
 NOWHERE = (-1, -1)
 """The token positions of an answer that is not there."""
-
-_ARTICLES = re.compile(r"\b(a|an|the)\b", re.UNICODE)
-_WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 @dataclass(frozen=True)
@@ -158,44 +152,6 @@ def span_text(
     """The characters of a context from the first token of a span to its last; "" for (-1, -1)."""
     first, last = span
     return "" if first < 0 else context[int(starts[first]) : int(ends[last])].strip()
-
-
-def squad_scores(guesses: Sequence[str], answers: Sequence[Answer]) -> dict[str, float]:
-    """Exact match and F1 of words, as the official script of SQuAD v1.1 counts them (Rajpurkar et al. 2016).
-
-    Both sides are lower-cased and lose punctuation, articles and superfluous white space; of several right answers the
-    best one counts; both measures are means over questions. Where one side has no word left, which v1.1 leaves open,
-    F1 is 1 if the other has none either, and 0 otherwise: the rule of SQuAD v2.0 (Rajpurkar et al. 2018) for questions
-    without an answer, whose right guess is "".
-
-    Returns:
-        `exact_match` and `f1`, as fractions.
-
-    Raises:
-        HeadError: not one guess for each answer, or none at all.
-    """
-    if len(guesses) != len(answers) or not guesses:
-        message = f"found {len(guesses)} guesses and {len(answers)} answers, expected as many of both, and at least one"
-        raise HeadError(message)
-    exact = overlap = 0.0
-    for guess, answer in zip(guesses, answers, strict=True):
-        found = _normal(guess)
-        right = [_normal(text) for text in answer.texts] or [[]]
-        exact += max(float(found == words) for words in right)
-        overlap += max(_word_f1(found, words) for words in right)
-    return {"exact_match": exact / len(guesses), "f1": overlap / len(guesses)}
-
-
-def _normal(text: str) -> list[str]:
-    """The words that the official script compares."""
-    return _ARTICLES.sub(" ", text.lower().translate(_WITHOUT_PUNCTUATION)).split()
-
-
-def _word_f1(found: list[str], right: list[str]) -> float:
-    if not found or not right:
-        return float(found == right)
-    shared = (Counter(found) & Counter(right)).total()
-    return 2 * shared / (len(found) + len(right))
 
 
 def _log_softmax(logits: Any, mask: Any) -> Float[np.ndarray, " tokens"]:

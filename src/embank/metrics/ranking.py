@@ -1,21 +1,21 @@
-"""How good vectors are at saying what is alike: Spearman's correlation, nDCG and recall, as plain formulas."""
+"""How well a ranking agrees with grades: Spearman's correlation, nDCG and recall."""
 
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 
 def spearman(one: Float[np.ndarray, " pairs"], other: Float[np.ndarray, " pairs"]) -> float:
-    """The correlation of ranks, with the mean rank for equal values; NaN where one of the two is constant.
+    """The correlation of ranks, with the mean rank for equal values; NaN if one of the two is constant.
 
     >>> round(spearman(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0, 2.0, 4.0])), 6)
     0.8
     """
-    left, right = rankdata(one) - (len(one) + 1) / 2, rankdata(other) - (len(other) + 1) / 2
-    lengths = float(np.sqrt((left @ left) * (right @ right)))
-    return float(left @ right) / lengths if lengths > 0 else float("nan")
+    if len(one) == 0 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    return float(spearmanr(one, other).statistic)
 
 
 def ndcg(ranking: Sequence[str], grades: Mapping[str, float], depth: int) -> float:

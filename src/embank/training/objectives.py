@@ -15,19 +15,19 @@ from embank.heads import Affine
 from embank.heads.calibration import temperature
 from embank.heads.served import ServedHead
 from embank.heads.thresholds import lean_multi, lean_single
-from embank.labels.answers import Answer, best_span, span_targets, span_text, squad_scores
+from embank.labels.answers import Answer, best_span, span_targets, span_text
 from embank.labels.kinds import Kind
 from embank.labels.tags import (
     IGNORED,
     first_subwords,
-    has_entities,
     legal,
     tag_targets,
-    tagging_measures,
     tags_of,
     word_of_tokens,
 )
 from embank.metrics.classification import PRIMARY, baseline, measures
+from embank.metrics.spans import squad_scores
+from embank.metrics.tagging import has_entities, tagging_measures
 from embank.texts import Text
 
 Outputs = Sequence[np.ndarray]
