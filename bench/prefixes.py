@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from measuring import PARTS, WORK, kept, record
+from trunks import GROUPS, always, classified, name_of
 
 import embank
 from embank.encoders.load import ReadingOptions, locate, open_encoder
@@ -33,7 +34,6 @@ from embank.encoders.prefix.folder import (
 )
 from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score, scored_keys, without_texts
 from embank.prefix.train import PrefixSettings, train_prefix
-from trunks import GROUPS, always, classified, name_of
 
 
 def opened(tokens: int | None = None) -> Any:

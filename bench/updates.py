@@ -21,6 +21,7 @@ from typing import Any
 
 from measuring import WORK, kept, record
 from prefixes import opened
+from trunks import always, classified
 
 import embank
 from embank.encoders.flops import flops, shape_of, training_flops
@@ -30,7 +31,6 @@ from embank.multitask import Source, TrunkSettings
 from embank.multitask.folder import save_trunk
 from embank.multitask.train import train_trunk
 from embank.prefix.train import PrefixSettings, train_prefix
-from trunks import always, classified
 
 NINTH, GONE = "tweet_emotion", "rte"
 TEXTS = "snips"
