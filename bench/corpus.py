@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 import embank
 from embank.fit.examples import collect
 from embank.fit.targets import targets_of
-from embank.labels.classes import read_labels
+from embank.labels.read import read_labels
 from embank.training.objectives import PooledObjective
 
 ROWS = 3000

@@ -24,7 +24,7 @@ from measuring import WORK, data_folder, kept, record
 import embank
 from embank.encoders.load import ReadingOptions, locate, open_encoder
 from embank.evaluate.transfer import EvaluationSettings, Target, leave_out
-from embank.labels.classes import APART, TOGETHER
+from embank.labels.kinds import APART, TOGETHER
 from embank.multitask import Served, Source, TrunkSettings
 from embank.multitask.folder import save_trunk
 from embank.multitask.train import train_trunk

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embank.errors import HeadError, UsageError
-from embank.labels.classes import read_labels
+from embank.labels.read import read_labels
 from embank.recipe import ColumnName, Reading, Recipe
 from embank.texts import keys_and_faults, text_fault, text_key
 

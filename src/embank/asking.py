@@ -7,7 +7,7 @@ from typing import Any
 from embank.encode import EncodeReport, TextBlock, Watch
 from embank.errors import UsageError
 from embank.fit import FitSettings
-from embank.labels.classes import APART, check_task_name
+from embank.labels.kinds import APART, check_task_name
 from embank.predict.predict import Numbered
 from embank.session import Encoders
 

@@ -17,7 +17,7 @@ from embank.encode.states_cost import Verdict
 from embank.errors import UsageError
 from embank.fit import FitReport, FitSettings
 from embank.fit.heads import fit_task, refit_task
-from embank.labels.classes import APART
+from embank.labels.kinds import APART
 from embank.lending import Lending
 from embank.planning import Plan, PlanSettings, Telling
 from embank.planning.running import Request, make_plan

@@ -13,16 +13,15 @@ from embank.encoders.load import Located, open_encoder
 from embank.errors import HeadError, UsageError
 from embank.fit import Examples, FitReport, FitSettings
 from embank.fit.tails import (
-    TailLabels,
     TailTools,
     choose_cut,
     fit_examples,
     fit_tail,
     kept_examples,
-    read_tail_labels,
 )
+from embank.labels.kinds import POOLED, Kind
+from embank.labels.read import Labels, read_labels
 from embank.labels.tags import words_fault, words_text
-from embank.models.tail_design import POOLED, Kind
 from embank.predict.load import TAIL, tail_tasks
 from embank.predict.tails import Tails
 from embank.recipe import CODECS, STATES, ColumnName
@@ -61,7 +60,7 @@ class Lending:
         """
         if settings.class_weight != "none":
             raise UsageError("a tail weighs all classes alike: leave out the class weighting, or fit a head on vectors")
-        parsed = read_tail_labels(labels, settings.kind, given[0])
+        parsed = read_labels(labels, settings.kind, given[0])
         notes: dict[str, Any] = {}
         if settings.tail is not None and settings.tail.trials:
             settings, notes = self._with_cut(parsed, given, settings, watch)
@@ -74,7 +73,7 @@ class Lending:
 
     def _with_cut(
         self,
-        labels: TailLabels,
+        labels: Labels,
         given: tuple[Sequence[Any] | None, Sequence[Any] | None],
         settings: FitSettings,
         watch: TrainingWatch,

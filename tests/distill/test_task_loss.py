@@ -7,9 +7,9 @@ import torch
 from embank.distill.task_loss import Student, StudentLoss, Teacher, Teaching, hidden_loss, soft_loss
 from embank.distill.task_settings import StudentSettings
 from embank.fit.finetune import ready
+from embank.labels.kinds import KINDS
 from embank.models.full import LiveEncoder
 from embank.models.shortened import shortened
-from embank.models.tail_design import KINDS
 from embank.training.fit import Part, taught
 from material.baselines import opened, rows
 from material.tails import save_tiny

@@ -13,7 +13,7 @@ from embank.distill import task_student as students
 from embank.distill.task_student import StudentSettings, distil
 from embank.errors import HeadError, UsageError
 from embank.fit.finetune import FineTuneData, finetune
-from embank.fit.tails import read_tail_labels
+from embank.labels.read import read_labels
 from material.baselines import KINDS, LOOP, opened, rows
 from material.tails import save_tiny, texts_of
 
@@ -73,7 +73,7 @@ def test_a_student_learns_from_its_teacher_alone(folder):
 def test_a_student_agrees_with_a_teacher_of_other_labels_more_where_the_teacher_counts_more(folder, monkeypatch):
     """The teacher learns that all is the other way round: only its outputs can tell the student."""
     data = rows("single", MANY)
-    wrong = read_tail_labels(["bad" if mood == "good" else "good" for mood in data.labels.values], "single", data.texts)
+    wrong = read_labels(["bad" if mood == "good" else "good" for mood in data.labels.values], "single", data.texts)
     tuned = students.tuned
 
     def misled(task, settings, checkpoint, watch):
@@ -170,7 +170,7 @@ def test_what_can_be_no_student_is_refused_before_anything_is_trained(folder, tm
         asked(strange, rows("single"))
     texts = texts_of(20)
     with pytest.raises(HeadError, match="same label"):
-        asked(folder, FineTuneData(texts, read_tail_labels(["alike"] * 20, "single", texts)))
+        asked(folder, FineTuneData(texts, read_labels(["alike"] * 20, "single", texts)))
     assert seen == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from embank.errors import UsageError
 from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score, leave_out, without_texts
-from embank.labels.classes import APART
+from embank.labels.kinds import APART
 from embank.multitask import Source
 from embank.multitask.folder import save_trunk
 from embank.multitask.train import train_trunk

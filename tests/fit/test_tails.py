@@ -13,7 +13,8 @@ import embank
 from embank.encode.state_loader import StateSource
 from embank.errors import EncoderChangedError, EncoderError, HeadError, UsageError
 from embank.fit.cut_trials import NEARLY
-from embank.models.tail_design import KINDS, METHODS
+from embank.labels.kinds import KINDS
+from embank.models.tail_design import METHODS
 from material.tails import (
     COLUMN,
     LAYERS,

@@ -5,7 +5,7 @@ from pathlib import Path
 import embank
 from embank.encoders.load import locate, open_encoder
 from embank.fit.finetune import FineTuneData
-from embank.fit.tails import read_tail_labels
+from embank.labels.read import read_labels
 from material.tails import moods, questions, sizes, tags, texts_of, topics
 
 LOOP = embank.TrainingSettings(epochs=2, batch=16, rate=3e-3)
@@ -23,4 +23,4 @@ def rows(kind, count=60, tested=20):
 
 def _labelled(kind, texts):
     texts, labels = questions(texts) if kind == "span" else (texts, KINDS[kind](texts))
-    return texts, read_tail_labels(labels, kind, texts)
+    return texts, read_labels(labels, kind, texts)

@@ -2,7 +2,7 @@
 
 import embank
 from embank.encoders.load import locate, open_encoder
-from embank.labels.classes import APART
+from embank.labels.kinds import APART
 from embank.multitask import Source, TrunkSettings
 from material.tails import moods, sizes, tags, texts_of, topics
 

@@ -9,8 +9,9 @@ import torch
 from embank.encoders.architectures import ANATOMY
 from embank.encoders.pooling import pool as pooled
 from embank.errors import UsageError
+from embank.labels.kinds import KINDS
 from embank.models.tail import build_tail, loss
-from embank.models.tail_design import IGNORED, KINDS, METHODS, TailDesign, TailOptions
+from embank.models.tail_design import IGNORED, METHODS, TailDesign, TailOptions
 from material.families import LAYERS, WHOLE, WIDTH, all_states, inputs, run, tiny
 
 

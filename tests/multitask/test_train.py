@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 
 import embank
 from embank.errors import HeadError, UsageError
-from embank.labels.classes import APART
+from embank.labels.kinds import APART
 from embank.models import shared as shared_module
 from embank.models.full import TokenLessons
 from embank.models.shared import HeadShape, Readings, SharedEncoder, through

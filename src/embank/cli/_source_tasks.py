@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import embank
 from embank.cli._labels import LabelFiles
-from embank.labels.classes import APART, TOGETHER
+from embank.labels.kinds import APART, TOGETHER
 
 if TYPE_CHECKING:
     from embank.evaluate.transfer import Target

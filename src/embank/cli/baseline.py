@@ -161,13 +161,13 @@ def _opened(encoder: str, max_tokens: int | None, *, local_files_only: bool) -> 
 
 def _rows(rows: LabelFiles, given: tuple[list[Any], dict[str, Any]], kind: str, test: Path | None) -> "FineTuneData":
     """Rows to train on, as they were read, and those of the file to test on."""
-    tails, finetuning = load("embank.fit.tails", "torch"), load("embank.fit.finetune", "torch")
+    reading, finetuning = load("embank.labels.read", "torch"), load("embank.fit.finetune", "torch")
     labels, texts = given[0], given[1]["texts"]
-    read = tails.read_tail_labels(labels, kind, texts)
+    read = reading.read_labels(labels, kind, texts)
     test_texts, test_labels = [], None
     if test is not None:
         found, other = replace(rows, files=[test]).read()
-        test_texts, test_labels = other["texts"], tails.read_tail_labels(found, read.kind, other["texts"])
+        test_texts, test_labels = other["texts"], reading.read_labels(found, read.kind, other["texts"])
     made: FineTuneData = finetuning.FineTuneData(texts, read, test_texts, test_labels)
     return made
 

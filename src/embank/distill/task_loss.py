@@ -15,8 +15,9 @@ import torch
 
 from embank.distill.task_settings import StudentSettings
 from embank.encoders.capture import states
+from embank.labels.kinds import Kind
 from embank.models.full import LiveEncoder
-from embank.models.tail_design import IGNORED, Kind
+from embank.models.tail_design import IGNORED
 from embank.training.datasets import Inputs, in_stretches
 from embank.training.fit import Part, taught
 from embank.training.loop import on_device

@@ -16,9 +16,9 @@ from embank.bank import Bank
 from embank.encoders.load import DEFAULT, locate
 from embank.errors import UsageError
 from embank.fit import FitSettings
-from embank.fit.tails import read_tail_labels
 from embank.fit.targets import targets_of
-from embank.labels.classes import APART, read_labels
+from embank.labels.kinds import APART
+from embank.labels.read import read_labels
 from embank.labels.tags import tagging_measures, words_fault, words_text
 from embank.metrics.classification import measures
 from embank.multitask import Source
@@ -224,7 +224,7 @@ def frozen_score(work: Path, encoder: str, target: Target, settings: EvaluationS
     if not target.test or not len(target.test[0]):
         raise UsageError(f"target {target.source.name!r} has no test rows")
     source = target.source
-    kind = read_tail_labels(source.labels, source.kind, source.texts).kind
+    kind = read_labels(source.labels, source.kind, source.texts).kind
     shutil.rmtree(work, ignore_errors=True)
     try:
         with Bank.create(work, settings.options) as bank:
@@ -262,7 +262,7 @@ def _tagged(bank: Bank, encoder: str, target: Target, settings: EvaluationSettin
     asked = FitSettings("tagging", (column,), seed=settings.seed, tail=TailSettings("full", located.layers))
     bank.fit("target", list(source.labels), texts=texts, settings=asked)
     guess = bank.predict(test_texts, tasks=["target"])["target"].to_pylist()
-    truth = read_tail_labels(test[1], "tagging", test_texts).values
+    truth = read_labels(test[1], "tagging", test_texts).values
     rows = [(own, one or ["O"] * len(own)) for own, one in zip(truth, guess, strict=True) if own]
     found = tagging_measures([own for own, _ in rows], [one for _, one in rows])
     measure = "entity_f1" if "entity_f1" in found else "accuracy"

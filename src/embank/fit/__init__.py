@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from embank.arrays import TextIds
-from embank.labels.classes import TOGETHER
+from embank.labels.kinds import TOGETHER
 from embank.training.settings import TailSettings
 
 

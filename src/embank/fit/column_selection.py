@@ -10,13 +10,13 @@ from jaxtyping import Float32
 from embank.arrays import Vectors
 from embank.errors import HeadError
 from embank.fit.column_screening import gather, prune
-from embank.heads import KINDS, Kind
 from embank.heads import checks as rows
 from embank.heads.logistic import LogisticHead
 from embank.heads.mlp import MLPHead
 from embank.heads.multilabel import MultiLabelHead
 from embank.heads.path import PENALTIES
 from embank.heads.ridge import RidgeHead
+from embank.labels.kinds import POOLED, Kind
 from embank.metrics.classification import PRIMARY, measures
 
 Fitted = LogisticHead | MultiLabelHead | RidgeHead | MLPHead
@@ -132,8 +132,8 @@ def select(
 
 def _check(columns: Columns, kind: Kind) -> dict[str, Vectors]:
     """Columns of as many finite rows each."""
-    if kind not in KINDS:
-        raise HeadError(f"found kind {kind!r}, expected one of {', '.join(KINDS)}; write one of these")
+    if kind not in POOLED:
+        raise HeadError(f"found kind {kind!r}, expected one of {', '.join(POOLED)}; write one of these")
     if not columns:
         raise HeadError("found no columns, expected at least one; bank a column first")
     checked = {name: rows.vectors(column) for name, column in columns.items()}

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from embank.errors import DamageError, HeadError
 from embank.fit import Examples
-from embank.labels.classes import KINDS, Labels
+from embank.labels.kinds import POOLED
+from embank.labels.read import Labels
 
 EXAMPLES = "examples.parquet"
 """The file in a task's folder."""
@@ -62,7 +63,7 @@ def collect(
         left = ", ".join(f"{count} {reason}" for reason, count in skipped.items() if count) or "none were left out"
         raise HeadError(f"{len(found)} labelled texts are too few to fit a task, {_FEWEST} are the least ({left})")
     values = list(found.values())
-    if len(set(values)) == 1 and labels.kind in KINDS:
+    if len(set(values)) == 1 and labels.kind in POOLED:
         raise HeadError(f"all {len(values)} texts have the same label, {values[0]!r}: there is nothing to learn")
     if labels.kind == "single" and len(set(values)) == len(values):
         raise HeadError(

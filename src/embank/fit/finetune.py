@@ -16,8 +16,7 @@ from embank.errors import HeadError
 from embank.fit import Examples, FitReport
 from embank.fit.examples import collect
 from embank.fit.objective import identity_of, measure_of, objective_for
-from embank.fit.tails import TailLabels
-from embank.labels.classes import Labels
+from embank.labels.read import Labels
 from embank.models.tail_design import TailDesign, TailOptions
 from embank.optional import load
 from embank.texts import Text, keys_and_faults
@@ -53,9 +52,9 @@ class FineTuneData:
     """
 
     texts: Sequence[Any]
-    labels: TailLabels
+    labels: Labels
     test_texts: Sequence[Any] = ()
-    test_labels: TailLabels | None = None
+    test_labels: Labels | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,9 +210,7 @@ def _examples(data: FineTuneData, seed: int) -> tuple[Examples, list[Text], dict
     numbers: dict[bytes, int] = {}
     of_rows = [-1 if key is None else numbers.setdefault(key, len(numbers)) for key in keys]
     by_number = {number: text for number, text in zip(of_rows, texts, strict=True) if number >= 0}
-    missing = sum(value is None for value in data.labels.values)
-    labels = Labels(data.labels.kind, tuple(data.labels.values), missing)  # type: ignore[arg-type]
-    examples, skipped = collect(of_rows, None, labels, seed)
+    examples, skipped = collect(of_rows, None, data.labels, seed)
     return examples, [by_number[number] for number in examples.texts.tolist()], skipped
 
 

@@ -20,7 +20,8 @@ from embank.fit.targets import targets_of
 from embank.heads.mlp import MLPHead
 from embank.heads.pairs import paired
 from embank.heads.storage import pack_head
-from embank.labels.classes import Kind, read_labels
+from embank.labels.kinds import POOLED, Kind
+from embank.labels.read import read_labels
 from embank.metrics.classification import PRIMARY, baseline, measures
 from embank.recipe import ColumnName
 from embank.store.folder import Store
@@ -47,7 +48,7 @@ def fit_task(
         UsageError: an unknown kind or column.
         HeadError: too few labels, one class only, or no column that has the texts.
     """
-    parsed = read_labels(labels, settings.kind)
+    parsed = read_labels(labels, settings.kind, kinds=POOLED)
     first, second = numbers
     examples, skipped = collect(first.tolist(), None if second is None else second.tolist(), parsed, settings.seed)
     return _fit(store, name, (parsed.kind, examples), settings, skipped)

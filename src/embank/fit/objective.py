@@ -12,8 +12,8 @@ from embank.fit import Examples
 from embank.fit.examples import pack
 from embank.fit.targets import targets_of
 from embank.labels.answers import Answer
+from embank.labels.kinds import POOLED, Kind
 from embank.labels.tags import tag_names
-from embank.models.tail_design import POOLED, Kind
 from embank.optional import load
 from embank.texts import Text
 
@@ -42,7 +42,7 @@ def objective_for(
     """
     kind, values = task
     objectives = load("embank.training.objectives", "torch")
-    if kind == "single" or kind == "multi" or kind == "regression":  # noqa: PLR1714 - mypy narrows by equality
+    if kind in POOLED:
         y, labels = targets_of(kind, values, names)
         if kind == "single" and names is None and len(set(y[train].tolist())) < 2:  # noqa: PLR2004 - two classes
             raise HeadError(f"all rows that may be trained on have the label {y[train][0]!r}; add others")

@@ -12,7 +12,8 @@ from embank.errors import HeadError
 from embank.fit import FitReport
 from embank.fit.examples import collect
 from embank.fit.objective import measure_of, objective_for
-from embank.labels.classes import read_labels
+from embank.labels.kinds import POOLED
+from embank.labels.read import read_labels
 from embank.models.pooling_design import RATE, PoolingSettings
 from embank.optional import load
 from embank.recipe import ColumnName
@@ -111,7 +112,7 @@ def learn_stored(
     """
     began = time.monotonic()
     storage, modules = load("embank.models.pooling_file", "torch"), load("embank.models.learned_pooling", "torch")
-    parsed = read_labels(labels, settings.kind)
+    parsed = read_labels(labels, settings.kind, kinds=POOLED)
     examples, skipped = collect(numbers.tolist(), None, parsed, settings.training.seed)
     held = np.array(examples.held_back, np.bool_)
     train, back = np.flatnonzero(~held), np.flatnonzero(held)

@@ -16,10 +16,9 @@ from embank.fit.cut_trials import best_cut, cuts_of, sampled, states_at, trial_s
 from embank.fit.examples import EXAMPLES, collect, pack, unpack
 from embank.fit.objective import identity_of, measure_of, objective_for
 from embank.fit.record import record_of
-from embank.labels.answers import read_answers
-from embank.labels.classes import Labels, read_labels
-from embank.labels.tags import read_tags, tag_names, words_fault
-from embank.models.tail_design import POOLED, Kind, TailDesign, TailOptions
+from embank.labels.kinds import POOLED, Kind
+from embank.labels.read import Labels
+from embank.models.tail_design import TailDesign, TailOptions
 from embank.optional import load
 from embank.recipe import ColumnName
 from embank.store.folder import Store
@@ -50,61 +49,8 @@ class TailTools:
     watch: TrainingWatch
 
 
-@dataclass(frozen=True)
-class TailLabels:
-    """Labels of a task for a tail, understood.
-
-    Attributes:
-        kind: of the task.
-        values: one a row: as in `Labels`, a tuple of tags, or an `Answer`; None where there is none.
-        names: of classes, labels or tags.
-    """
-
-    kind: Kind
-    values: Sequence[Any]
-    names: tuple[str, ...]
-
-
-def read_tail_labels(values: Sequence[Any], kind: str, texts: Sequence[Any] | None) -> TailLabels:
-    """Understand a column of labels, tags or answers.
-
-    Raises:
-        UsageError: an unknown kind; answers without their contexts.
-        HeadError: labels that do not fit the kind.
-    """
-    if kind == "tagging":
-        tags = read_tags(values)
-        _refuse_other_counts(tags, texts)
-        return TailLabels("tagging", tags, tag_names(tags))
-    if kind == "span":
-        if texts is None:
-            raise UsageError("a span task needs its texts, question and context: give them, not only ids")
-        contexts = [text[1] if isinstance(text, tuple | list) and len(text) == 2 else None for text in texts]  # noqa: PLR2004
-        if contexts and not any(contexts):
-            raise UsageError("a span task reads pairs, question and context: give both (--text and --pair)")
-        return TailLabels("span", read_answers(values, contexts), ())
-    parsed = read_labels(values, kind)
-    return TailLabels(parsed.kind, parsed.values, parsed.names)
-
-
-def _refuse_other_counts(tags: Sequence[tuple[str, ...] | None], texts: Sequence[Any] | None) -> None:
-    """Refuse rows whose tags are more or fewer than their words.
-
-    Raises:
-        HeadError: there are such rows; the message counts them and shows the first.
-    """
-    strange: list[str] = []
-    for row, (own, text) in enumerate(zip(tags, texts or (), strict=False)):
-        words = text.split() if isinstance(text, str) else text
-        if own is not None and isinstance(words, list) and not words_fault(words) and len(own) != len(words):
-            strange.append(f"row {row} has {len(own)} tags and {len(words)} words")
-    if strange:
-        found = f"found {len(strange)} of {len(tags)} rows whose tags are not one a word; {strange[0]}"
-        raise HeadError(f"{found}. Words are what white space divides; correct such rows, or set them to null")
-
-
 def fit_tail(
-    store: Store, name: str, labels: TailLabels, numbers: TextIds, settings: FitSettings, tools: TailTools
+    store: Store, name: str, labels: Labels, numbers: TextIds, settings: FitSettings, tools: TailTools
 ) -> FitReport:
     """Fit a tail on texts of the bank.
 
@@ -120,9 +66,7 @@ def fit_tail(
         UsageError: the family cannot be cut, or the states cannot serve the kind.
         HeadError: too few labels, states that can be had nowhere, or a training that went astray.
     """
-    missing = sum(value is None for value in labels.values)
-    as_labels = Labels(labels.kind, tuple(labels.values), missing)  # type: ignore[arg-type]
-    examples, skipped = collect(numbers.tolist(), None, as_labels, settings.seed)
+    examples, skipped = collect(numbers.tolist(), None, labels, settings.seed)
     return fit_examples(store, name, (labels.kind, examples), settings, tools, skipped)
 
 
@@ -200,7 +144,7 @@ def exported(tail: Any, origin: str) -> dict[str, bytes]:
 
 
 def choose_cut(
-    store: Store, labels: TailLabels, numbers: TextIds, settings: FitSettings, tools: TailTools
+    store: Store, labels: Labels, numbers: TextIds, settings: FitSettings, tools: TailTools
 ) -> tuple[int, dict[int, float]]:
     """Where a tail for these labels should start, and the validation scores of the trials.
 
@@ -208,9 +152,7 @@ def choose_cut(
         HeadError: too few labels, or the texts themselves can be had nowhere.
     """
     tail = settings.tail or TailSettings()
-    missing = sum(value is None for value in labels.values)
-    as_labels = Labels(labels.kind, tuple(labels.values), missing)  # type: ignore[arg-type]
-    examples = sampled(collect(numbers.tolist(), None, as_labels, settings.seed)[0])
+    examples = sampled(collect(numbers.tolist(), None, labels, settings.seed)[0])
     encoder = tools.upper()
     train = np.flatnonzero(~np.array(examples.held_back, np.bool_))
     objective, _ = _objective(store, labels.kind, examples, (train, encoder, tools))

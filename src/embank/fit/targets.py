@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from embank.labels.classes import Kind, Labels
+from embank.labels.kinds import Kind
+from embank.labels.read import names_of
 
 
 def targets_of(
@@ -21,7 +22,7 @@ def targets_of(
     Returns:
         Class names `[texts]`, a 0/1 matrix `[texts, labels]`, or numbers `[texts]`; names are sorted, none for numbers.
     """
-    labels = Labels(kind, tuple(values), 0).names if names is None else names
+    labels = names_of(kind, values) if names is None else names
     if kind == "regression":
         return np.array(values, np.float64), ()
     if kind == "single":

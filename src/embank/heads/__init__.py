@@ -15,7 +15,7 @@ from jaxtyping import Float32, Shaped
 
 from embank.arrays import Matrix, Outputs, Probabilities
 from embank.errors import HeadError
-from embank.labels.classes import KINDS, Kind
+from embank.labels.kinds import Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +99,3 @@ class Estimator(Protocol):
 
     def serve(self, labels: Sequence[str]) -> Head:
         """Turn what was fitted into a served head with these label names."""
-
-
-__all__ = ["KINDS", "Affine", "Estimator", "Head", "Kind"]

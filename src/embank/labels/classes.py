@@ -1,90 +1,45 @@
-"""Tasks: what is to be predicted, and how users write labels down.
+"""Labels that stand for a whole text, as users write them: classes, several labels, numbers.
 
-A label column is read as one of three kinds: `single` (one class of several), `multi` (any number of labels), or
-`regression` (a number). Classes are known by name, as strings, also where a file has them as numbers.
+Classes are known by name, as strings, also where a file has them as numbers.
 """
 
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from embank.errors import HeadError, UsageError
-
-Kind = Literal["single", "multi", "regression"]
-"""One label of several, any number of labels, or a number."""
-
-KINDS: tuple[Kind, ...] = ("single", "multi", "regression")
-
-TOGETHER = "together"
-"""The task reads each row of the bank as it is: a text, or a pair that was encoded as one."""
-
-APART = "apart"
-"""The task reads two banked texts u and v, as [u, v, |u - v|, u * v]."""
+from embank.errors import HeadError
+from embank.labels.kinds import Kind
 
 MOST_NUMBER_CLASSES = 20
 """Whole numbers with more distinct values than this are read as a regression, unless the kind is given."""
 
 _SEPARATOR = "|"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True)
-class Labels:
-    """A column of labels, understood.
+def read_classes(values: Sequence[Any], kind: Kind) -> tuple[Any, ...]:
+    """Read labels of a kind that reads one vector per text.
 
-    Attributes:
-        kind: how it was read.
-        values: one a row: a class name, a tuple of label names, or a float; None where there is no label.
-        missing: how many rows have none.
-    """
+    Args:
+        values: one per row, as the user wrote them.
+        kind: "single", "multi" or "regression".
 
-    kind: Kind
-    values: tuple[Any, ...]
-    missing: int
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The classes or labels, sorted; empty for a regression."""
-        if self.kind == "regression":
-            return ()
-        if self.kind == "single":
-            return tuple(sorted({value for value in self.values if value is not None}))
-        return tuple(sorted({name for value in self.values if value is not None for name in value}))
-
-
-def read_labels(values: Sequence[Any], kind: str = "auto") -> Labels:
-    """Understand a column of labels.
-
-    Lists, JSON lists, and strings with `|` between labels are several labels. In such a column an empty list or string
-    means "none of them"; in every other column null, NaN and the empty string mean "not labelled".
-
-    >>> read_labels(["spam", "ham", None]).values
-    ('spam', 'ham', None)
-    >>> read_labels(["a|b", "a", ""]).values
-    (('a', 'b'), ('a',), ())
-    >>> read_labels([0.5, 3, "7.25"]).kind
-    'regression'
+    Returns:
+        One per row: a class name, a sorted tuple of label names, or a float; None for rows without a label.
 
     Raises:
-        UsageError: an unknown kind.
         HeadError: no row has a label, or a label does not fit the kind.
     """
-    if kind not in ("auto", *KINDS):
-        raise UsageError(f"{kind!r} is no kind of task; there are: auto, {', '.join(KINDS)}")
-    chosen = _guess(values) if kind == "auto" else next(known for known in KINDS if known == kind)
-    read = {"single": _single, "multi": _multi, "regression": _number}[chosen]
+    read = {"single": _single, "multi": _multi, "regression": _number}[kind]
     parsed = tuple(read(value) for value in values)
-    missing = sum(value is None for value in parsed)
-    if missing == len(parsed):
+    if all(value is None for value in parsed):
         raise HeadError(f"none of the {len(parsed)} rows has a label: is it the right column?")
-    return Labels(chosen, parsed, missing)
+    return parsed
 
 
-def _guess(values: Sequence[Any]) -> Kind:
+def guess_kind(values: Sequence[Any]) -> Kind:
+    """Choose between "single", "multi" and "regression" by how the labels of a column are written."""
     given = [value for value in values if not _absent(value)]
     if any(isinstance(value, list | tuple) for value in given):
         return "multi"
@@ -162,15 +117,3 @@ def _json_list(value: str) -> list[Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, list) else None
-
-
-def check_task_name(name: str) -> None:
-    """Refuse a name that no folder can have, or that a column of predictions has already.
-
-    Raises:
-        UsageError: the message says which.
-    """
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a task: use letters, digits, dot, dash and underscore")
-    if name == "id" or name.endswith("_score") or "_proba_" in name:
-        raise UsageError(f"a task cannot be called {name!r}: predictions have a column of that kind already")

@@ -8,7 +8,7 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, r2_score, root_mean_squared_error
 
 from embank.errors import HeadError
-from embank.heads import Kind
+from embank.labels.kinds import Kind
 
 PRIMARY: dict[Kind, str] = {"single": "macro_f1", "multi": "macro_f1", "regression": "r2"}
 """The measure that choices are made by."""

@@ -11,7 +11,8 @@ from embank.encoders import Tokens
 from embank.encoders.architectures import ANATOMY
 from embank.encoders.batching import rounded_length
 from embank.encoders.pooling import pool as pooled
-from embank.models.tail_design import POOLED, TailDesign
+from embank.labels.kinds import POOLED
+from embank.models.tail_design import TailDesign
 from embank.training.datasets import Inputs
 from embank.training.objectives import Objective, Which
 

@@ -8,7 +8,7 @@ import torch
 
 from embank.encoders.capture import states
 from embank.encoders.pooling import pool as pooled
-from embank.models.tail_design import POOLED, Kind
+from embank.labels.kinds import POOLED, Kind
 from embank.multitask import Served
 
 _SPREAD = 0.02

@@ -8,9 +8,10 @@ import torch
 from embank.encoders.pooling import pool as pooled
 from embank.encoders.resume import Upper
 from embank.errors import UsageError
+from embank.labels.kinds import KINDS, POOLED, Kind
 from embank.models.adapters import add_adapters
 from embank.models.lora import add_lora
-from embank.models.tail_design import IGNORED, KINDS, POOLED, Kind, TailDesign
+from embank.models.tail_design import IGNORED, TailDesign
 
 _OUTPUT = "output."
 _UPPER = "upper."

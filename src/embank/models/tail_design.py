@@ -8,14 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from embank.errors import UsageError
-
-Kind = Literal["single", "multi", "regression", "tagging", "span"]
-"""One class of several, any number of labels, or numbers for each text; a label for each token; a stretch of tokens."""
-
-KINDS: tuple[Kind, ...] = ("single", "multi", "regression", "tagging", "span")
-
-POOLED: tuple[Kind, ...] = ("single", "multi", "regression")
-"""Kinds that read one vector of a text; the others read each token."""
+from embank.labels.kinds import KINDS, Kind
 
 Method = Literal["full", "adapters", "lora"]
 """Train the upper layers themselves, bottleneck adapters in them, or low-rank additions to their linears."""

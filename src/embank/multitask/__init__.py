@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from embank.errors import UsageError
-from embank.labels.classes import APART, TOGETHER
+from embank.labels.kinds import APART, TOGETHER
 from embank.training.settings import TrainingSettings
 
 Served = Literal["float32", "sign"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from embank.labels.kinds import POOLED
 from embank.models.shared import SharedEncoder
-from embank.models.tail_design import POOLED
 from embank.multitask.dataset import Taught
 from embank.training.datasets import in_stretches
 from embank.training.fit import taught

@@ -14,11 +14,10 @@ from embank.encode.default_columns import DEFAULTS
 from embank.errors import HeadError, UsageError
 from embank.fit.examples import collect
 from embank.fit.objective import objective_for
-from embank.fit.tails import read_tail_labels
-from embank.labels.classes import APART, Labels
+from embank.labels.kinds import APART, POOLED, Kind
+from embank.labels.read import read_labels
 from embank.labels.tags import words_fault, words_text
 from embank.models.shared import HeadShape, Readings, SharedEncoder
-from embank.models.tail_design import POOLED, Kind
 from embank.multitask import Source, SourceScore, TrunkProgress, TrunkReport, TrunkSettings, TrunkWatch
 from embank.multitask.dataset import Ledger, Mixed, SourceLessons, Taught, tokens_of
 from embank.multitask.heads_first import learn_head
@@ -147,16 +146,15 @@ def _examples(source: Source, settings: TrunkSettings) -> tuple[_Rows, list[Any]
     given, held = (source.validation or ((), ())), len(source.texts)
     texts = [_as_text(text, source) for text in (*source.texts, *given[0])]
     try:
-        labels = read_tail_labels([*source.labels, *given[1]], source.kind, texts)
+        labels = read_labels([*source.labels, *given[1]], source.kind, texts)
     except (HeadError, UsageError) as fault:
         raise type(fault)(f"source {source.name!r}: {fault}") from fault
     keys, _ = keys_and_faults(texts)
     numbers: dict[bytes, int] = {}
     of_rows = [-1 if key is None else numbers.setdefault(key, len(numbers)) for key in keys]
     by_number = {number: text for number, text in zip(of_rows, texts, strict=True) if number >= 0}
-    missing = sum(value is None for value in labels.values)
     try:
-        found, _ = collect(of_rows, None, Labels(labels.kind, tuple(labels.values), missing), seed)  # type: ignore[arg-type]
+        found, _ = collect(of_rows, None, labels, seed)
     except HeadError as fault:
         raise HeadError(f"source {source.name!r}: {fault}") from fault
     held_back: Sequence[bool] = found.held_back

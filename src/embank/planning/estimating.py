@@ -9,7 +9,7 @@ import numpy as np
 from embank.encoders.batching import rounded_length
 from embank.encoders.flops import Shape, adapter_flops, embedding_flops, flops, layer_flops, training_flops
 from embank.fit.finetune import FineTuneData
-from embank.fit.tails import TailLabels
+from embank.labels.read import Labels
 from embank.optional import load
 from embank.planning import Way
 from embank.planning.tuning import Workshop
@@ -105,7 +105,7 @@ def training_rate(shop: Workshop, texts: Sequence[int], shape: Shape) -> Rates:
     chosen = [shop.texts[number] for number in texts[:_STEPS_TEXTS]]
     while len(chosen) < 2 * _BATCH:
         chosen += [_renamed(text, len(chosen)) for text in chosen[: 2 * _BATCH - len(chosen)]]
-    labels = TailLabels("single", tuple("ab"[at % 2] for at in range(len(chosen))), ("a", "b"))
+    labels = Labels("single", tuple("ab"[at % 2] for at in range(len(chosen))))
     task = finetuning.ready(encoder, FineTuneData(chosen, labels), 0)
     ends: list[float] = []
 

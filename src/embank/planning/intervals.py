@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from embank.errors import HeadError
-from embank.labels.classes import Kind
+from embank.labels.kinds import Kind
 from embank.metrics.classification import PRIMARY, measures
 from embank.planning import Score
 from embank.reports.wording import counted

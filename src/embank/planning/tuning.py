@@ -13,7 +13,7 @@ from embank.encoders.limited_size import limited
 from embank.fit.cut_trials import MemorySource
 from embank.fit.finetune import FineTuned, FineTuneData
 from embank.fit.objective import objective_for
-from embank.fit.tails import TailLabels
+from embank.labels.read import Labels
 from embank.models.tail_design import TailDesign, TailOptions
 from embank.optional import load
 from embank.planning import Way
@@ -192,9 +192,9 @@ def _rows_of(shop: Workshop, rows: TaskRows, run: Run, *, tested: bool = False) 
     return FineTuneData(texts, labels, others, known)
 
 
-def _part(shop: Workshop, rows: TaskRows, places: np.ndarray) -> tuple[list[Text], TailLabels]:
+def _part(shop: Workshop, rows: TaskRows, places: np.ndarray) -> tuple[list[Text], Labels]:
     values = tuple(rows.values[at] for at in places.tolist())
-    return [shop.texts[number] for number in rows.texts[places].tolist()], TailLabels(rows.kind, values, rows.names)
+    return [shop.texts[number] for number in rows.texts[places].tolist()], Labels(rows.kind, values)
 
 
 def _tokenising(encoder: Any, shop: Workshop, rows: TaskRows, run: Run) -> float:

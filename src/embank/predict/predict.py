@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from embank.arrays import TextIds
 from embank.errors import UsageError
-from embank.labels.classes import APART
+from embank.labels.kinds import APART
 from embank.predict import LoadedTask, TaskOutputs
 from embank.predict.fused import FusedHeads
 from embank.predict.output_columns import answer_columns, spread

@@ -9,7 +9,7 @@ import pyarrow as pa
 from embank.arrays import TextIds, Vectors
 from embank.bank import Bank
 from embank.errors import UsageError
-from embank.labels.classes import APART
+from embank.labels.kinds import APART
 from embank.predict.fused import FusedHeads
 from embank.predict.load import load_tasks
 from embank.predict.output_columns import answer_columns

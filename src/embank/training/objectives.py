@@ -16,7 +16,7 @@ from embank.heads.calibration import temperature
 from embank.heads.served import ServedHead
 from embank.heads.thresholds import lean_multi, lean_single
 from embank.labels.answers import Answer, best_span, span_targets, span_text, squad_scores
-from embank.labels.classes import Kind as PooledKind
+from embank.labels.kinds import Kind
 from embank.labels.tags import (
     IGNORED,
     first_subwords,
@@ -28,7 +28,6 @@ from embank.labels.tags import (
     word_of_tokens,
 )
 from embank.metrics.classification import PRIMARY, baseline, measures
-from embank.models.tail_design import Kind
 from embank.texts import Text
 
 Outputs = Sequence[np.ndarray]
@@ -87,7 +86,7 @@ class PooledObjective:
         train: examples that are trained on: numbers are brought to their mean 0 and deviation 1.
     """
 
-    kind: PooledKind
+    kind: Kind
     y: np.ndarray
     labels: tuple[str, ...]
     train: Which
@@ -287,7 +286,7 @@ class SpanObjective:
         return {}
 
 
-def decider(kind: PooledKind, labels: Sequence[str], learned: Mapping[str, Any]) -> ServedHead:
+def decider(kind: Kind, labels: Sequence[str], learned: Mapping[str, Any]) -> ServedHead:
     """A head that only decides and calibrates: its outputs are a tail's."""
     outputs = max(1, len(labels))
     nothing = Affine(np.eye(outputs, dtype=np.float32), np.zeros(outputs, np.float32))
