@@ -20,7 +20,7 @@ from typing import Any
 import typer
 
 import embank
-from embank.cli import _app as app
+from embank.cli._app import app
 
 _SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises")
 _NOTE = "<!-- written by docs/generate.py; edit the code and run `make docs` -->"

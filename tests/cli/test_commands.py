@@ -29,7 +29,9 @@ COMMANDS = [
     "forget",
     "encoders",
     "baseline",
-    "trunk",
+    "multitask",
+    "prefix",
+    "distill",
     "evaluate",
 ]
 
@@ -366,7 +368,7 @@ def test_a_fit_that_learned_nothing_says_what_to_try(score, chosen, said, capsys
         (("encode",), "missing argument 'BANK'"),
         (("encode", "bank", "--nope"), "no such option: --nope"),
         (("nope",), "no such command 'nope'"),
-        (("trunk", "prefix", "add"), "see embank trunk prefix add --help"),
+        (("prefix", "add"), "see embank prefix add --help"),
         (("fit", "bank", "--task", "mood", "--cut", "high"), "invalid value for '--cut'"),
     ],
 )
@@ -378,7 +380,7 @@ def test_words_that_are_no_command_get_one_line_and_the_status_2(words, said, ru
     assert found.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [(), ("trunk",), ("trunk", "prefix")])
+@pytest.mark.parametrize("words", [(), ("multitask",), ("prefix",), ("distill",), ("baseline",), ("evaluate",)])
 def test_a_group_of_commands_alone_shows_its_help(words, run):
     found = run(*words)
     assert found.code == 2

@@ -35,7 +35,7 @@ def called(*arguments):
 
 def distilled(place, out, *more):
     asked = ("--teacher", place / "tiny", "--student", "2", "--width", "8", "--held-out", "6")
-    called("trunk", "project", out, "--texts", place / "one.txt", place / "two.csv", *asked, *QUICK, *more)
+    called("distill", "train", out, "--texts", place / "one.txt", place / "two.csv", *asked, *QUICK, *more)
 
 
 def test_a_student_is_distilled_from_several_files_and_encodes(place, tmp_path, capsys):
@@ -101,7 +101,7 @@ def test_flags_reach_the_settings_and_the_bank_keeps_the_teacher(place, tmp_path
     with embank.Bank.open(bank) as opened:
         assert [column.name for column in opened.summary().columns] == ["tiny/3/max@int8"]
         assert len(opened) == 60
-    called("trunk", "fill", bank, tmp_path / "small", "--codec", "float16")
+    called("distill", "fill", bank, tmp_path / "small", "--codec", "float16")
     name = capsys.readouterr().out.partition(":")[0]
     with embank.Bank.open(bank) as opened:
         assert opened.vectors(name).shape == (60, 8)
@@ -147,11 +147,11 @@ def test_a_student_that_is_there_is_not_written_over(place, tmp_path):
 
 def test_without_texts_there_is_nothing_to_learn_from(place, tmp_path):
     with pytest.raises(embank.errors.UsageError, match="give texts to learn from: --texts FILE"):
-        called("trunk", "project", tmp_path / "small", "--teacher", place / "tiny")
+        called("distill", "train", tmp_path / "small", "--teacher", place / "tiny")
 
 
 def test_an_error_is_one_line_and_a_status(place, tmp_path):
-    line = ["trunk", "project", str(tmp_path / "small"), "--texts", str(place / "one.txt"), "--width", "0"]
+    line = ["distill", "train", str(tmp_path / "small"), "--texts", str(place / "one.txt"), "--width", "0"]
     done = subprocess.run([sys.executable, "-m", "embank", *line], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.strip().count("\n") == 0

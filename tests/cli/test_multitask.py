@@ -72,7 +72,7 @@ def called(*arguments):
 
 def test_a_trunk_is_trained_and_encodes(place, tmp_path, capsys):
     out = tmp_path / "trunk"
-    called("trunk", "multitask", out, "--sources", place / "sources.toml", "--encoder", place / "tiny", *QUICK)
+    called("multitask", "train", out, "--sources", place / "sources.toml", "--encoder", place / "tiny", *QUICK)
     printed = capsys.readouterr().out
     for name in ("mood", "size", "pair", "tags"):
         assert name in printed
@@ -86,7 +86,7 @@ def test_a_trunk_is_trained_and_encodes(place, tmp_path, capsys):
 def test_a_report_as_json_has_every_source(place, tmp_path, capsys):
     out = tmp_path / "trunk"
     more = ("--encoder", place / "tiny", "--served", "sign", "--reads", "last", "--rows", "16", "--json", *QUICK)
-    called("trunk", "multitask", out, "--sources", place / "sources.toml", *more)
+    called("multitask", "train", out, "--sources", place / "sources.toml", *more)
     report = json.loads(capsys.readouterr().out)
     assert [source["name"] for source in report["sources"]] == ["mood", "size", "pair", "tags"]
     assert all(source["rows"] == 16 for source in report["sources"])
@@ -95,7 +95,7 @@ def test_a_report_as_json_has_every_source(place, tmp_path, capsys):
 
 def test_tasks_are_left_out_and_what_that_brings_is_printed(place, tmp_path, capsys):
     more = ("--encoder", place / "tiny", "--leave-out", "mood,size", *QUICK)
-    called("trunk", "evaluate", tmp_path / "work", "--sources", place / "sources.toml", *more)
+    called("multitask", "evaluate", tmp_path / "work", "--sources", place / "sources.toml", *more)
     printed = capsys.readouterr().out
     assert "mean gain on tasks that the trunk has not seen" in printed
     assert "over 2 tasks" in printed
@@ -105,7 +105,7 @@ def test_tasks_are_left_out_and_what_that_brings_is_printed(place, tmp_path, cap
 def test_a_trunk_that_is_there_is_not_written_over(place, tmp_path):
     (tmp_path / "trunk").mkdir()
     with pytest.raises(embank.errors.UsageError, match="is there already"):
-        called("trunk", "multitask", tmp_path / "trunk", "--sources", place / "sources.toml")
+        called("multitask", "train", tmp_path / "trunk", "--sources", place / "sources.toml")
 
 
 @pytest.mark.parametrize(
@@ -144,11 +144,11 @@ def test_a_file_of_sources_that_cannot_be_understood_says_why(tmp_path, content,
 )
 def test_flags_that_no_training_can_start_with_are_refused(place, tmp_path, more, says):
     with pytest.raises(embank.errors.UsageError, match=says):
-        called("trunk", "multitask", tmp_path / "out", "--sources", place / "sources.toml", *more)
+        called("multitask", "train", tmp_path / "out", "--sources", place / "sources.toml", *more)
 
 
 def test_a_mistake_is_one_line_and_no_traceback(tmp_path):
-    command = [sys.executable, "-m", "embank", "trunk", "multitask", str(tmp_path / "out"), "--sources", "absent.toml"]
+    command = [sys.executable, "-m", "embank", "multitask", "train", str(tmp_path / "out"), "--sources", "absent.toml"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode != 0
     assert found.stderr.count("\n") == 1

@@ -42,7 +42,7 @@ def called(*arguments):
 
 
 def prefix(command, *arguments):
-    called("trunk", "prefix", command, *arguments)
+    called("prefix", command, *arguments)
 
 
 @pytest.fixture
@@ -128,8 +128,8 @@ def test_together_has_one_set_of_columns_which_any_change_makes_void(place, trun
 def test_mistakes_are_answered_in_one_line(place, trunk, tmp_path):
     sources = ("--sources", place / "sources.toml")
     wrong = [
-        (("add", trunk, *sources), "use embank trunk prefix replace"),
-        (("add", trunk, *sources, "--source", "mood"), "use embank trunk prefix replace"),
+        (("add", trunk, *sources), "use embank prefix replace"),
+        (("add", trunk, *sources, "--source", "mood"), "use embank prefix replace"),
         (("add", trunk, *sources, "--source", "x"), "has no source 'x'; it has: mood, size, pair"),
         (("add", trunk, place / "rows.csv", *sources), "leave out FILE"),
         (("add", trunk, place / "rows.csv"), "say what is learned"),
@@ -143,7 +143,7 @@ def test_mistakes_are_answered_in_one_line(place, trunk, tmp_path):
         (("add", tmp_path, *sources), "is no prefix trunk"),
         (("remove", trunk, "x"), "has no prefix 'x'"),
         (("replace", tmp_path / "none", *sources), "is no prefix trunk"),
-        (("list", tmp_path / "none"), "embank trunk prefix add makes one"),
+        (("list", tmp_path / "none"), "embank prefix add makes one"),
     ]
     for arguments, says in wrong:
         with pytest.raises(embank.errors.UsageError) as raised:

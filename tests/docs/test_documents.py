@@ -9,7 +9,7 @@ import pytest
 import typer
 
 import embank
-from embank.cli import _app as app
+from embank.cli._app import app
 from embank.encoders.architectures import ANATOMY
 
 ROOT = Path(__file__).parents[2]

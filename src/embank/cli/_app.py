@@ -8,6 +8,7 @@ import typer
 from embank.cli import (
     baseline,
     dedup,
+    distill,
     encode,
     encoders,
     evaluate,
@@ -18,6 +19,7 @@ from embank.cli import (
     multitask,
     plan,
     predict,
+    prefix,
     search,
     tasks,
     verify,
@@ -61,5 +63,7 @@ app.command("verify")(verify.verify)
 app.command("forget")(forget.forget)
 app.command("encoders")(encoders.encoders)
 app.add_typer(baseline.app, name="baseline")
-app.add_typer(multitask.app, name="trunk")
+app.add_typer(multitask.app, name="multitask")
+app.add_typer(prefix.app, name="prefix")
+app.add_typer(distill.app, name="distill")
 app.add_typer(evaluate.app, name="evaluate")

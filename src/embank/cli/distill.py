@@ -1,4 +1,4 @@
-"""`embank trunk project` and `fill`: small students of a teacher, and its stored vectors in their space."""
+"""`embank distill`: small students of a teacher, and its stored vectors in their space."""
 
 import json
 import shutil
@@ -96,7 +96,11 @@ Unit = Annotated[bool, flags.flag("--unit", help="Scale the student's vectors to
 HeldOut = Annotated[int, flags.flag("--held-out", help="Texts that validate, at most; at most a tenth of all.")]
 
 
-def project(
+app = typer.Typer(help="Distil a teacher into a small encoder of few dimensions.", no_args_is_help=True)
+
+
+@app.command()
+def train(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the student.")],
     files: Files = None,
     texts: Texts = None,
@@ -160,6 +164,7 @@ def project(
         print_report(report, out)
 
 
+@app.command()
 def fill(
     bank: flags.BankPath,
     student: Annotated[Path, typer.Argument(metavar="STUDENT", help="The folder of a distilled student.")],

@@ -1,4 +1,4 @@
-"""`embank trunk`: encoders that are trained here."""
+"""`embank multitask`: one encoder trained on several source tasks."""
 
 import json
 import sys
@@ -14,8 +14,6 @@ import embank
 from embank.cli import _console as console
 from embank.cli import _flags as flags
 from embank.cli import _training as training
-from embank.cli import distill as projections
-from embank.cli import prefix as prefixes
 from embank.cli._source_tasks import read_source_file
 from embank.optional import load
 from embank.reports.wording import counted
@@ -23,10 +21,7 @@ from embank.reports.wording import counted
 if TYPE_CHECKING:
     from embank.multitask import Source, TrunkProgress, TrunkReport, TrunkSettings
 
-app = typer.Typer(help="Encoders that are trained here, on source tasks or by a teacher.", no_args_is_help=True)
-app.add_typer(prefixes.app, name="prefix")
-app.command()(projections.project)
-app.command()(projections.fill)
+app = typer.Typer(help="Train one encoder on several source tasks.", no_args_is_help=True)
 
 Sources = Annotated[
     Path,
@@ -121,7 +116,7 @@ def settings_of(
 
 
 @app.command()
-def multitask(
+def train(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the trunk.")],
     sources: Sources,
     encoder: EncoderPlace = "minilm",

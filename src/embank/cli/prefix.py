@@ -1,4 +1,4 @@
-"""`embank trunk prefix`: one prefix a source task, on an encoder that stays as it is."""
+"""`embank prefix`: one prefix a source task, on an encoder that stays as it is."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -37,7 +37,7 @@ SourceList = Annotated[
     flags.flag(
         "--sources",
         metavar="FILE",
-        help="The file of sources that `embank trunk multitask` reads: all that have no prefix yet, or --source.",
+        help="The file of sources that `embank multitask train` reads: all that have no prefix yet, or --source.",
     ),
 ]
 Text = Annotated[str | None, flags.flag("--text", metavar="COL", help="The column of texts.")]
@@ -256,7 +256,7 @@ def _chosen(asked: Asked, entries: list[SourceEntry], *, named: bool, replacing:
         listed, known = ", ".join(entry.name for entry in entries), ", ".join(sorted(names)) or "none"
         instead = "add" if replacing else "replace"
         raise embank.errors.UsageError(
-            f"{asked.trunk} has the prefixes: {known}; found {listed}: use embank trunk prefix {instead}"
+            f"{asked.trunk} has the prefixes: {known}; found {listed}: use embank prefix {instead}"
         )
     return chosen
 

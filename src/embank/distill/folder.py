@@ -66,7 +66,7 @@ def read_space(folder: Path) -> tuple[TeacherSpace, str]:
     """
     path = folder / SPACE
     if not path.is_file():
-        raise EncoderError(f"{folder} is no distilled student: it has no {SPACE}; embank trunk project makes one")
+        raise EncoderError(f"{folder} is no distilled student: it has no {SPACE}; embank distill train makes one")
     try:
         with safe_open(path, framework="np") as file:
             axes, centre = (np.asarray(file.get_tensor(name), np.float32) for name in ("axes", "centre"))
@@ -96,7 +96,7 @@ def card(report: ProjectionReport, family: str, layers: int) -> str:
         f"# A student of {named(origins.teacher)}, {settings['width']} wide",
         "",
         f"An encoder ({family}, {layers} layers) that began as `{named(origins.student)}` ({whence}), with a "
-        f"projection to {settings['width']} dimensions. {learned}, by `embank trunk project` (after 2203.07687).",
+        f"projection to {settings['width']} dimensions. {learned}, by `embank distill train` (after 2203.07687).",
         "",
         "| dimensions | the teacher's own PCA | before training | student |",
         "|---:|---:|---:|---:|",

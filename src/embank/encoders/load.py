@@ -148,7 +148,7 @@ def locate_all(
     if (below.reading.weights, below.reading.tokenizer) != (trunk.reference.weights, trunk.reference.tokenizer):
         raise EncoderError(f"{trunk.path} was trained on another encoder than {below.origin} is now")
     if not trunk.prefixes:
-        raise UsageError(f"{trunk.path} has no prefix yet: embank trunk prefix add {trunk.path} trains one")
+        raise UsageError(f"{trunk.path} has no prefix yet: embank prefix add {trunk.path} trains one")
     own = _tidy(trunk.path.name)
     if part == TOGETHER:
         return [_under(below, name or own, f"{trunk.path}#{TOGETHER}", trunk.prefixes)]

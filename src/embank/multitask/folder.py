@@ -138,7 +138,7 @@ def card(report: TrunkReport, facts: EncoderFacts) -> str:
         "",
         f"An encoder ({facts.family}, {facts.layers} layers, {facts.width} wide) that began as "
         f"`{named(report.origin)}` and was trained on {len(report.sources)} source tasks at once, a head for each, "
-        "by `embank trunk multitask` "
+        "by `embank multitask train` "
         "(after 2004.14287). The heads are not part of it: fit new ones on banked columns.",
         "",
         "| source | kind | labels | training rows | validation rows | measure | score | frozen | guessing |",
@@ -150,7 +150,7 @@ def card(report: TrunkReport, facts: EncoderFacts) -> str:
         f"{report.settings['temperature']:g}, seed {training['seed']}; heads read {report.settings['reads']} layers in "
         f"{report.settings['served']}. Scores are those of the trunk with its own heads on held-back rows of the "
         "sources, beside those of linear heads on the encoder as it was (frozen); what it does for tasks that it has "
-        "not seen, `embank trunk evaluate` measures.",
+        "not seen, `embank multitask evaluate` measures.",
         "",
         "```",
         "embank encode BANK TEXTS --text COLUMN --encoder THIS_FOLDER",

@@ -152,7 +152,7 @@ def read_prefix_trunk(path: Path) -> PrefixTrunk:
         EncoderError: a file cannot be read, or was made by a newer Embank.
     """
     if not is_prefix_trunk(path):
-        raise UsageError(f"{path} is no prefix trunk: it has no {_TRUNK}; embank trunk prefix add makes one")
+        raise UsageError(f"{path} is no prefix trunk: it has no {_TRUNK}; embank prefix add makes one")
     content = _read_json(path / _TRUNK)
     if content.pop("kind", None) != _KIND or content.pop("version", 0) != _VERSION:
         raise EncoderError(f"{path / _TRUNK} is of a kind or version that this Embank does not read")
