@@ -15,7 +15,7 @@ from embank.search import SearchSettings
 from embank.search.column import SearchedColumn, choose_column, finer_column
 from embank.search.rescoring import search_vectors
 from embank.store.folder import Store
-from embank.store.ids import names_of
+from embank.store.ids import TextNames
 
 COLUMNS = ["given/0/own@float32", "given/0/own@float16", "given/0/own@int8", "alone/0/own@binary"]
 
@@ -196,13 +196,13 @@ def test_vectors_of_double_precision_are_searched_too(bank, vectors):
 def test_texts_are_named_by_ids_or_hash_whether_they_lie_close_or_far(bank, texts):
     bank.put(["another"], np.ones((1, 24), np.float32), "given/0/own@int8")
     with Store(bank.path) as store:
-        assert names_of(store, np.array([299, 0, 300, 0])) == [
+        assert TextNames(store).all_of(np.array([299, 0, 300, 0])) == [
             ["id299"],
             ["id0"],
             [embank.text_key("another").hex()],
             ["id0"],
         ]
-        assert names_of(store, np.array([5, 12345])) == [["id5"], ["forgotten-12345"]]
+        assert TextNames(store).all_of(np.array([5, 12345])) == [["id5"], ["forgotten-12345"]]
 
 
 def test_a_damaged_file_is_an_error_and_no_answer(bank, vectors):

@@ -12,7 +12,7 @@ from embank.dedup.grouping import Grouping, Progress
 from embank.search.column import SearchedColumn
 from embank.search.graph_cache import current_graph
 from embank.store.folder import Store
-from embank.store.ids import names_of
+from embank.store.ids import TextNames
 from embank.store.kept_texts import kept_texts
 
 _BLOCK: Final = 4096
@@ -84,20 +84,18 @@ class Duplicates:
         members = self._members
         numbers = np.unique(members.representatives, return_inverse=True)[1]
         with Store(self._path) as store:
-            whole = store.catalogue.ids_are_whole_numbers()
+            names = TextNames(store)
             keeps = store.catalogue.body_counts()[0] > 0
             for start in range(0, len(members.texts), _BLOCK):
                 part = slice(start, start + _BLOCK)
                 texts = members.texts[part]
-                names = names_of(store, texts)
-                firsts = [all_of[0] for all_of in names_of(store, members.representatives[part])]
-                each = [at for at, all_of in enumerate(names) for _ in all_of]
-                listed = [name for all_of in names for name in all_of]
+                each, ids = names.rows_of(texts)
+                firsts = names.first_of(members.representatives[part]).to_pylist()
                 exact = texts == members.representatives[part]
                 block: dict[str, Any] = {
                     "group": numbers[part][each],
-                    "representative": [firsts[at] if whole else str(firsts[at]) for at in each],
-                    "id": listed if whole else [str(name) for name in listed],
+                    "representative": [firsts[at] for at in each.tolist()],
+                    "id": ids.to_pylist(),
                     "score": members.scores[part][each],
                     "exact": exact[each],
                 }
@@ -105,7 +103,7 @@ class Duplicates:
                     kept = kept_texts(store, texts.tolist())
                     bodies = [kept.get(text) for text in texts.tolist()]
                     shown = [" | ".join(body) if isinstance(body, tuple) else body for body in bodies]
-                    block["text"] = [shown[at] for at in each]
+                    block["text"] = [shown[at] for at in each.tolist()]
                 yield block
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from embank.optional import load
 from embank.search.column import SearchedColumn
 from embank.store.atomic import storage_errors, sync_folder
 from embank.store.folder import Store
-from embank.store.ids import names_of
+from embank.store.ids import TextNames
 from embank.tables import open_writer
 
 KINDS: Final = ("parquet", "npy", "usearch", "faiss")
@@ -75,7 +75,7 @@ def export_column(bank: Bank, out: str | Path, kind: str, column: str | None = N
             with _whole(path) as partial:
                 writers[kind](partial, searched, texts)
                 with _whole(beside) as partial_ids, partial_ids.open("wb") as file:
-                    np.save(file, np.array(_names(store, texts, whole=store.catalogue.ids_are_whole_numbers())))
+                    np.save(file, np.array(TextNames(store).first_of(texts).to_pylist()))
             files.append(beside)
         return ExportReport(searched.stored.name, len(texts), searched.stored.width, tuple(map(str, files)))
 
@@ -87,11 +87,6 @@ def _check_place(path: Path, kind: str) -> None:
         raise UsageError(f"{path} cannot be written: its folder should be there, and no folder of this name")
 
 
-def _names(store: Store, texts: TextIds, *, whole: bool) -> list[Any]:
-    names = [all_of[0] for all_of in names_of(store, texts)]
-    return names if whole else [str(name) for name in names]
-
-
 def _blocks(searched: SearchedColumn, texts: TextIds) -> Iterator[tuple[slice, Vectors]]:
     """Where each stretch of texts stands in the export, and its vectors."""
     for places, vectors in searched.decoded():
@@ -100,12 +95,13 @@ def _blocks(searched: SearchedColumn, texts: TextIds) -> Iterator[tuple[slice, V
 
 
 def _write_parquet(path: Path, store: Store, searched: SearchedColumn) -> None:
-    whole = store.catalogue.ids_are_whole_numbers()
+    names = TextNames(store)
     with open_writer(path) as writer:
         for texts, vectors in searched.decoded():
             flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
-            names = _names(store, texts, whole=whole)
-            writer.write({"id": names, "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])})
+            writer.write(
+                {"id": names.first_of(texts), "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])}
+            )
 
 
 def _write_npy(partial: Path, searched: SearchedColumn, texts: TextIds) -> None:

@@ -15,6 +15,7 @@ from embank.predict.output_columns import answer_columns, spread
 from embank.predict.scan import all_texts, scan
 from embank.predict.tails import Tails
 from embank.store.folder import Store
+from embank.store.ids import TextNames, given_ids
 
 Numbered = tuple[Sequence[Any] | None, TextIds, TextIds | None, Sequence[Any]]
 """A block of a user's rows: their ids or None, the numbers of their texts (-1 for none), of second texts, the texts."""
@@ -40,22 +41,22 @@ def answer_all(
     if not together:
         raise UsageError("these tasks read two texts apart: give a file with --text and --pair-apart")
     heads = FusedHeads(store, together)
-    names = _Names(store)
+    names = TextNames(store)
     blocks = all_texts(heads.readers.values())
     for texts, columns in scan(heads, blocks, lambda found: _columns(found, proba=proba)):
-        rows, ids = names.of(texts)
+        rows, ids = names.rows_of(texts)
         yield {"id": ids, **(spread(columns, rows) if len(rows) != len(texts) else columns)}
 
 
 def _answer_with_tails(store: Store, tasks: Sequence[LoadedTask], tails: Tails, *, proba: bool) -> Iterator[Table]:
     """One scan for heads and tails; a text that lacks what a task reads has null there."""
     heads = FusedHeads(store, tasks)
-    names = _Names(store)
+    names = TextNames(store)
     numbers = store.catalogue.text_numbers()
     for start in range(0, len(numbers), TAIL_BLOCK):
         texts = numbers[start : start + TAIL_BLOCK]
         columns = _columns(heads.predict(texts), proba=proba) | tails.answer(texts, {}, proba=proba)
-        rows, ids = names.of(texts)
+        rows, ids = names.rows_of(texts)
         yield {"id": ids, **(spread(columns, rows) if len(rows) != len(texts) else columns)}
 
 
@@ -78,56 +79,13 @@ def answer_rows(
         found = heads.predict(*((distinct,) if seconds is None else (distinct[:, 0].copy(), distinct[:, 1].copy())))
         rows = np.full(len(texts), -1, np.int64)
         rows[sound] = which.reshape(-1)
-        called = pa.array(range(position, position + len(texts))) if ids is None else id_column(ids)
+        called = pa.array(range(position, position + len(texts))) if ids is None else given_ids(ids)
         position += len(texts)
         columns = _columns(found, proba=proba)
         if tails is not None and seconds is None:
             known = {int(number): text for number, text in zip(texts, contents, strict=True) if number >= 0}
             columns |= tails.answer(distinct, known, proba=proba)
         yield {"id": called, **spread(columns, rows)}
-
-
-def id_column(ids: Sequence[Any]) -> pa.Array:
-    """Ids as a column: whole numbers if all are, otherwise strings."""
-    if all(isinstance(name, int) for name in ids if name is not None):
-        return pa.array(ids, pa.int64())
-    return pa.array([None if name is None else str(name) for name in ids], pa.string())
-
-
-class _Names:
-    """What the user calls texts, or their hash; one kind of id for the whole table."""
-
-    def __init__(self, store: Store) -> None:
-        self._catalogue = store.catalogue
-        self._all_whole = store.catalogue.ids_are_whole_numbers()
-        self._keys: tuple[TextIds, np.ndarray] | None = None
-
-    def of(self, texts: TextIds) -> tuple[np.ndarray, pa.Array]:
-        """For a block of ascending texts: which text each row is of, and its id. A text with two ids has two rows."""
-        named = self._catalogue.ids_between(int(texts[0]), int(texts[-1]))
-        numbers = np.array([number for number, _ in named], np.int64)
-        if len(named) == len(texts) and np.array_equal(numbers, texts):
-            return np.arange(len(texts)), self._column([name for _, name in named])
-        owners = np.searchsorted(texts, numbers)
-        inside = (owners < len(texts)) & (texts[np.minimum(owners, len(texts) - 1)] == numbers)
-        by_row = [(int(owner), name) for owner, (_, name), fits in zip(owners, named, inside, strict=True) if fits]
-        nameless = np.setdiff1d(np.arange(len(texts)), [owner for owner, _ in by_row])
-        by_row += zip(nameless.tolist(), self._hashes(texts[nameless]), strict=True)
-        by_row.sort(key=lambda row: row[0])
-        return np.array([owner for owner, _ in by_row], np.int64), self._column([name for _, name in by_row])
-
-    def _column(self, names: Sequence[Any]) -> pa.Array:
-        if self._all_whole:
-            return pa.array(names, pa.int64())
-        return pa.array([str(name) for name in names], pa.string())
-
-    def _hashes(self, texts: TextIds) -> list[str]:
-        if not len(texts):
-            return []
-        if self._keys is None:
-            self._keys = self._catalogue.numbered_keys()
-        numbers, keys = self._keys
-        return [bytes(key).hex() for key in keys[np.searchsorted(numbers, texts)]]
 
 
 def _columns(found: Sequence[TaskOutputs], *, proba: bool) -> Table:

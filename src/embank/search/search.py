@@ -18,7 +18,7 @@ from embank.search.column import BLOCK, SearchedColumn
 from embank.search.graph_cache import current_graph
 from embank.search.rescoring import search_index, search_vectors
 from embank.store.folder import Store
-from embank.store.ids import id_column, names_of
+from embank.store.ids import TextNames, given_ids
 from embank.store.kept_texts import kept_texts
 
 
@@ -98,11 +98,10 @@ def _has(answers: pa.Array, label: str, texts: int) -> np.ndarray:
 
 
 def _table(store: Store, found: Neighbours, called: list[Any]) -> pa.Table:
-    names = [all_of[0] for all_of in names_of(store, found.texts)]
     columns: dict[str, Any] = {
-        "query": id_column([called[at] for at in found.queries.tolist()]),
+        "query": given_ids([called[at] for at in found.queries.tolist()]),
         "rank": found.ranks,
-        "id": id_column(names),
+        "id": TextNames(store).first_of(found.texts),
         "score": found.scores,
     }
     kept = kept_texts(store, sorted(set(found.texts.tolist())))
