@@ -49,8 +49,8 @@ class Bank:
     def __init__(self, store: Store, options: BankOptions) -> None:
         """Hold an open store; use `Bank.create` or `Bank.open`."""
         self._store = store
-        self._encoders = Encoders(store, options)
-        self._lending = Lending(store, self._encoders)
+        self.session = Encoders(store, options)
+        self._lending = Lending(store, self.session)
 
     @classmethod
     def create(cls, path: str | Path, options: BankOptions | None = None) -> Self:
@@ -142,17 +142,17 @@ class Bank:
             BankLockedError: another writer holds the bank.
             StorageFullError: no space is left; what was committed is kept.
         """
-        wanted = self._encoders.wanted(columns, encoder, codec)
+        wanted = self.session.wanted(columns, encoder, codec)
         if states is not None:
-            wanted = list(dict.fromkeys([*wanted, self._encoders.states_of(wanted[0].encoder, states)]))
-        return self._encoders.fill(wanted, blocks_of(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
+            wanted = list(dict.fromkeys([*wanted, self.session.states_of(wanted[0].encoder, states)]))
+        return self.session.fill(wanted, blocks_of(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
 
     def encode_kept(
         self, columns: Sequence[str], *, watch: Watch = lambda _: None, stop: Stop = lambda: False
     ) -> EncodeReport:
         """Fill columns for all texts that the bank kept (`keep_text`); a UsageError where it kept none."""
-        wanted = self._encoders.wanted(columns, None, None)
-        return self._encoders.fill(wanted, self._encoders.kept_blocks(), watch=watch, stop=stop)
+        wanted = self.session.wanted(columns, None, None)
+        return self.session.fill(wanted, self.session.kept_blocks(), watch=watch, stop=stop)
 
     def weigh_states(self, texts: Sequence[Any], layer: int | None = None, encoder: str | None = None) -> Verdict:
         """Measure whether reading states from this disk beats recomputing them, and what they would weigh.
@@ -162,7 +162,7 @@ class Bank:
             layer: whose states; None is half of the depth.
             encoder: "minilm", a folder, or a hub name; left out, the bank's own.
         """
-        return self._encoders.weigh_states(texts, layer, encoder)
+        return self.session.weigh_states(texts, layer, encoder)
 
     def put(
         self, texts: Sequence[Any], vectors: Vectors, column: str, *, ids: Sequence[Any] | None = None
@@ -197,11 +197,11 @@ class Bank:
             UsageError: no such column, an id that the bank does not have, or a text that cannot be encoded.
         """
         names = [columns] if isinstance(columns, str) else list(columns)
-        names = self._encoders.written_out(names)
+        names = self.session.written_out(names)
         if texts is not None:
-            numbers = self._encoders.numbers_in(TextBlock("texts", 0, texts), names)
+            numbers = self.session.numbers_in(TextBlock("texts", 0, texts), names)
         elif ids is not None:
-            numbers = self._encoders.numbers_of_ids(ids)
+            numbers = self.session.numbers_of_ids(ids)
             lost = np.flatnonzero(numbers == UNKNOWN)
             if len(lost):
                 raise UsageError(f"{len(lost)} ids are not in {self.path}, the first is {ids[lost[0]]!r}")
@@ -211,11 +211,11 @@ class Bank:
 
     def queries(self, texts: Sequence[Any], column: str) -> Vectors:
         """Vectors of texts as a column would hold them, `[texts, width]`; the bank is only read."""
-        return query_vectors(self._encoders, column, texts)
+        return query_vectors(self.session, column, texts)
 
     def written_out(self, column: str | None) -> str:
         """The full name of a column: its codec, and what `own` stands for; of None, that of the one a search takes."""
-        return full_name(self._encoders, column)
+        return full_name(self.session, column)
 
     # tasks
 
@@ -251,8 +251,8 @@ class Bank:
         given = labelled(task, labels, (texts, ids, seconds), chosen)
         if chosen.tail is not None:
             return self._lending.fit(task, labels, (texts, ids), chosen, train_watch)
-        numbers = self._encoders.numbers_of(texts, watch) if texts is not None else self._encoders.numbers_of_ids(given)
-        second = None if seconds is None else self._encoders.numbers_of(seconds, watch)
+        numbers = self.session.numbers_of(texts, watch) if texts is not None else self.session.numbers_of_ids(given)
+        second = None if seconds is None else self.session.numbers_of(seconds, watch)
         return fit_task(self._store, task, labels, (numbers, second), chosen)
 
     def refit(self, task: str, *, train_watch: TrainingWatch = lambda _: None) -> FitReport:
@@ -285,7 +285,7 @@ class Bank:
             UsageError: no labels, or unequal lengths.
             HeadError: one class only, or too few labels.
         """
-        return make_plan(self._encoders, Request(texts, labels, settings or PlanSettings(), watch))
+        return make_plan(self.session, Request(texts, labels, settings or PlanSettings(), watch))
 
     def predict(
         self,
@@ -347,7 +347,7 @@ class Bank:
                 )
         else:
             loaded = [task for task in loaded if task.reads == APART or tasks]
-        rows = numbered(self._encoders, blocks, seconds, watch)
+        rows = numbered(self.session, blocks, seconds, watch)
         return answer_rows(self._store, loaded, rows, proba=proba, tails=tails)
 
     @property
@@ -394,6 +394,6 @@ class Bank:
         Returns:
             How many texts were dropped, and the ids that the bank does not have.
         """
-        numbers = self._encoders.numbers_of_ids(ids)
+        numbers = self.session.numbers_of_ids(ids)
         unknown = [name for name, number in zip(ids, numbers.tolist(), strict=True) if number == UNKNOWN]
         return drop_texts(self._store, numbers), unknown

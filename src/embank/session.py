@@ -57,7 +57,6 @@ class Encoders:
         self.store = store
         self.options = options
         self._located: dict[str, Located] = {}
-        self._opened: dict[tuple[str, tuple[ColumnName, ...]], Encoder] = {}
         self._any: dict[str, Encoder] = {}
         self.compute: dict[str, Compute] = {}
 
@@ -127,17 +126,21 @@ class Encoders:
         return column if is_given(self.store, column.encoder) else resolve(self.known(column.encoder), [column])[0]
 
     def find(self, spec: str | None) -> Located:
-        """Locate an encoder as the user named it.
+        """Locate an encoder as the user named it; one whose name stands in `places` is looked for there.
 
         Raises:
             EncoderError: there is none.
             EncoderChangedError: the bank knows another by that name.
         """
+        if spec is not None and self._is_moved(spec):
+            return self.known(spec)
         located = locate(spec or DEFAULT, self.options.reading, local_files_only=self.options.local_files_only)
         return self._found(located)
 
     def find_all(self, spec: str | None) -> list[Located]:
         """Locate an encoder as the user named it, or all that a prefix trunk is; raises as `find` does."""
+        if spec is not None and self._is_moved(spec):
+            return [self.known(spec)]
         local = self.options.local_files_only
         found = locate_all(spec or DEFAULT, self.options.reading, local_files_only=local)
         return [self._found(located) for located in found]
@@ -334,11 +337,15 @@ class Encoders:
                 return place
         return None
 
+    def _is_moved(self, name: str) -> bool:
+        """Whether the bank knows an encoder by this name and the user says where it is now."""
+        return self._place_of(name) is not None and name in self.store.catalogue.encoders()
+
     def _check_options(self) -> None:
         """Refuse reading options that an encoder of this bank contradicts, rather than ignore them."""
         if self.options.reading != ReadingOptions():
-            for name, (_, facts) in self.store.catalogue.encoders().items():
-                if facts["origin"] != "given":
+            for name in self.store.catalogue.encoders():
+                if not is_given(self.store, name):
                     self.known(name)
 
     def _state_compute(self) -> None:

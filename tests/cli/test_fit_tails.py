@@ -177,14 +177,6 @@ def test_forgetting_states_says_of_no_tail_that_it_must_be_fitted_again(bank, ru
     assert whole(run, bank)
 
 
-def test_settings_of_a_tail_may_stand_in_the_environment(bank, run, table, monkeypatch):
-    for name, value in (("TAIL", "full"), ("CUT", "1"), ("EPOCHS", "1"), ("BATCH", "16")):
-        monkeypatch.setenv(f"EMBANK_{name}", value)
-    done = run("fit", bank, table, "--task", "new", "--label", "mood", "--text", "text", "--json", *COMPUTE)
-    assert done.code == 0, done.err
-    assert json.loads(done.out)["chosen"]["cut"] == "1 of 4 layers"
-
-
 def test_looking_at_a_bank_with_tails_and_predicting_its_heads_import_no_torch(bank, tmp_path):
     lines = [
         ["tasks", str(bank)],

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from embank.codecs.floats import Float32
 from embank.errors import DamageError, ExtraMissingError
-from embank.index.flat import index_of
+from embank.index import RowBlock
+from embank.index.flat import ExactIndex
 from embank.index.hnsw import GraphIndex
+from embank.linalg.cosine import lengths
 
 pytest.importorskip("usearch", reason="needs the extra 'search'")
 
@@ -13,6 +16,12 @@ pytest.importorskip("usearch", reason="needs the extra 'search'")
 @pytest.fixture
 def vectors():
     return np.random.default_rng(0).standard_normal((600, 16)).astype(np.float32)
+
+
+def index_of(vectors):
+    """An index over vectors in memory; their numbers are their places."""
+    block = RowBlock(np.arange(len(vectors)), vectors, lengths(vectors))
+    return ExactIndex(Float32(vectors.shape[1]), lambda: iter([block]))
 
 
 def recall_of(graph, vectors, queries, k=10):

@@ -5,14 +5,13 @@ import json
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 
 from embank.encoders.architectures import ANATOMY
 from embank.encoders.capture import states as states_of
 from embank.encoders.load import locate
 from embank.encoders.resume import Upper
-from embank.errors import InputError, UsageError
-from embank.models.lora import add_lora, export_lora, load_lora
+from embank.errors import UsageError
+from embank.models.lora import add_lora, export_lora
 from material.families import LAYERS, WHOLE, WIDTH, all_states, inputs, run, tiny
 
 peft = pytest.importorskip("peft")
@@ -54,10 +53,6 @@ def test_peft_reads_on_the_whole_model_what_was_trained_above_the_cut(family, tm
     with torch.no_grad():
         found = run(whole.base_model.model, *inputs())
     torch.testing.assert_close(found[mask > 0], right[mask > 0], atol=1e-5, rtol=1e-5)
-    again, _, _ = upper_of(family)
-    assert set(load_lora(again, tmp_path / "lora")) == set(trained)
-    with torch.no_grad():
-        torch.testing.assert_close(again(states, mask), right)
 
 
 def test_peft_reads_it_on_the_real_weights_of_minilm(tmp_path):
@@ -136,43 +131,3 @@ def test_shared_layers_and_a_second_lora_are_refused():
 def test_a_tail_without_lora_has_none_to_write(tmp_path):
     with pytest.raises(UsageError, match="no LoRA to write: build it with the method lora"):
         export_lora(upper_of("bert")[0], tmp_path, "base")
-
-
-def written(folder, cut=2):
-    upper = upper_of("bert", cut)[0]
-    add_lora(upper, 4, 8, 0.0, seed=1)
-    export_lora(upper, folder, "base")
-    return folder
-
-
-def test_files_that_adapt_a_layer_below_the_cut_are_refused(tmp_path):
-    with pytest.raises(
-        UsageError, match=r"adapts encoder.layer.1.attention.output.dense, which a tail of bert from layer 2"
-    ):
-        load_lora(upper_of("bert", 2)[0], written(tmp_path, 1))
-
-
-def test_files_of_another_variant_or_shape_are_refused(tmp_path):
-    described = json.loads((written(tmp_path) / "adapter_config.json").read_text())
-    (tmp_path / "adapter_config.json").write_text(json.dumps(described | {"use_dora": True}))
-    with pytest.raises(UsageError, match=r"variant of LoRA \(use_dora\)"):
-        load_lora(upper_of("bert")[0], tmp_path)
-    (tmp_path / "adapter_config.json").write_text(json.dumps(described))
-    tensors = load_file(tmp_path / "adapter_model.safetensors")
-    save_file({name: tensor[:2] for name, tensor in tensors.items()}, tmp_path / "adapter_model.safetensors")
-    with pytest.raises(UsageError, match="do not fit bert of width 32"):
-        load_lora(upper_of("bert")[0], tmp_path)
-
-
-def test_files_that_are_absent_or_damaged_are_named(tmp_path):
-    with pytest.raises(
-        InputError, match="found no LoRA in .*expected adapter_config.json and adapter_model.safetensors"
-    ):
-        load_lora(upper_of("bert")[0], tmp_path)
-    (written(tmp_path) / "adapter_model.safetensors").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="found no LoRA in"):
-        load_lora(upper_of("bert")[0], tmp_path)
-    written(tmp_path)
-    (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(InputError, match="no rank and alpha"):
-        load_lora(upper_of("bert")[0], tmp_path)

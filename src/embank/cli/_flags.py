@@ -1,16 +1,21 @@
-"""Flags that several commands share; each is mirrored by an environment variable, `--codec` by `EMBANK_CODEC`."""
+"""Flags that several commands share; five of them, true for a whole session, may stand in the environment."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+_VARIABLES: Final = {
+    name: f"EMBANK_{name.removeprefix('--').replace('-', '_').upper()}"
+    for name in ("--backend", "--cache", "--dtype", "--local-files-only", "--quiet")
+}
+"""Flags that say the same in every command that has them, and drop nothing: one variable each."""
+
 
 def flag(*names: str, help: str, **settings: Any) -> Any:  # noqa: A002 - typer's word
-    """An option whose environment variable is made from its long name."""
+    """An option; its environment variable goes by its long name, where it has one."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
-    variable = f"EMBANK_{long.strip('-').replace('-', '_').upper()}"
-    return typer.Option(*names, help=help, **{"envvar": variable, **settings})
+    return typer.Option(*names, help=help, envvar=_VARIABLES.get(long), **settings)
 
 
 BankPath = Annotated[Path, typer.Argument(metavar="BANK", help="The bank's folder.", show_default=False)]

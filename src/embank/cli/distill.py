@@ -146,7 +146,7 @@ def train(
     read = rows_of(Source(_given(texts, files), text, as_format=as_format))[text]
     reading = embank.ReadingOptions(max_tokens=max_tokens)
     options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only)
-    made_of = distilled.DistilledFrom(teacher, student, column, reading, local_files_only)
+    made_of = distilled.DistilledFrom(teacher, student, column)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.with_name(f"{out.name}.bank")
     with (

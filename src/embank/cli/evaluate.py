@@ -90,7 +90,6 @@ def retrieval(
         list[str] | None,
         flags.flag(
             "--codec",
-            envvar="EMBANK_EVALUATE_CODEC",
             help="Measure the column at this precision, again for more; binary+int8: a binary first pass, then int8.",
         ),
     ] = None,

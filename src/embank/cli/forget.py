@@ -15,17 +15,16 @@ def forget(
     bank: flags.BankPath,
     task: Annotated[
         list[str] | None,
-        flags.flag("--task", envvar="EMBANK_FORGET_TASK", metavar="NAME", help="A task to drop, again for more."),
+        flags.flag("--task", metavar="NAME", help="A task to drop, again for more."),
     ] = None,
     column: Annotated[
         list[str] | None,
-        flags.flag("--column", envvar="EMBANK_FORGET_COLUMN", metavar="SPEC", help="A column to drop, again for more."),
+        flags.flag("--column", metavar="SPEC", help="A column to drop, again for more."),
     ] = None,
     ids: Annotated[
         Path | None,
         flags.flag(
             "--ids",
-            envvar="EMBANK_FORGET_IDS",
             metavar="FILE",
             help="Drop the texts that this file names: one id a line, or a table.",
         ),
@@ -35,7 +34,6 @@ def forget(
         bool,
         flags.flag(
             "--stale",
-            envvar="EMBANK_FORGET_STALE",
             help="Drop graphs, groups and lengths that fit nothing any more; each of the others does it too.",
         ),
     ] = False,

@@ -51,27 +51,26 @@ class Duplicates:
 
     def __init__(self, bank: Bank, settings: DedupSettings, progress: Progress = lambda *_: None) -> None:
         """Look for duplicates; see `find_duplicates`."""
-        self._path = bank.path
-        with Store(bank.path) as store:
-            searched = SearchedColumn(store, bank.written_out(settings.column))
-            column = searched.stored
-            index = current_graph(store, searched)[0] if settings.way == "approximate" else None
-            grouping = Grouping(store, column, settings.threshold, index)
-            found = grouping.groups(progress)
-            near = grouping.members(found)
-            repeated, twice = _repeated(store, found.texts)
-            self._members = _with(near, twice)
-            self.report = DedupReport(
-                column.name,
-                settings.way,
-                len(found.texts),
-                found.known,
-                found.compared,
-                len(np.unique(self._members.representatives)),
-                len(near.texts),
-                repeated,
-                store.catalogue.n_texts() - len(found.texts),
-            )
+        self._store = store = bank.session.store
+        searched = SearchedColumn(store, bank.written_out(settings.column))
+        column = searched.stored
+        index = current_graph(store, searched)[0] if settings.way == "approximate" else None
+        grouping = Grouping(store, column, settings.threshold, index)
+        found = grouping.groups(progress)
+        near = grouping.members(found)
+        repeated, twice = _repeated(store, found.texts)
+        self._members = _with(near, twice)
+        self.report = DedupReport(
+            column.name,
+            settings.way,
+            len(found.texts),
+            found.known,
+            found.compared,
+            len(np.unique(self._members.representatives)),
+            len(near.texts),
+            repeated,
+            store.catalogue.n_texts() - len(found.texts),
+        )
 
     def blocks(self) -> Iterator[dict[str, Any]]:
         """One row an id, group after group, the representative first.
@@ -83,28 +82,28 @@ class Duplicates:
         """
         members = self._members
         numbers = np.unique(members.representatives, return_inverse=True)[1]
-        with Store(self._path) as store:
-            names = TextNames(store)
-            keeps = store.catalogue.body_counts()[0] > 0
-            for start in range(0, len(members.texts), _BLOCK):
-                part = slice(start, start + _BLOCK)
-                texts = members.texts[part]
-                each, ids = names.rows_of(texts)
-                firsts = names.first_of(members.representatives[part]).to_pylist()
-                exact = texts == members.representatives[part]
-                block: dict[str, Any] = {
-                    "group": numbers[part][each],
-                    "representative": [firsts[at] for at in each.tolist()],
-                    "id": ids.to_pylist(),
-                    "score": members.scores[part][each],
-                    "exact": exact[each],
-                }
-                if keeps:
-                    kept = kept_texts(store, texts.tolist())
-                    bodies = [kept.get(text) for text in texts.tolist()]
-                    shown = [" | ".join(body) if isinstance(body, tuple) else body for body in bodies]
-                    block["text"] = [shown[at] for at in each.tolist()]
-                yield block
+        store = self._store
+        names = TextNames(store)
+        keeps = store.catalogue.body_counts()[0] > 0
+        for start in range(0, len(members.texts), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            texts = members.texts[part]
+            each, ids = names.rows_of(texts)
+            firsts = names.first_of(members.representatives[part]).to_pylist()
+            exact = texts == members.representatives[part]
+            block: dict[str, Any] = {
+                "group": numbers[part][each],
+                "representative": [firsts[at] for at in each.tolist()],
+                "id": ids.to_pylist(),
+                "score": members.scores[part][each],
+                "exact": exact[each],
+            }
+            if keeps:
+                kept = kept_texts(store, texts.tolist())
+                bodies = [kept.get(text) for text in texts.tolist()]
+                shown = [" | ".join(body) if isinstance(body, tuple) else body for body in bodies]
+                block["text"] = [shown[at] for at in each.tolist()]
+            yield block
 
 
 def find_duplicates(

@@ -1,7 +1,7 @@
 """Students of a teacher whose vectors a bank holds: distilled, written as a folder, searching what the teacher read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from embank.encode.default_columns import resolve
 from embank.encoders import Readout
 from embank.encoders.architectures import ANATOMY
 from embank.encoders.compute import ComputeOptions, open_fastest
-from embank.encoders.load import DEFAULT, Located, ReadingOptions, locate, open_encoder
+from embank.encoders.load import DEFAULT, Located, locate, open_encoder
 from embank.errors import UsageError
 from embank.optional import load
 from embank.recipe import DEFAULT_CODEC, ColumnName
@@ -36,25 +36,21 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class DistilledFrom:
-    """What a student is made of.
+    """What a student is made of; both read texts as the options of the bank say.
 
     Attributes:
-        teacher: "minilm", a folder, or a hub name.
+        teacher: "minilm", a folder, a hub name, or the name of one that has moved (`BankOptions.places`).
         student: a folder or a hub name; or the teacher's layers that it keeps: "3" is the first three, "0,2,5" are
             these.
         column: of the teacher's vectors; None: its own pooling of the last layer.
-        reading: how both read texts.
-        local_files_only: ask no network for encoders.
     """
 
     teacher: str = DEFAULT
     student: str = "3"
     column: str | None = None
-    reading: ReadingOptions = field(default_factory=ReadingOptions)
-    local_files_only: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Lesson:
     """A student that is ready to be distilled.
 
@@ -63,12 +59,14 @@ class Lesson:
         student: the encoder that it begins as.
         texts: different ones.
         vectors: the teacher's, `[texts, teacher's width]`, as they are banked.
+        compute: of the bank; its cache folder serves the student too, which is trained in torch and float32.
     """
 
     origins: Origins
     student: Located
     texts: Sequence[Text]
     vectors: Vectors
+    compute: ComputeOptions
 
 
 def prepare(
@@ -89,14 +87,15 @@ def prepare(
         EncoderError: an encoder cannot be found.
         EncoderChangedError: the bank knows another encoder by the teacher's name.
     """
-    teacher = locate(made_of.teacher, made_of.reading, local_files_only=made_of.local_files_only)
-    student, layers = _student(teacher, made_of)
+    options = bank.session.options
+    teacher = bank.session.find(made_of.teacher)
+    student, layers = _student(teacher, made_of, options)
     column = _column(teacher, made_of)
     _check_width(teacher, ColumnName.parse(column), width)
-    bank.encode(texts, columns=[column], encoder=f"{teacher.name}={teacher.origin}", watch=watch)
+    bank.encode(texts, columns=[column], watch=watch)
     sound, vectors, stored = _banked(bank, column, texts)
     origins = Origins(teacher.origin, stored.name, stored.recipe.source, student.origin, layers)
-    return Lesson(origins, student, sound, vectors)
+    return Lesson(origins=origins, student=student, texts=sound, vectors=vectors, compute=options.compute)
 
 
 def distil(
@@ -118,7 +117,7 @@ def distil(
     """
     load("embank.multitask.folder", "torch").refuse_existing(out)
     projection, folder = load("embank.distill.vector_student", "torch"), load("embank.distill.folder", "torch")
-    encoder = open_encoder(lesson.student, "torch", "float32", ComputeOptions().folder)
+    encoder = open_encoder(lesson.student, "torch", "float32", lesson.compute.folder)
     student = projection.student_of(encoder, lesson.origins.layers)
     out.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = out.with_name(f"{out.name}.training.safetensors")
@@ -151,12 +150,12 @@ def fill_teacher(bank: Bank, student: str | Path, column: str | None = None, cod
     place = Path(student)
     space, source = load("embank.distill.folder", "torch").read_space(place)
     digest = blake2b(source.encode() + space.axes.tobytes() + space.centre.tobytes(), digest_size=16).hexdigest()
-    with Store(bank.path) as store:
-        stored = _teacher_column(store, source, column)
-        name = ColumnName(f"{place.name}-teacher-{digest[:_SHOWN]}", stored.recipe.layer, "own", (), codec)
-        texts = store.reader(stored.name).covered()
-        derived = Derived(name, digest, f"{stored.name}, in the space of {place.name}")
-        fill_derived(store, derived, texts, lambda which: space(stored_vectors(store, [stored.name], texts[which])))
+    store = bank.session.store
+    stored = _teacher_column(store, source, column)
+    name = ColumnName(f"{place.name}-teacher-{digest[:_SHOWN]}", stored.recipe.layer, "own", (), codec)
+    texts = store.reader(stored.name).covered()
+    derived = Derived(name, digest, f"{stored.name}, in the space of {place.name}")
+    fill_derived(store, derived, texts, lambda which: space(stored_vectors(store, [stored.name], texts[which])))
     return str(name)
 
 
@@ -192,11 +191,11 @@ def student_vectors(student: str | Path, texts: Sequence[Text], options: BankOpt
     return encoded.vectors[readout]
 
 
-def _student(teacher: Located, made_of: DistilledFrom) -> tuple[Located, tuple[int, ...]]:
+def _student(teacher: Located, made_of: DistilledFrom, options: BankOptions) -> tuple[Located, tuple[int, ...]]:
     """What the student begins as, and the numbers of the layers that it keeps; none: all."""
     parts = [part.strip() for part in made_of.student.split(",")]
     if not all(part.isdecimal() for part in parts):
-        return locate(made_of.student, made_of.reading, local_files_only=made_of.local_files_only), ()
+        return locate(made_of.student, options.reading, local_files_only=options.local_files_only), ()
     numbers = tuple(map(int, parts))
     layers = numbers if len(numbers) > 1 else tuple(range(numbers[0]))
     if not layers or list(layers) != sorted(set(layers)) or layers[-1] >= teacher.layers:
@@ -239,13 +238,13 @@ def _banked(bank: Bank, column: str, texts: Sequence[Any]) -> tuple[list[Text], 
     for at, key in enumerate(keys):
         if key is not None:
             first.setdefault(key, at)
-    with Store(bank.path) as store:
-        numbers = store.catalogue.lookup(list(first))
-        there = numbers >= 0
-        there[there] = store.reader(column).has(numbers[there])
-        chosen = np.array(list(first.values()), np.int64)[there]
-        vectors = stored_vectors(store, [column], numbers[there])
-        return [listed[at] for at in chosen.tolist()], vectors, store.column(column)
+    store = bank.session.store
+    numbers = store.catalogue.lookup(list(first))
+    there = numbers >= 0
+    there[there] = store.reader(column).has(numbers[there])
+    chosen = np.array(list(first.values()), np.int64)[there]
+    vectors = stored_vectors(store, [column], numbers[there])
+    return [listed[at] for at in chosen.tolist()], vectors, store.column(column)
 
 
 def _teacher_column(store: Store, source: str, named: str | None) -> StoredColumn:

@@ -155,12 +155,11 @@ def _run(
             return []
         _log.debug("a batch of %d rows failed, now row by row: %s", len(rows), fault)
     found = []
-    for at, row in enumerate(rows):
+    for at in range(len(rows)):
         picked = slice(at, at + 1)
         types = None if batch.types is None else batch.types[picked]
         single = Batch(batch.ids[picked], batch.mask[picked], batch.pool[picked], types, 1)
         found += _run(encoder, single, readouts, rows[picked], tokens, failures)
-        del row
     return found
 
 

@@ -36,10 +36,6 @@ class Queue:
         self._groups: dict[tuple[bool, tuple[str, ...]], dict[bytes, Waiting]] = {}
         self._by_key: dict[bytes, Waiting] = {}
 
-    def __len__(self) -> int:
-        """How many texts wait."""
-        return len(self._by_key)
-
     def find(self, key: bytes) -> Waiting | None:
         """The waiting text of that key, if there is one."""
         return self._by_key.get(key)
@@ -48,10 +44,6 @@ class Queue:
         """Let a text wait for columns."""
         self._by_key[waiting.key] = waiting
         self._groups.setdefault((waiting.number is None, columns), {})[waiting.key] = waiting
-
-    def largest(self) -> int:
-        """How many texts wait in the largest group."""
-        return max(map(len, self._groups.values()), default=0)
 
     def take(self, at_least: int) -> Iterator[tuple[tuple[str, ...], list[Waiting]]]:
         """Take out every group that has at least so many texts: their columns, and the texts."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from embank.bank import Bank
-from embank.encoders.load import DEFAULT, locate
+from embank.encoders.load import DEFAULT
 from embank.errors import UsageError
 from embank.fit import FitSettings
 from embank.fit.targets import targets_of
@@ -33,9 +33,6 @@ _HELD_OUT = 0.25
 
 MakeTrunk = Callable[[Sequence[Source], Path], None]
 """Trains a trunk on sources and writes it as a folder."""
-
-Told = Callable[[str], None]
-"""Hears what is being done, in a few words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +254,7 @@ def _classified(bank: Bank, encoder: str, target: Target, settings: EvaluationSe
 def _tagged(bank: Bank, encoder: str, target: Target, settings: EvaluationSettings) -> tuple[str, float]:
     source, test = target.source, target.test or ((), ())
     texts, test_texts = (_as_texts(some, "tagging") for some in (source.texts, test[0]))
-    located = locate(encoder, settings.options.reading)
+    located = bank.session.find(encoder)
     column = f"{located.name}/{located.layers}/{STATES}@float16"
     bank.encode([*texts, *test_texts], columns=[column], encoder=encoder)
     asked = FitSettings("tagging", (column,), seed=settings.seed, tail=TailSettings("full", located.layers))

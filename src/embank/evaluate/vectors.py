@@ -122,14 +122,14 @@ def evaluate_retrieval(
     taken = excluded or {}
     deepest = max(DEPTHS) + max((len(taken.get(name, ())) for name in asked), default=0)
     sound = [key for key in keys if key is not None]
-    with Store(bank.path) as store:
-        searched, *others = [bank.written_out(one) for one in (column, rescored) if one]
-        for one in (searched, *others):
-            _fill(bank, store, one, [corpus[name] for name in names], sound)
-        vectors = bank.queries([queries[name] for name in asked], (others or [searched])[0])
-        numbers = store.catalogue.lookup(sound)
-        finer = SearchedColumn(store, others[0]) if others else None
-        found = search_column(SearchedColumn(store, searched, np.unique(numbers)), vectors, deepest, finer)
+    store = bank.session.store
+    searched, *others = [bank.written_out(one) for one in (column, rescored) if one]
+    for one in (searched, *others):
+        _fill(bank, store, one, [corpus[name] for name in names], sound)
+    vectors = bank.queries([queries[name] for name in asked], (others or [searched])[0])
+    numbers = store.catalogue.lookup(sound)
+    finer = SearchedColumn(store, others[0]) if others else None
+    found = search_column(SearchedColumn(store, searched, np.unique(numbers)), vectors, deepest, finer)
     called: dict[int, list[str]] = {}
     for name, number in zip(names, numbers.tolist(), strict=True):
         called.setdefault(number, []).append(name)

@@ -63,21 +63,21 @@ def export_column(bank: Bank, out: str | Path, kind: str, column: str | None = N
     if kind not in KINDS:
         raise UsageError(f"{kind!r} is nothing that a column can be exported to; there are: {', '.join(KINDS)}")
     _check_place(path, kind)
-    with Store(bank.path) as store:
-        searched = SearchedColumn(store, bank.written_out(column))
-        texts = searched.reader.covered()
-        files = [path]
-        if kind == "parquet":
-            _write_parquet(path, store, searched)
-        else:
-            beside = path.with_name(f"{path.stem}.ids.npy")
-            writers = {"npy": _write_npy, "usearch": _write_usearch, "faiss": _write_faiss}
-            with _whole(path) as partial:
-                writers[kind](partial, searched, texts)
-                with _whole(beside) as partial_ids, partial_ids.open("wb") as file:
-                    np.save(file, np.array(TextNames(store).first_of(texts).to_pylist()))
-            files.append(beside)
-        return ExportReport(searched.stored.name, len(texts), searched.stored.width, tuple(map(str, files)))
+    store = bank.session.store
+    searched = SearchedColumn(store, bank.written_out(column))
+    texts = searched.reader.covered()
+    files = [path]
+    if kind == "parquet":
+        _write_parquet(path, store, searched)
+    else:
+        beside = path.with_name(f"{path.stem}.ids.npy")
+        writers = {"npy": _write_npy, "usearch": _write_usearch, "faiss": _write_faiss}
+        with _whole(path) as partial:
+            writers[kind](partial, searched, texts)
+            with _whole(beside) as partial_ids, partial_ids.open("wb") as file:
+                np.save(file, np.array(TextNames(store).first_of(texts).to_pylist()))
+        files.append(beside)
+    return ExportReport(searched.stored.name, len(texts), searched.stored.width, tuple(map(str, files)))
 
 
 def _check_place(path: Path, kind: str) -> None:

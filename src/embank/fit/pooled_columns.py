@@ -16,7 +16,7 @@ from embank.fit.pooling import PoolingTools, layer_lessons, learn_stored
 from embank.models.pooling_design import PoolingSettings
 from embank.optional import load
 from embank.recipe import STATES, ColumnName, valid_name
-from embank.session import BankOptions, Encoders
+from embank.session import Encoders
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
 from embank.texts import Text, keys_and_faults
@@ -65,10 +65,10 @@ def learn_pooling(
         raise UsageError(f"found {len(labels)} labels for {len(texts)} texts, expected one each")
     columns = _columns(bank, settings)
     bank.encode(texts, columns=[str(column) for column in columns])
-    with Store(bank.path) as store:
-        numbers, contents = _numbered(store, texts)
-        tools = _tools(store, columns, contents, None, watch)
-        report, pooling = learn_stored(store, name, labels, numbers, settings, tools)
+    store = bank.session.store
+    numbers, contents = _numbered(store, texts)
+    tools = _tools(bank.session, columns, contents, None, watch)
+    report, pooling = learn_stored(store, name, labels, numbers, settings, tools)
     return LearnedColumn(report, str(column_of(pooling, settings.codec)))
 
 
@@ -93,21 +93,21 @@ def fill_pooling(bank: Bank, column: str, texts: Sequence[Any] | None = None) ->
         raise UsageError(f"{column} is no column of this pooling; it fills {column_of(pooling, named.codec)}")
     if texts is not None:
         bank.encode(texts, columns=[str(source) for source in sources])
-    with Store(bank.path) as store:
-        for source, fingerprint in pooling.sources.items():
-            if store.column(source).recipe.fingerprint != fingerprint:
-                raise HeadError(f"{source} holds other states than {named.encoder} was learned on; learn it again")
-        if texts is None:
-            contents: dict[int, Text] = {}
-            numbers = store.catalogue.text_numbers()
-            for source in pooling.sources:
-                numbers = numbers[store.reader(source).has(numbers)]
-        else:
-            found, contents = _numbered(store, texts)
-            numbers = np.unique(found[found != UNKNOWN])
-        tools = _tools(store, sources, contents, pooling.skip, lambda _: None)
-        lessons = layer_lessons(store, numbers, None, tools)
-        return fill_learned(store, pooling, lessons, numbers, named.codec)
+    store = bank.session.store
+    for source, fingerprint in pooling.sources.items():
+        if store.column(source).recipe.fingerprint != fingerprint:
+            raise HeadError(f"{source} holds other states than {named.encoder} was learned on; learn it again")
+    if texts is None:
+        contents: dict[int, Text] = {}
+        numbers = store.catalogue.text_numbers()
+        for source in pooling.sources:
+            numbers = numbers[store.reader(source).has(numbers)]
+    else:
+        found, contents = _numbered(store, texts)
+        numbers = np.unique(found[found != UNKNOWN])
+    tools = _tools(bank.session, sources, contents, pooling.skip, lambda _: None)
+    lessons = layer_lessons(store, numbers, None, tools)
+    return fill_learned(store, pooling, lessons, numbers, named.codec)
 
 
 def _columns(bank: Bank, settings: PoolingSettings) -> list[ColumnName]:
@@ -137,20 +137,19 @@ def _numbered(store: Store, texts: Sequence[Any]) -> tuple[np.ndarray, dict[int,
 
 
 def _tools(
-    store: Store, columns: Sequence[ColumnName], contents: dict[int, Text], skip: int | None, watch: TrainingWatch
+    encoders: Encoders, columns: Sequence[ColumnName], contents: dict[int, Text], skip: int | None, watch: TrainingWatch
 ) -> PoolingTools:
     """What learning and filling need of the bank; the encoder is opened only where states are not banked."""
-    encoders = Encoders(store, BankOptions())
     if skip is None:
-        skip = _skip(store, encoders, columns[0].encoder)
+        skip = _skip(encoders, columns[0].encoder)
     return PoolingTools(
         columns, lambda column, texts: encoders.open(column.encoder, [column], texts), contents, skip, watch
     )
 
 
-def _skip(store: Store, encoders: Encoders, encoder: str) -> int:
+def _skip(encoders: Encoders, encoder: str) -> int:
     """How many positions a prompt takes that pooling leaves out; without a prompt nothing has to be opened."""
-    reading, _ = store.catalogue.encoders()[encoder]
+    reading, _ = encoders.store.catalogue.encoders()[encoder]
     if not reading.prompt:
         return 0
     tokenizing = load("embank.encoders.tokenizer", "torch")

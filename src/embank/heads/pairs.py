@@ -5,9 +5,6 @@ from jaxtyping import Float32
 
 from embank.arrays import Vectors
 
-PAIRED = 4
-"""How much wider the input of a pair is than a vector."""
-
 
 def paired(first: Vectors, second: Vectors) -> Float32[np.ndarray, "texts paired"]:
     """Vectors u and v as [u, v, |u - v|, u * v] (Conneau et al. 2017, InferSent, section 3.1)."""

@@ -1,6 +1,6 @@
 """Exact search: every stored row against every query, block by block; memory does not grow with the number of rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,11 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from embank.arrays import Mask, Vectors
 from embank.codecs import Codec
-from embank.codecs.floats import Float32 as Float32Codec
 from embank.index import Blocks, Candidates, RowBlock
 from embank.index.kernels import FoldedQueries, PerQuery, Products, Scratch
 from embank.index.topk import Pool
-from embank.linalg.cosine import SLACK, lengths, unit
+from embank.linalg.cosine import SLACK, unit
 
 _QUERIES: Final = 256
 """Queries multiplied at a time, which bounds the memory for scores."""
@@ -155,19 +154,3 @@ def _reaching(products: Products, floor: PerQuery, scratch: Mask) -> Mask:
     rest = flat[whole:].reshape(-1, n)
     np.greater_equal(rest, floor, out=found[whole:].reshape(-1, n))
     return found
-
-
-def blocks_of(vectors: Vectors) -> Blocks:
-    """Vectors in memory as blocks for an `ExactIndex` at float32; their numbers are their places."""
-
-    def blocks() -> Iterator[RowBlock]:
-        for start in range(0, len(vectors), _BLOCK):
-            part = vectors[start : start + _BLOCK]
-            yield RowBlock(np.arange(start, start + len(part)), part, lengths(part))
-
-    return blocks
-
-
-def index_of(vectors: Vectors) -> ExactIndex:
-    """An index over vectors in memory."""
-    return ExactIndex(Float32Codec(vectors.shape[1]), blocks_of(vectors))

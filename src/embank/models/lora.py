@@ -6,17 +6,15 @@ values alone learned much less here (bench/RESULTS.md). The files name layers as
 `peft.PeftModel.from_pretrained(full_model, folder)` reads them.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from embank.encoders.resume import Upper
-from embank.errors import InputError, UsageError
+from embank.errors import UsageError
 from embank.models.adapters import check_adaptable
 from embank.optional import load
 
@@ -24,8 +22,6 @@ WEIGHTS = "adapter_model.safetensors"
 DESCRIPTION = "adapter_config.json"
 _PREFIX = "base_model.model."
 _NAME = "default"
-_PLAIN = {"peft_type": "LORA", "bias": "none"}
-_ODD = ("use_rslora", "use_dora", "lora_bias", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save")
 
 
 def add_lora(upper: Upper, rank: int, alpha: int, dropout: float, seed: int) -> dict[str, torch.nn.Parameter]:
@@ -94,42 +90,6 @@ def export_lora(upper: Upper, folder: Path, base: str) -> None:
     save_file(tensors, folder / WEIGHTS, {"format": "pt"})
 
 
-def load_lora(upper: Upper, folder: Path) -> dict[str, torch.nn.Parameter]:
-    """Read LoRA from peft's files into upper layers that have none yet, and freeze all else.
-
-    Args:
-        upper: changed in place.
-        folder: as `export_lora` or peft itself wrote it.
-
-    Returns:
-        The parameters to train, named as `add_lora` names them.
-
-    Raises:
-        InputError: the files are not there or cannot be read.
-        UsageError: they hold another variant than plain LoRA, or adapt what this tail does not run.
-        ExtraMissingError: peft is not installed.
-    """
-    check_adaptable(upper, "LoRA")
-    settings, named = _read(folder)
-    within = tuple(f"{upper.anatomy.layers}.{number}." for number in upper.layers)
-    modules = dict(upper.model.named_modules())
-    paths = sorted({name.partition(".lora_")[0] for name in named})
-    for path in paths:
-        if not path.startswith(within) or path not in modules:
-            raise UsageError(
-                f"{folder} adapts {path}, which a tail of {upper.family} from layer {upper.cut} does not run: "
-                "cut below it, or take other files"
-            )
-    plain = {"r": settings["r"], "lora_alpha": settings["lora_alpha"], "lora_dropout": settings.get("lora_dropout", 0)}
-    trained = _inject(upper, paths, plain)
-    if {name: value.shape for name, value in named.items()} != {name: own.shape for name, own in trained.items()}:
-        raise UsageError(f"the matrices in {folder} do not fit {upper.family} of width {upper.width}: take other files")
-    with torch.no_grad():
-        for name, value in named.items():
-            trained[name].copy_(value)
-    return trained
-
-
 def _inject(upper: Upper, paths: list[str], settings: dict[str, Any]) -> dict[str, torch.nn.Parameter]:
     peft = load("peft", "lora")
     if _trained(upper):
@@ -153,20 +113,3 @@ def _trained(upper: Upper) -> dict[str, torch.nn.Parameter]:
         for name, parameter in upper.model.named_parameters()
         if ".lora_A." in name or ".lora_B." in name
     }
-
-
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Settings, and tensors by their names in the full model."""
-    try:
-        settings = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        tensors = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as fault:
-        message = f"found no LoRA in {folder} ({fault}), expected {DESCRIPTION} and {WEIGHTS}, as peft writes them"
-        raise InputError(message) from fault
-    if not isinstance(settings, dict) or not {"r", "lora_alpha"} <= set(settings):
-        raise InputError(f"found no rank and alpha in {folder / DESCRIPTION}, expected them as peft writes them")
-    odd = [name for name, value in _PLAIN.items() if settings.get(name, value) != value]
-    odd += [name for name in _ODD if settings.get(name)]
-    if odd:
-        raise UsageError(f"{folder} holds a variant of LoRA ({', '.join(odd)}); only the plain one can be read")
-    return settings, {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items()}

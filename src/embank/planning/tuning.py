@@ -11,7 +11,7 @@ import numpy as np
 from embank.arrays import Vectors
 from embank.encoders.limited_size import limited
 from embank.fit.cut_trials import MemorySource
-from embank.fit.finetune import FineTuned, FineTuneData
+from embank.fit.finetune import FineTuneData
 from embank.fit.objective import objective_for
 from embank.labels.read import Labels
 from embank.models.tail_design import TailDesign, TailOptions
@@ -212,6 +212,3 @@ def _checkpoint(shop: Workshop, rows: TaskRows, run: Run) -> Path:
 def _stem(rows: TaskRows, run: Run) -> str:
     """A file's name for one task and run, whatever the column is called."""
     return f"{rows.task.encode().hex()[:60]}-{run.number}"
-
-
-__all__ = ["FineTuned", "TrainedTrial", "Workshop", "trained_trial"]

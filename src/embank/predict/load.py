@@ -59,5 +59,5 @@ def _load(store: Store, task: StoredTask) -> LoadedTask:
             raise HeadError(f"task {task.name!r} reads column {name}, which this bank no longer has; {mend}")
         if columns[name].recipe.fingerprint != fingerprint:
             raise HeadError(f"task {task.name!r} was fitted on another {name} than the bank has now; {mend}")
-    head, _ = load_head(store.root / task.folder)
+    head = load_head(store.root / task.folder)
     return LoadedTask(task.name, head, tuple(task.record["columns"]), task.record["reads"], task.record)

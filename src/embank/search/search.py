@@ -48,16 +48,16 @@ def search(
         raise UsageError("queries is one string; give a list of texts")
     if ids and len(ids) != len(queries):
         raise UsageError(f"found {len(ids)} ids for {len(queries)} queries, expected one each")
-    with Store(bank.path) as store:
-        column = SearchedColumn(store, bank.written_out(chosen.column)).stored.name
-        vectors = _vectors(bank, column, queries)
-        allowed = allowed_texts(store, column, chosen.where) if chosen.where else None
-        if chosen.way == "approximate":
-            searched = SearchedColumn(store, column)
-            found = search_index(searched, current_graph(store, searched)[0], vectors, chosen.k)
-        else:
-            found = search_vectors(store, column, vectors, chosen.k, allowed)
-        return _table(store, found, list(ids) or list(range(len(vectors))))
+    store = bank.session.store
+    column = SearchedColumn(store, bank.written_out(chosen.column)).stored.name
+    vectors = _vectors(bank, column, queries)
+    allowed = allowed_texts(store, column, chosen.where) if chosen.where else None
+    if chosen.way == "approximate":
+        searched = SearchedColumn(store, column)
+        found = search_index(searched, current_graph(store, searched)[0], vectors, chosen.k)
+    else:
+        found = search_vectors(store, column, vectors, chosen.k, allowed)
+    return _table(store, found, list(ids) or list(range(len(vectors))))
 
 
 def _vectors(bank: Bank, column: str, queries: Sequence[Any] | Vectors) -> Vectors:
