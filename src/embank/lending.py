@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import TextIds
+from embank.codecs import codec_class
 from embank.encode import TextBlock
 from embank.encoders import Encoder
 from embank.encoders.load import Located, open_encoder
@@ -24,7 +25,7 @@ from embank.labels.read import Labels, read_labels
 from embank.labels.tags import words_fault, words_text
 from embank.predict.load import TAIL, tail_tasks
 from embank.predict.tails import Tails
-from embank.recipe import CODECS, STATES, ColumnName
+from embank.recipe import STATES, ColumnName
 from embank.session import Encoders
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
@@ -153,7 +154,7 @@ class Lending:
 
     def _order(self, name: ColumnName) -> tuple[int, int, int]:
         """The most states first; then the highest layer, which leaves the least to run; then the finest codec."""
-        return -self._store.reader(str(name)).n_rows, -name.layer, CODECS.index(name.codec)
+        return -self._store.reader(str(name)).n_rows, -name.layer, -codec_class(name.codec).bits_per_number
 
     def tools(self, column: ColumnName, contents: Mapping[int, Text], watch: TrainingWatch) -> TailTools:
         """All that fitting or running a tail on a column needs."""
