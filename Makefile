@@ -22,7 +22,9 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python bench/run.py
 
 docs: $(VENV)/demo.stamp
+	$(BIN)/python bench/results.py
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/marks.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from measuring import WORK, data_folder, kept, record
+from measuring import WORK, claim, data_folder, kept, record
 
 import embank
 from embank.distill.settings import Activation, Centring, Learns, ProjectionSettings, Term
@@ -290,6 +290,9 @@ class Study:
             rate = 1000 / float(np.median(taken[1:]))
             lines.append(f"- {name}: {rate:,.0f} sentences/s, {float(np.median(ratios)):.2f} times minilm")
         record("Students 3. Encoding", [*lines, "", "Backend and precision as chosen here; writing included."])
+        for name, count in (("three", 3), ("two", 2)):
+            taken = zip(seconds["minilm"][1:], seconds[f"{count} layers"][1:], strict=True)
+            claim(f"distill.speed.{name}", f"{float(np.median([one / two for one, two in taken])):.2f} times")
 
 
 def main() -> None:

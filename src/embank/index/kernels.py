@@ -35,7 +35,7 @@ _FEW: Final = 2
 
 _BROAD: Final = 8
 """From one query for so many dimensions on, casting rows and BLAS beat whole numbers: kernels spend a time on each
-product that does not shrink with the width (bench/RESULTS.md)."""
+product that does not shrink with the width (bench/log/2026-11.md)."""
 
 _HALVES: Final = 4
 """Up to so many queries, float16 rows are multiplied as they are; with more, widening them costs little."""
