@@ -16,8 +16,9 @@ import tarfile
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from compare import compare
+from compare import Compared, compare
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -32,7 +33,7 @@ _QUIET = {
 }
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(prog="replay", description=__doc__.splitlines()[0])
     parser.add_argument("--base", required=True, metavar="COMMIT", help="what the working tree is compared with")
     parser.add_argument("--fast", action="store_true", help="the fake and the tiny encoder only, without minilm")
@@ -46,7 +47,7 @@ def main():
         sys.exit(replay(asked, Path(work).resolve()))
 
 
-def replay(asked, work):
+def replay(asked: argparse.Namespace, work: Path) -> int:
     """Run both sides, print how they compare; returns the exit status."""
     check_out(asked.base, work / "checkout")
     sides = {"base": work / "checkout" / "src", "here": ROOT / "src"}
@@ -60,7 +61,7 @@ def replay(asked, work):
     return report(compare(work / "base", work / "here"), said, every=asked.all)
 
 
-def check_out(commit, target):
+def check_out(commit: str, target: Path) -> None:
     """The sources of a commit, from an archive: no worktree is registered that a kill would leave behind."""
     packed = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
     if packed.returncode:
@@ -69,7 +70,7 @@ def check_out(commit, target):
         archive.extractall(target, filter="data")
 
 
-def start(sources, work, side, *, fast):
+def start(sources: Path, work: Path, side: str, *, fast: bool) -> subprocess.Popen[bytes]:
     """Start one side's walk in a process of its own, with a home of its own and no setting of Embank's."""
     home = work / f"{side}-home"
     home.mkdir()
@@ -80,7 +81,7 @@ def start(sources, work, side, *, fast):
         return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def report(compared, said, *, every):
+def report(compared: list[Compared], said: dict[str, Any], *, every: bool) -> int:
     """Print what differs, failed steps, and a count per kind of artefact; returns the exit status."""
     failed = {f"{side}: {step}": trace for side, walked in said.items() for step, trace in walked["failed"].items()}
     for step, trace in failed.items():

@@ -3,9 +3,11 @@
 Nothing here imports embank: a bank is read as the SQLite file and the files that it is.
 """
 
+import io
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,7 @@ _UNCOMPARED = {"lock", "README.md"}
 CATALOGUE = "catalogue.sqlite"
 
 
-def collect(folder):
+def collect(folder: Path) -> dict[str, Any]:
     """Every artefact below a walk's folder by its name: a path, or the rows of a table.
 
     A catalogue gives one artefact for its layout and one for each of its tables. Files of a column go by the column's
@@ -42,36 +44,22 @@ def collect(folder):
     return found
 
 
-def read(artefact, root):
+def read(artefact: Any, root: Path) -> Any:
     """The normal form of an artefact: rows of a table as they are, a file as its kind has it."""
     if not isinstance(artefact, Path):
         return artefact
-    if artefact.suffix == ".npy":
-        return np.load(artefact, allow_pickle=False)
-    content = artefact.read_bytes()
-    if artefact.suffix == ".safetensors":
-        return _tensors(content, root)
-    if artefact.suffix == ".parquet":
-        import pyarrow.parquet
-
-        return pyarrow.parquet.read_table(artefact).to_pylist()
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return content
-    if artefact.suffix == ".json":
-        return _normal(json.loads(text), root)
-    return text.replace(str(root), "<walk>").splitlines()
+    readers = {".npy": _array, ".safetensors": _tensors, ".parquet": _parquet, ".json": _json}
+    return readers.get(artefact.suffix, _text)(artefact.read_bytes(), root)
 
 
-def same_bytes(one, other):
+def same_bytes(one: Any, other: Any) -> bool:
     """Whether two artefacts are files of the same bytes; this spares reading most of them."""
     if not (isinstance(one, Path) and isinstance(other, Path)) or one.stat().st_size != other.stat().st_size:
         return False
     return one.read_bytes() == other.read_bytes()
 
 
-def _column_places(folder):
+def _column_places(folder: Path) -> dict[str, str]:
     """Where banks keep their columns -> how these places are called; none for a catalogue of another layout."""
     places = {}
     for path in sorted(folder.glob(f"banks/*/{CATALOGUE}")):
@@ -82,7 +70,7 @@ def _column_places(folder):
     return places
 
 
-def _catalogue(path, root):
+def _catalogue(path: Path, root: Path) -> dict[str, Any]:
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         tables = [
@@ -101,7 +89,7 @@ def _catalogue(path, root):
         connection.close()
 
 
-def _cell(value, root):
+def _cell(value: Any, root: Path) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, str):
@@ -114,7 +102,7 @@ def _cell(value, root):
     return value
 
 
-def _normal(value, root):
+def _normal(value: Any, root: Path) -> Any:
     """JSON without what differs from run to run; what describes a file keeps its name alone."""
     if isinstance(value, dict):
         dropped = _DROPPED | (_OF_FILES if "file" in value else set())
@@ -128,7 +116,30 @@ def _normal(value, root):
     return value.replace(str(root), "<walk>") if isinstance(value, str) else value
 
 
-def _tensors(content, root):
+def _array(content: bytes, _: Path) -> np.ndarray:
+    array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+    return array
+
+
+def _parquet(content: bytes, _: Path) -> list[Any]:
+    import pyarrow.parquet
+
+    rows: list[Any] = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+    return rows
+
+
+def _json(content: bytes, root: Path) -> Any:
+    return _normal(json.loads(content), root)
+
+
+def _text(content: bytes, root: Path) -> Any:
+    try:
+        return content.decode().replace(str(root), "<walk>").splitlines()
+    except UnicodeDecodeError:
+        return content
+
+
+def _tensors(content: bytes, root: Path) -> dict[str, Any]:
     """Name -> dtype, shape and bytes; notes of the header as JSON where they are JSON."""
     size = int.from_bytes(content[:8], "little")
     header, body = json.loads(content[8 : 8 + size]), content[8 + size :]

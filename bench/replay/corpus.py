@@ -1,5 +1,8 @@
 """What the walk encodes: texts that a small encoder can tell apart, labels of every kind, and a tiny random encoder."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 LAYERS, WIDTH = 4, 32
 CITIES = ["bonn", "paris", "rome", "oslo"]
 GOOD, BAD = ["fine", "great", "warm"], ["broken", "cold", "lost"]
@@ -8,54 +11,54 @@ _SIGNS = "abcdefghijklmnopqrstuvwxyz0123456789"
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
-def texts_of(count, start=0):
+def texts_of(count: int, start: int = 0) -> list[str]:
     """Texts of different lengths; mood and city show in one word each."""
     return [_text(number) for number in range(start, start + count)]
 
 
-def _text(number):
+def _text(number: int) -> str:
     word = [*GOOD, *BAD][number % 6]
     city = CITIES[number // 6 % 4]
     filler = " and very" * (number % 4)
     return f"the {['pump', 'parcel', 'order'][number % 3]} {number}{filler} is {word} in {city}"
 
 
-def moods(texts):
+def moods(texts: Sequence[str]) -> list[str]:
     """One of two classes per text."""
     return ["good" if any(word in text.split() for word in GOOD) else "bad" for text in texts]
 
 
-def topics(texts):
+def topics(texts: Sequence[str]) -> list[list[str]]:
     """Several labels per text, or none."""
     sets = (("good", GOOD), ("city", ("bonn", "rome")))
     return [[name for name, words in sets if set(words) & set(text.split())] for text in texts]
 
 
-def sizes(texts):
+def sizes(texts: Sequence[str]) -> list[float]:
     """A number per text."""
     return [10.0 * sum(word in text.split() for word in GOOD) + len(text) / 20 for text in texts]
 
 
-def tags(texts):
+def tags(texts: Sequence[str]) -> list[list[str]]:
     """A tag per word."""
     return [["B-city" if word in CITIES else "O" for word in text.split()] for text in texts]
 
 
-def questions(texts):
+def questions(texts: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
     """Pairs of question and context, and the answers that stand in the contexts."""
     asked = ["where is the pump ?", "what was lost ?"]
     pairs = [(asked[at % 2], text) for at, text in enumerate(texts)]
     return pairs, [next(word for word in text.split() if word in CITIES) for text in texts]
 
 
-def neighbours(texts):
+def neighbours(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Each text beside the next, and whether both are of one mood."""
     others = texts[1:] + texts[:1]
     labels = ["same" if a == b else "other" for a, b in zip(moods(texts), moods(others), strict=True)]
     return others, labels
 
 
-def save_tiny(folder):
+def save_tiny(folder: Path) -> Path:
     """Write the folder of a tiny BERT with random weights, the same at every call."""
     import torch
     import transformers

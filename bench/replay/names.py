@@ -10,7 +10,10 @@ import io
 import itertools
 import json
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 PLACES = {
     "Bank": ("embank:Bank",),
@@ -81,7 +84,7 @@ _MISUSED = 2
 """The exit status of a command line that was not understood."""
 
 
-def get(name):
+def get(name: str) -> Any:
     """The object of a logical name, from the first place that has it."""
     tried = []
     for place in PLACES[name]:
@@ -93,7 +96,7 @@ def get(name):
     raise LookupError(f"{name} is at none of: {'; '.join(tried)}; add its new place to PLACES in {__file__}")
 
 
-def make(name, **fields):
+def make(name: str, **fields: Any) -> Any:
     """A settings object, by keyword only, under the field names that this side has."""
     kind = get(name)
     known = {field.name for field in dataclasses.fields(kind)}
@@ -107,7 +110,7 @@ def make(name, **fields):
     return kind(**given)
 
 
-def call(name, bank, *values, **named):
+def call(name: str, bank: Any, *values: Any, **named: Any) -> Any:
     """A verb of an open bank: its method where there is one, otherwise the function that takes the bank."""
     for method in METHODS[name]:
         if hasattr(bank, method):
@@ -115,7 +118,7 @@ def call(name, bank, *values, **named):
     return get(name)(bank, *values, **named)
 
 
-def groups_of(found):
+def groups_of(found: Any) -> list[dict[str, Any]]:
     """Rows of what a deduplication found."""
     return [
         {name: _plain(values)[at] for name, values in block.items()}
@@ -124,13 +127,13 @@ def groups_of(found):
     ]
 
 
-def encode_fake(path, encoder, columns, blocks, **settings):
+def encode_fake(path: Path, encoder: Any, columns: Sequence[str], blocks: Sequence[Any], **settings: Any) -> Any:
     """Encode blocks with a fake encoder into a bank's columns."""
     with get("Store")(path) as store:
         return get("encode_with")(store, encoder, columns, blocks, make("EncodeSettings", **settings))
 
 
-def command(name, *words):
+def command(name: str, *words: Any) -> str:
     """Run a command of the command line in this process; what it printed."""
     flags = [FLAGS.get(str(word), (str(word),)) for word in words]
     tried = []
@@ -145,12 +148,12 @@ def command(name, *words):
     raise LookupError(f"{'; '.join(tried)}; add its new words to COMMANDS or FLAGS in {__file__}")
 
 
-def json_of(name, *words):
+def json_of(name: str, *words: Any) -> list[Any]:
     """Run a command that prints JSON objects, one per line."""
     return [json.loads(line) for line in command(name, *words, "--json").splitlines() if line.strip()]
 
 
-def _run(words):
+def _run(words: Sequence[str]) -> tuple[int, str, str]:
     before, out, err = sys.argv, io.StringIO(), io.StringIO()
     sys.argv = ["embank", *words]
     try:
@@ -163,5 +166,5 @@ def _run(words):
     return 0, out.getvalue(), err.getvalue()
 
 
-def _plain(values):
+def _plain(values: Any) -> Any:
     return values.tolist() if hasattr(values, "tolist") else list(values)

@@ -1,11 +1,11 @@
-"""Steps on the fake encoder: every codec, states, faults, heads of every kind, search, deduplication, what is dropped."""
+"""Steps on the fake encoder: every codec, states, faults, heads, search, deduplication, and what is dropped."""
 
 import shutil
+from typing import Any
 
 import corpus
-import numpy as np
-
 import names
+import numpy as np
 
 CODECS = ("float32", "float16", "int8", "int4", "binary")
 COLUMNS = [
@@ -20,14 +20,14 @@ IDS = [f"t{at}" for at in range(len(TEXTS))]
 LABELS = {"single": corpus.moods, "multi": corpus.topics, "regression": corpus.sizes}
 
 
-def walk(run):
+def walk(run: Any) -> None:
     """All steps on the fake encoder."""
     for name in ("encode", "put", "fit", "predict", "search", "dedup", "export", "forget"):
         run.step(f"fake {name}", lambda name=name: STEPS[name](run))
 
 
-def encode(run):
-    """Two runs, so two segments; pairs, a duplicate, an empty text, one that fails, one that is too long; a column added late."""
+def encode(run: Any) -> None:
+    """Two runs, so two segments; pairs, a duplicate, texts that are empty, fail or are long; a column added late."""
     path = run.out / "banks" / "fake"
     names.get("Bank").create(path).close()
     block = names.get("TextBlock")
@@ -46,7 +46,7 @@ def encode(run):
     run.table("fake-encoded", [[report.rows, report.new, report.completed, report.n_faults] for report in reports])
 
 
-def put(run):
+def put(run: Any) -> None:
     """Vectors made elsewhere."""
     vectors = np.random.default_rng(5).standard_normal((len(TEXTS), 12)).astype(np.float32)
     with names.get("Bank").create(run.out / "banks" / "given") as bank:
@@ -56,7 +56,7 @@ def put(run):
         run.table("given-predicted", bank.predict(proba=True))
 
 
-def fit(run):
+def fit(run: Any) -> None:
     """A head of every kind, on all columns and on chosen ones; one from ids; two texts apart."""
     with _bank(run) as bank:
         for kind, label in LABELS.items():
@@ -71,7 +71,7 @@ def fit(run):
         bank.refit("weighted")
 
 
-def predict(run):
+def predict(run: Any) -> None:
     """Every task, on every text of the bank and on chosen ones; decoded vectors of every column."""
     with _bank(run) as bank:
         run.table("fake-predicted", bank.predict(proba=True))
@@ -82,7 +82,7 @@ def predict(run):
             np.save(run.out / "files" / f"fake-{column.replace('/', '-')}.npy", bank.vectors(column))
 
 
-def search(run):
+def search(run: Any) -> None:
     """By texts and by vectors, in every codec, and narrowed by a task."""
     settings = names.get("SearchSettings")
     with _bank(run) as bank:
@@ -94,7 +94,7 @@ def search(run):
         run.table("fake-searched-narrowed", names.call("search", bank, vectors, narrowed))
 
 
-def dedup(run):
+def dedup(run: Any) -> None:
     """Near duplicates at two thresholds."""
     settings = names.get("DedupSettings")
     with _bank(run) as bank:
@@ -103,7 +103,7 @@ def dedup(run):
             run.table(f"fake-duplicates-{threshold}", names.groups_of(names.call("find_duplicates", bank, asked)))
 
 
-def export(run):
+def export(run: Any) -> None:
     """Vectors as NumPy and Parquet files."""
     with _bank(run) as bank:
         for kind in ("npy", "parquet"):
@@ -111,7 +111,7 @@ def export(run):
             names.call("export_column", bank, place, kind, "fake/2/mean@int8")
 
 
-def forget(run):
+def forget(run: Any) -> None:
     """A copy of the bank without a column, a task and some texts."""
     target = run.out / "banks" / "forgotten"
     shutil.copytree(run.out / "banks" / "fake", target)
@@ -125,7 +125,7 @@ def forget(run):
         run.table("forgotten-damage", [str(one) for one in bank.verify()])
 
 
-def _bank(run):
+def _bank(run: Any) -> Any:
     return names.get("Bank").open(run.out / "banks" / "fake")
 
 

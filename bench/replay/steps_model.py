@@ -5,11 +5,12 @@ Every training is a few steps of torch in float32 on one thread.
 
 import csv
 import json
+from pathlib import Path
+from typing import Any
 
 import corpus
-import numpy as np
-
 import names
+import numpy as np
 
 TEXTS = corpus.texts_of(72)
 IDS = [f"t{at}" for at in range(len(TEXTS))]
@@ -26,7 +27,7 @@ CODECS = ("float32", "float16", "int8", "int4", "binary")
 TRAINING = ("--epochs", "1", "--batch", "16", "--quiet")
 
 
-def walk(run, encoder):
+def walk(run: Any, encoder: str) -> None:
     """All steps on one encoder."""
     import torch
 
@@ -61,7 +62,7 @@ class Steps:
         layers: how many it has.
     """
 
-    def __init__(self, run, encoder):
+    def __init__(self, run: Any, encoder: str) -> None:
         self.run = run
         self.name = encoder
         self.layers = corpus.LAYERS if encoder == "tiny" else 6
@@ -71,7 +72,7 @@ class Steps:
         self.inputs.mkdir(exist_ok=True)
         self._write_inputs()
 
-    def encode(self):
+    def encode(self) -> None:
         """Every codec, the poolings, the encoder's own and default columns, states; pairs; a second segment."""
         path = self.run.out / "banks" / self.name
         last = self.layers
@@ -91,7 +92,7 @@ class Steps:
             bank.encode(TEXTS[:20], encoder=self.place, codec="int8", states=1)
             bank.encode(PAIRS[:20])
 
-    def reading(self):
+    def reading(self) -> None:
         """Another prompt, length and side; windows over long texts."""
         long = [f"{text} {' and very cold in rome' * 9}" for text in TEXTS[:12]]
         for name, given in {
@@ -101,7 +102,7 @@ class Steps:
             with self._made(name, reading=names.make("ReadingOptions", **given)) as bank:
                 bank.encode([*TEXTS[:12], *long], encoder=self.place)
 
-    def heads(self):
+    def heads(self) -> None:
         """A head of each kind; pairs together and apart."""
         with self._bank() as bank:
             for kind in ("single", "multi", "regression"):
@@ -113,13 +114,13 @@ class Steps:
             apart = names.make("FitSettings", columns=(f"{self.name}/{self.layers}/mean@int8",), reads="apart")
             bank.fit("apart", ALIKE, texts=TEXTS, seconds=OTHERS, settings=apart)
 
-    def tails(self):
+    def tails(self) -> None:
         """A tail of each kind, all of its layers trained."""
         with self._bank() as bank:
             for kind, (texts, labels) in KINDS.items():
                 bank.fit(f"tail-{kind}", labels, texts=texts, settings=self._tail(kind))
 
-    def tail_methods(self):
+    def tail_methods(self) -> None:
         """Adapters, LoRA, a cut chosen by short trials, a refit, and an adapter beside states that are not stored."""
         texts, labels = KINDS["single"]
         with self._bank() as bank:
@@ -133,7 +134,7 @@ class Steps:
             bank.fit("tail-trials", labels[:40], texts=texts[:40], settings=settings)
             self._table("trials-predicted", bank.predict(TEXTS[30:50], proba=True))
 
-    def pooling(self):
+    def pooling(self) -> None:
         """A learned pooling of one layer, and the column that it fills."""
         texts, labels = KINDS["single"]
         design = names.make("PoolingDesign", layers=(self.layers // 2,))
@@ -146,7 +147,7 @@ class Steps:
             np.save(self.run.out / "files" / f"{self.name}-pooled.npy", bank.vectors(learned.column))
             self._table("pooled", [learned.column, learned.report.validation, learned.report.train])
 
-    def predict(self):
+    def predict(self) -> None:
         """Every head and tail: on texts that the bank has and on new ones, on pairs, on two texts apart."""
         with self._bank() as bank:
             tasks = [name for name in (one.name for one in bank.tasks()) if name not in ("apart", "tail-span")]
@@ -159,7 +160,7 @@ class Steps:
             for column in (f"{self.name}/{self.layers}/mean@int4", f"{self.name}/{self.layers}/mean@binary"):
                 np.save(self.run.out / "files" / f"{column.replace('/', '-')}.npy", bank.vectors(column, TEXTS[:9]))
 
-    def search(self):
+    def search(self) -> None:
         """Search for texts that are new, and near duplicates."""
         column = f"{self.name}/{self.layers}/mean@int8"
         with self._bank() as bank:
@@ -169,7 +170,7 @@ class Steps:
             asked = names.get("DedupSettings")(threshold=0.95, column=column)
             self._table("duplicates", names.groups_of(names.call("find_duplicates", bank, asked)))
 
-    def commands(self):
+    def commands(self) -> None:
         """Encode, fit and predict by the command line, from and to files."""
         bank, rows = self.run.out / "banks" / f"{self.name}-commands", self.inputs / "rows.csv"
         compute = ("--backend", "torch", "--dtype", "float32", "--quiet")
@@ -178,14 +179,14 @@ class Steps:
         out = self.run.out / "files" / f"{self.name}-predicted.csv"
         names.command("predict", bank, rows, "--text", "text", "--id", "id", "-o", out, "--proba", *compute)
 
-    def multitask(self):
+    def multitask(self) -> None:
         """An encoder trained on tasks of every kind, and what it encodes."""
         out = self.run.out / "folders" / f"{self.name}-multitask"
         sources = self.inputs / "sources.toml"
         names.command("train multitask", out, "--sources", sources, "--encoder", self.place, *TRAINING)
         self._encoded_by(out, "multitask")
 
-    def prefixes(self):
+    def prefixes(self) -> None:
         """A prefix for each of two tasks, one of them replaced; each is an encoder."""
         out = self.run.out / "folders" / f"{self.name}-prefixes"
         sources = ("--sources", self.inputs / "sources.toml")
@@ -195,7 +196,7 @@ class Steps:
         names.command("replace prefix", out, *sources, "--source", "size", "--from-layer", "1", *length)
         self._encoded_by(out, "prefixes")
 
-    def together(self):
+    def together(self) -> None:
         """Prefixes that are read together in one pass."""
         out = self.run.out / "folders" / f"{self.name}-prefixes-together"
         given = ("--sources", self.inputs / "sources.toml", "--encoder", self.place, "--length", "3", *TRAINING)
@@ -203,7 +204,7 @@ class Steps:
             names.command("add prefix", out, "--source", source, "--prefixes", "together", *given)
         self._encoded_by(out, "together")
 
-    def distilled(self):
+    def distilled(self) -> None:
         """A student of few dimensions, the teacher's vectors in its space, and what it encodes itself."""
         out, bank = self.run.out / "folders" / f"{self.name}-distilled", self.run.out / "banks" / f"{self.name}-teacher"
         size = ("--student", "2", "--width", "16", "--matryoshka", "8")
@@ -215,39 +216,39 @@ class Steps:
         names.command("fill distilled", bank, out, "--quiet")
         self._encoded_by(out, "distilled")
 
-    def baselines(self):
+    def baselines(self) -> None:
         """Scores of fine-tuning and of a student of two layers."""
         given = (self.inputs / "rows.csv", "--label", "mood", "--text", "text", "--encoder", self.place, *TRAINING)
         for command in ("finetune", "student"):
             self._table(command, sorted(_numbers(names.json_of(command, *given))))
 
-    def _encoded_by(self, folder, name):
+    def _encoded_by(self, folder: Path, name: str) -> None:
         with self._made(name) as bank:
             bank.encode(TEXTS[:24], encoder=str(folder))
             bank.fit("mood", corpus.moods(TEXTS[:24]), texts=TEXTS[:24])
             self._table(f"{name}-predicted", bank.predict(corpus.texts_of(6, 500), proba=True))
 
-    def _tail(self, kind, columns=None, **tail):
+    def _tail(self, kind: str, columns: tuple[str, ...] | None = None, **tail: Any) -> Any:
         training = names.make("TrainingSettings", epochs=2, batch=24)
         settings = names.make("TailSettings", training=training, **tail)
         return names.make(
             "FitSettings", kind=kind, columns=(self.middle,) if columns is None else columns, tail=settings
         )
 
-    def _options(self, **given):
+    def _options(self, **given: Any) -> Any:
         compute = names.make("ComputeOptions", backend="torch", dtype="float32")
         return names.make("BankOptions", compute=compute, local_files_only=True, **given)
 
-    def _bank(self):
+    def _bank(self) -> Any:
         return names.get("Bank").open(self.run.out / "banks" / self.name, self._options())
 
-    def _made(self, name, **options):
+    def _made(self, name: str, **options: Any) -> Any:
         return names.get("Bank").create(self.run.out / "banks" / f"{self.name}-{name}", self._options(**options))
 
-    def _table(self, name, rows):
+    def _table(self, name: str, rows: Any) -> None:
         self.run.table(f"{self.name}-{name}", rows)
 
-    def _write_inputs(self):
+    def _write_inputs(self) -> None:
         """Rows as files, and the list of source tasks, for the command line."""
         rows = list(zip(IDS, TEXTS, corpus.moods(TEXTS), corpus.sizes(TEXTS), OTHERS, ALIKE, strict=True))
         with (self.inputs / "rows.csv").open("w", newline="", encoding="utf-8") as file:
@@ -307,7 +308,7 @@ reads = "apart"
 """
 
 
-def order_notes(path):
+def order_notes(path: Path) -> None:
     """Sort the notes of a safetensors file: its library writes them in a random order, and all of it is digested."""
     content = path.read_bytes()
     size = int.from_bytes(content[:8], "little")
@@ -318,7 +319,7 @@ def order_notes(path):
     path.write_bytes(len(ordered).to_bytes(8, "little") + ordered + content[8 + size :])
 
 
-def _numbers(found, name=""):
+def _numbers(found: Any, name: str = "") -> list[float]:
     """All scores in what a command said, whatever their names; no seconds and nothing that is derived from them."""
     if isinstance(found, dict):
         return [one for key, value in found.items() for one in _numbers(value, key)]

@@ -11,13 +11,13 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import steps_fake
 import steps_model
-
-import names
 
 
 class Walk:
@@ -29,19 +29,19 @@ class Walk:
         failed: traceback of each step that raised.
     """
 
-    def __init__(self, out):
+    def __init__(self, out: Path) -> None:
         self.out = out
         self.seconds = {}
         self.failed = {}
         for part in ("banks", "folders", "files", "tables", "inputs"):
             (out / part).mkdir(parents=True)
 
-    def table(self, name, rows):
+    def table(self, name: str, rows: Any) -> None:
         """Leave an answer: anything that JSON can say; floats keep every bit."""
         path = self.out / "tables" / f"{name}.json"
         path.write_text(json.dumps(rows, ensure_ascii=False, default=_plain), encoding="utf-8")
 
-    def step(self, name, action):
+    def step(self, name: str, action: Callable[[], None]) -> None:
         """Do a step; what it raises is recorded."""
         began = time.monotonic()
         try:
@@ -51,13 +51,13 @@ class Walk:
         self.seconds[name] = time.monotonic() - began
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if hasattr(value, "to_pylist"):
         return value.to_pylist()
     return value.tolist() if hasattr(value, "tolist") else repr(value)
 
 
-def main():
+def main() -> None:
     out, sources, fast = Path(sys.argv[1]), Path(sys.argv[2]).resolve(), "--fast" in sys.argv
     package = Path(find_spec("embank").origin).resolve()
     if not package.is_relative_to(sources):
@@ -81,5 +81,4 @@ def main():
 
 
 if __name__ == "__main__":
-    assert names.PLACES
     main()
