@@ -12,17 +12,6 @@ import corpus
 import names
 import numpy as np
 
-TEXTS = corpus.texts_of(72)
-IDS = [f"t{at}" for at in range(len(TEXTS))]
-PAIRS, ANSWERS = corpus.questions(TEXTS)
-OTHERS, ALIKE = corpus.neighbours(TEXTS)
-KINDS = {
-    "single": (TEXTS, corpus.moods(TEXTS)),
-    "multi": (TEXTS, corpus.topics(TEXTS)),
-    "regression": (TEXTS, corpus.sizes(TEXTS)),
-    "tagging": (TEXTS, corpus.tags(TEXTS)),
-    "span": (PAIRS, ANSWERS),
-}
 CODECS = ("float32", "float16", "int8", "int4", "binary")
 TRAINING = ("--epochs", "1", "--batch", "16", "--quiet")
 
@@ -60,6 +49,12 @@ class Steps:
         name: what banks call the encoder.
         place: where it is found.
         layers: how many it has.
+        texts: what is encoded; fewer for minilm, whose steps are slower.
+        ids: of the texts.
+        others: each text's neighbour.
+        alike: labels of the texts beside their neighbours.
+        pairs: questions beside the texts.
+        kinds: texts and labels of each kind of task.
     """
 
     def __init__(self, run: Any, encoder: str) -> None:
@@ -70,6 +65,17 @@ class Steps:
         self.middle = f"{self.name}/{self.layers // 2}/states@float16"
         self.inputs = run.out / "inputs" / f"{encoder}-rows"
         self.inputs.mkdir(exist_ok=True)
+        self.texts = corpus.texts_of(72 if encoder == "tiny" else 36)
+        self.ids = [f"t{at}" for at in range(len(self.texts))]
+        self.others, self.alike = corpus.neighbours(self.texts)
+        self.pairs, answers = corpus.questions(self.texts)
+        self.kinds = {
+            "single": (self.texts, corpus.moods(self.texts)),
+            "multi": (self.texts, corpus.topics(self.texts)),
+            "regression": (self.texts, corpus.sizes(self.texts)),
+            "tagging": (self.texts, corpus.tags(self.texts)),
+            "span": (self.pairs, answers),
+        }
         self._write_inputs()
 
     def encode(self) -> None:
@@ -84,64 +90,64 @@ class Steps:
             *([] if self.name == "tiny" else [f"{self.name}/{last}/own@float16"]),  # the tiny one prescribes no pooling
         ]
         with names.get("Bank").create(path, self._options()) as bank:
-            bank.encode(TEXTS, ids=IDS, columns=columns, encoder=self.place, keep_text=True)
-            more = [*corpus.texts_of(8, 300), TEXTS[0], "", "and very " * 60]
+            bank.encode(self.texts, ids=self.ids, columns=columns, encoder=self.place, keep_text=True)
+            more = [*corpus.texts_of(8, 300), self.texts[0], "", "and very " * 60]
             report = bank.encode(more, keep_text=True)
             self._table("encoded", [report.rows, report.new, report.known, report.cut, report.n_faults])
         with self._made("defaults") as bank:
-            bank.encode(TEXTS[:20], encoder=self.place, codec="int8", states=1)
-            bank.encode(PAIRS[:20])
+            bank.encode(self.texts[:20], encoder=self.place, codec="int8", states=1)
+            bank.encode(self.pairs[:20])
 
     def reading(self) -> None:
         """Another prompt, length and side; windows over long texts."""
-        long = [f"{text} {' and very cold in rome' * 9}" for text in TEXTS[:12]]
+        long = [f"{text} {' and very cold in rome' * 9}" for text in self.texts[:12]]
         for name, given in {
             "prompted": {"prompt": "the query : ", "max_tokens": 16, "truncation": "left"},
             "windowed": {"max_tokens": 20, "long": "windows"},
         }.items():
             with self._made(name, reading=names.make("ReadingOptions", **given)) as bank:
-                bank.encode([*TEXTS[:12], *long], encoder=self.place)
+                bank.encode([*self.texts[:12], *long], encoder=self.place)
 
     def heads(self) -> None:
         """A head of each kind; pairs together and apart."""
         with self._bank() as bank:
             for kind in ("single", "multi", "regression"):
-                texts, labels = KINDS[kind]
+                texts, labels = self.kinds[kind]
                 bank.fit(kind, labels, texts=texts)
             chosen = names.make("FitSettings", columns=(f"{self.name}/{self.layers}/mean@int8",))
-            pairs = list(zip(TEXTS, OTHERS, strict=True))
-            bank.fit("together", ALIKE, texts=pairs, settings=chosen)
+            pairs = list(zip(self.texts, self.others, strict=True))
+            bank.fit("together", self.alike, texts=pairs, settings=chosen)
             apart = names.make("FitSettings", columns=(f"{self.name}/{self.layers}/mean@int8",), reads="apart")
-            bank.fit("apart", ALIKE, texts=TEXTS, seconds=OTHERS, settings=apart)
+            bank.fit("apart", self.alike, texts=self.texts, seconds=self.others, settings=apart)
 
     def tails(self) -> None:
         """A tail of each kind, all of its layers trained."""
         with self._bank() as bank:
-            for kind, (texts, labels) in KINDS.items():
+            for kind, (texts, labels) in self.kinds.items():
                 bank.fit(f"tail-{kind}", labels, texts=texts, settings=self._tail(kind))
 
     def tail_methods(self) -> None:
         """Adapters, LoRA, a cut chosen by short trials, a refit, and an adapter beside states that are not stored."""
-        texts, labels = KINDS["single"]
+        texts, labels = self.kinds["single"]
         with self._bank() as bank:
             for method in ("adapters", "lora"):
                 settings = self._tail("single", method=method, width=8, rank=4)
                 bank.fit(f"tail-{method}", labels, texts=texts, settings=settings)
             bank.refit("tail-lora")
         with self._made("trials") as bank:
-            bank.encode(TEXTS[:40], encoder=self.place, states=1)
+            bank.encode(self.texts[:32], encoder=self.place, states=1)
             settings = self._tail("single", columns=(), trials=True)
-            bank.fit("tail-trials", labels[:40], texts=texts[:40], settings=settings)
-            self._table("trials-predicted", bank.predict(TEXTS[30:50], proba=True))
+            bank.fit("tail-trials", labels[:32], texts=texts[:32], settings=settings)
+            self._table("trials-predicted", bank.predict(self.texts[20:36], proba=True))
 
     def pooling(self) -> None:
         """A learned pooling of one layer, and the column that it fills."""
-        texts, labels = KINDS["single"]
+        texts, labels = self.kinds["single"]
         design = names.make("PoolingDesign", layers=(self.layers // 2,))
         training = names.make("TrainingSettings", epochs=2, batch=16)
         settings = names.make("PoolingSettings", design=design, training=training)
         with self._made("pooled") as bank:
-            bank.encode(TEXTS[:20], encoder=self.place, columns=[self.middle])
+            bank.encode(self.texts[:20], encoder=self.place, columns=[self.middle])
             learned = names.call("learn_pooling", bank, "moods", labels, texts, settings)
             names.call("fill_pooling", bank, learned.column)
             np.save(self.run.out / "files" / f"{self.name}-pooled.npy", bank.vectors(learned.column))
@@ -151,22 +157,26 @@ class Steps:
         """Every head and tail: on texts that the bank has and on new ones, on pairs, on two texts apart."""
         with self._bank() as bank:
             tasks = [name for name in (one.name for one in bank.tasks()) if name not in ("apart", "tail-span")]
-            texts = [*TEXTS[:10], *corpus.texts_of(6, 400)]
+            texts = [*self.texts[:10], *corpus.texts_of(6, 400)]
             single = [name for name in tasks if name != "together"]
             self._table("predicted", bank.predict(texts, tasks=single, proba=True))
-            self._table("predicted-pairs", bank.predict(PAIRS[:12], tasks=["tail-span", "together"], proba=True))
-            apart = bank.predict(TEXTS[:8], seconds=OTHERS[:8], tasks=["apart"], proba=True)
+            self._table("predicted-pairs", bank.predict(self.pairs[:12], tasks=["tail-span", "together"], proba=True))
+            apart = bank.predict(self.texts[:8], seconds=self.others[:8], tasks=["apart"], proba=True)
             self._table("predicted-apart", apart)
             for column in (f"{self.name}/{self.layers}/mean@int4", f"{self.name}/{self.layers}/mean@binary"):
-                np.save(self.run.out / "files" / f"{column.replace('/', '-')}.npy", bank.vectors(column, TEXTS[:9]))
+                np.save(
+                    self.run.out / "files" / f"{column.replace('/', '-')}.npy", bank.vectors(column, self.texts[:9])
+                )
 
     def search(self) -> None:
         """Search for texts that are new, and near duplicates."""
         column = f"{self.name}/{self.layers}/mean@int8"
         with self._bank() as bank:
             settings = names.get("SearchSettings")(k=4, column=column)
-            self._table("searched", names.call("search", bank, ["where is the cold pump ?", TEXTS[3]], settings))
-            np.save(self.run.out / "files" / f"{self.name}-queries.npy", names.call("queries", bank, TEXTS[:3], column))
+            self._table("searched", names.call("search", bank, ["where is the cold pump ?", self.texts[3]], settings))
+            np.save(
+                self.run.out / "files" / f"{self.name}-queries.npy", names.call("queries", bank, self.texts[:3], column)
+            )
             asked = names.get("DedupSettings")(threshold=0.95, column=column)
             self._table("duplicates", names.groups_of(names.call("find_duplicates", bank, asked)))
 
@@ -224,12 +234,12 @@ class Steps:
 
     def _encoded_by(self, folder: Path, name: str) -> None:
         with self._made(name) as bank:
-            bank.encode(TEXTS[:24], encoder=str(folder))
-            bank.fit("mood", corpus.moods(TEXTS[:24]), texts=TEXTS[:24])
+            bank.encode(self.texts[:24], encoder=str(folder))
+            bank.fit("mood", corpus.moods(self.texts[:24]), texts=self.texts[:24])
             self._table(f"{name}-predicted", bank.predict(corpus.texts_of(6, 500), proba=True))
 
     def _tail(self, kind: str, columns: tuple[str, ...] | None = None, **tail: Any) -> Any:
-        training = names.make("TrainingSettings", epochs=2, batch=24)
+        training = names.make("TrainingSettings", epochs=1, batch=16)
         settings = names.make("TailSettings", training=training, **tail)
         return names.make(
             "FitSettings", kind=kind, columns=(self.middle,) if columns is None else columns, tail=settings
@@ -250,12 +260,22 @@ class Steps:
 
     def _write_inputs(self) -> None:
         """Rows as files, and the list of source tasks, for the command line."""
-        rows = list(zip(IDS, TEXTS, corpus.moods(TEXTS), corpus.sizes(TEXTS), OTHERS, ALIKE, strict=True))
+        rows = list(
+            zip(
+                self.ids,
+                self.texts,
+                corpus.moods(self.texts),
+                corpus.sizes(self.texts),
+                self.others,
+                self.alike,
+                strict=True,
+            )
+        )
         with (self.inputs / "rows.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("id", "text", "mood", "size", "other", "alike"), *rows])
         tagged = [
             {"words": text.split(), "tags": tags, "text": text, "topics": topics}
-            for text, tags, topics in zip(TEXTS, corpus.tags(TEXTS), corpus.topics(TEXTS), strict=True)
+            for text, tags, topics in zip(self.texts, corpus.tags(self.texts), corpus.topics(self.texts), strict=True)
         ]
         lines = "".join(json.dumps(row) + "\n" for row in tagged)
         (self.inputs / "words.jsonl").write_text(lines, encoding="utf-8")
