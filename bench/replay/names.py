@@ -34,11 +34,11 @@ PLACES = {
     "Store": ("embank.store.folder:Store",),
     "main": ("embank.cli:main",),
     # functions that become methods of Bank; see METHODS
-    "search": ("embank:search",),
-    "find_duplicates": ("embank:find_duplicates",),
-    "export_column": ("embank:export_column",),
-    "learn_pooling": ("embank:learn_pooling",),
-    "fill_pooling": ("embank:fill_pooling",),
+    "search": ("embank.search.search:search", "embank:search"),
+    "find_duplicates": ("embank.dedup.find:find_duplicates", "embank:find_duplicates"),
+    "export_column": ("embank.export.files:export_column", "embank:export_column"),
+    "learn_pooling": ("embank.fit.pooled_columns:learn_pooling", "embank:learn_pooling"),
+    "fill_pooling": ("embank.fit.pooled_columns:fill_pooling", "embank:fill_pooling"),
 }
 """Logical name -> "module:name", newest first."""
 
