@@ -26,7 +26,9 @@ replay: $(VENV)/test.stamp
 	$(BIN)/python bench/replay --base $(BASE) $(if $(FAST),--fast)
 
 docs: $(VENV)/demo.stamp
+	$(BIN)/python bench/results.py
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/marks.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -16,16 +16,16 @@ from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
-from measuring import WORK, kept, record
+from measuring import WORK, claim, kept, record
 from plan import CACHE, SETS, Rows, outside, rows_of, run
 
 import embank
-from embank.baselines.shortened import shortened
+from embank.encode.batch_encode import encode_texts
 from embank.encoders import Readout
 from embank.encoders.flops import embedding_flops, flops, head_flops, layer_flops, shape_of
-from embank.encoders.graph import GraphEncoder
-from embank.encoders.opening import locate, open_encoder
-from embank.encoding.passes import encode_texts
+from embank.encoders.load import locate, open_encoder
+from embank.encoders.openvino import GraphEncoder
+from embank.models.shortened import shortened
 from embank.planning import Cost
 from embank.planning.breakeven import by_tasks, passes
 
@@ -142,6 +142,9 @@ def main() -> None:
         },
     }
     record("Plan. Break-even of a shared encoder and students", table(costs, scores, taken, asked))
+    for unit, (shared, student) in costs.items():
+        crossing = passes(by_tasks(shared, 1), by_tasks(student, 1))
+        claim(f"breakeven.{unit.rpartition(' ')[2]}", f"{crossing} tasks")
 
 
 def table(costs: Any, scores: Any, taken: Any, asked: argparse.Namespace) -> list[str]:

@@ -17,8 +17,8 @@ from measuring import kept, record
 from sklearn.metrics import f1_score
 
 from embank.codecs import calibrate
-from embank.heads.linear import LogisticHead
-from embank.projection import random_rotation
+from embank.heads.logistic import LogisticHead
+from embank.linalg.rotations import random_rotation
 
 Coding = Callable[[Any], Any]
 """Vectors to what is decoded of their stored rows."""

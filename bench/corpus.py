@@ -9,10 +9,10 @@ from measuring import WORK, data_folder
 from sklearn.metrics import f1_score
 
 import embank
-from embank.fitting.examples import collect
-from embank.fitting.targets import targets_of
-from embank.tails.objectives import PooledObjective
-from embank.tasks import read_labels
+from embank.fit.examples import collect
+from embank.fit.targets import targets_of
+from embank.labels.read import read_labels
+from embank.training.objectives import PooledObjective
 
 ROWS = 3000
 """Training rows that are used of each set, chosen at random with seed 0."""

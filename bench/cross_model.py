@@ -17,13 +17,13 @@ from corpus import lesson, macro_f1
 from measuring import kept, record
 
 import embank
-from embank.baselines.live import LiveEncoder, TokenLessons
-from embank.encoders.opening import locate, open_encoder
-from embank.fitting.cuts import MemorySource, states_at
-from embank.tails import TailDesign
-from embank.tails.learning import Assignment, StateLessons, learn, outputs_of
-from embank.tails.modules import Tail, build_tail
-from embank.tails.settings import default_rate
+from embank.encoders.load import locate, open_encoder
+from embank.fit.cut_trials import MemorySource, states_at
+from embank.models.full import LiveEncoder, TokenLessons
+from embank.models.tail import Tail, build_tail
+from embank.models.tail_design import TailDesign
+from embank.training.fit import Assignment, StateLessons, learn, outputs_of
+from embank.training.settings import default_rate
 
 DEPTH = 3
 WAYS = ("tail", "small", "bridge-3", "bridge-6")

@@ -12,7 +12,7 @@ import numpy as np
 from corpus import LAYERS, POOLINGS, sets, split, vectors
 from measuring import kept, record
 
-from embank.heads.selection import SelectionSettings, select
+from embank.fit.column_selection import SelectionSettings, select
 
 SINGLES = [(f"{layer}/{pooling}",) for layer, pooling in itertools.product(LAYERS, POOLINGS)]
 SETS = [

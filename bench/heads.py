@@ -19,9 +19,9 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from embank.heads.linear import LogisticHead
+from embank.fit.column_screening import gather, prune
+from embank.heads.logistic import LogisticHead
 from embank.heads.mlp import MLPHead
-from embank.heads.screening import gather, prune
 
 MANY = 50
 

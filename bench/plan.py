@@ -20,12 +20,12 @@ import pyarrow.parquet as pq
 from measuring import WORK, data_folder, kept, record, timed
 
 import embank
-from embank.baselines import StudentSettings
-from embank.encoders.opening import locate, open_encoder
-from embank.fitting.finetuning import FineTuneData, finetune
-from embank.fitting.students import distil
-from embank.fitting.tails import read_tail_labels
-from embank.heads.scoring import measures
+from embank.distill.task_settings import StudentSettings
+from embank.distill.task_student import distil
+from embank.encoders.load import locate, open_encoder
+from embank.fit.finetune import FineTuneData, finetune
+from embank.labels.read import read_labels
+from embank.metrics.classification import measures
 from embank.planning.documents import document
 
 SETS = "scicite,trec,sst2,cola,snips,tweet_emotion"
@@ -99,7 +99,7 @@ def run(way: dict[str, Any], rows: Rows, seed: int, epochs: int | None) -> dict[
 def outside(way: dict[str, Any], rows: Rows, loop: embank.TrainingSettings) -> dict[str, float]:
     """A student, or full fine-tuning."""
     train, test = (
-        read_tail_labels(labels, "single", texts)
+        read_labels(labels, "single", texts)
         for labels, texts in ((rows.labels, rows.texts), (rows.test_labels, rows.test_texts))
     )
     with timed() as clock:

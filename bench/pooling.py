@@ -22,16 +22,16 @@ from measuring import kept, record
 from tails_accuracy import KINDS, MEASURE, rows
 
 import embank
-from embank.encoders.limits import limited
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
-from embank.fitting.assignments import measure_of, objective_for
-from embank.fitting.cuts import MemorySource, states_at
-from embank.fitting.finetuning import FineTuneData, Ready, ready
-from embank.fitting.tails import TailLabels, read_tail_labels
-from embank.pooling import OVER, RATE, PoolingDesign
-from embank.pooling.lessons import LayerLessons
-from embank.pooling.modules import LearnedPooling, PooledHead
-from embank.tails.learning import Assignment, learn, outputs_of
+from embank.encoders.limited_size import limited
+from embank.encoders.load import ReadingOptions, locate, open_encoder
+from embank.fit.cut_trials import MemorySource, states_at
+from embank.fit.finetune import FineTuneData, Ready, ready
+from embank.fit.objective import measure_of, objective_for
+from embank.labels.read import Labels, read_labels
+from embank.models.learned_pooling import LearnedPooling, PooledHead
+from embank.models.pooling_design import OVER, RATE, PoolingDesign
+from embank.training.fit import Assignment, learn, outputs_of
+from embank.training.pooling_dataset import LayerLessons
 
 LAYERS = (1, 2, 3, 4, 5, 6)
 ONE = (4,)
@@ -101,8 +101,8 @@ def prepared(name: str, most: int, seed: int) -> tuple[Ready, Any, dict[int, lis
     test_texts, test_labels = test_texts[:most], test_labels[:most]
     reading = ReadingOptions(max_tokens=None if kind == "single" else 512)
     encoder = open_encoder(locate("minilm", reading), "torch", "float32", Path.home() / ".cache" / "embank")
-    task = ready(encoder, FineTuneData(texts, read_tail_labels(labels, kind, texts)), seed)
-    truth: TailLabels = read_tail_labels(test_labels, kind, test_texts)
+    task = ready(encoder, FineTuneData(texts, read_labels(labels, kind, texts)), seed)
+    truth: Labels = read_labels(test_labels, kind, test_texts)
     everything = np.arange(len(test_texts))
     other, _ = objective_for((kind, truth.values), test_texts, everything, encoder, task.names)
     return (

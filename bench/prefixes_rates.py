@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from measuring import kept, record
 from prefixes import opened
+from trunks import always
 
 import embank
-from embank.trunks.prefixes import PrefixSettings, train_prefix
-from trunks import always
+from embank.prefix.train import PrefixSettings, train_prefix
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from measuring import kept, record
 
 import embank
 from embank.codecs import calibrate
-from embank.encoders.limits import limited
-from embank.encoders.opening import locate, open_encoder
-from embank.fitting.cuts import MemorySource, states_at
-from embank.tails import TailDesign
-from embank.tails.learning import Assignment, StateLessons, learn, outputs_of
-from embank.tails.modules import build_tail
-from embank.tails.settings import default_rate
+from embank.encoders.limited_size import limited
+from embank.encoders.load import locate, open_encoder
+from embank.fit.cut_trials import MemorySource, states_at
+from embank.models.tail import build_tail
+from embank.models.tail_design import TailDesign
+from embank.training.fit import Assignment, StateLessons, learn, outputs_of
+from embank.training.settings import default_rate
 
 CUT = 3
 WIDTH = 384

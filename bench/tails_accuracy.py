@@ -19,12 +19,14 @@ import pyarrow.parquet as pq
 from measuring import WORK, data_folder, kept, record
 
 import embank
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
-from embank.fitting.finetuning import FineTuneData, finetune
-from embank.fitting.tails import read_tail_labels
-from embank.heads.scoring import measures
-from embank.spans import Answer, squad_scores
-from embank.tagging import tagging_measures, words_text
+from embank.encoders.load import ReadingOptions, locate, open_encoder
+from embank.fit.finetune import FineTuneData, finetune
+from embank.labels.answers import Answer
+from embank.labels.read import read_labels
+from embank.labels.tags import words_text
+from embank.metrics.classification import measures
+from embank.metrics.spans import squad_scores
+from embank.metrics.tagging import tagging_measures
 
 CLASSIFY = ("scicite", "scierc_rel", "sst2", "cola", "trec", "clinc150")
 TAG = ("bc5cdr", "scierc_ner", "wnut17")
@@ -86,9 +88,7 @@ def measured(name: str, way: str, seed: int, most: int, epochs: int) -> dict[str
     loop = embank.TrainingSettings(epochs=epochs, seed=seed)
     if way == "finetune":
         encoder = open_encoder(locate("minilm", reading), "torch", "float32", Path.home() / ".cache" / "embank")
-        train, test = (
-            read_tail_labels(some, kind, given) for some, given in ((labels, texts), (test_labels, test_texts))
-        )
+        train, test = (read_labels(some, kind, given) for some, given in ((labels, texts), (test_labels, test_texts)))
         tuned = finetune(encoder, FineTuneData(texts, train, test_texts, test), loop)
         return {
             "score": tuned.test[MEASURE[kind]],

@@ -23,13 +23,13 @@ from measuring import WORK, kept, record
 from sklearn.metrics import f1_score
 
 import embank
-from embank.baselines.live import LiveEncoder, TokenLessons
-from embank.encoders.opening import locate, open_encoder
+from embank.encode.state_loader import StateSource
+from embank.encoders.load import locate, open_encoder
+from embank.models.full import LiveEncoder, TokenLessons
+from embank.models.tail import build_tail
+from embank.models.tail_design import TailDesign
 from embank.store.folder import Store
-from embank.tails import TailDesign
-from embank.tails.learning import Assignment, learn, outputs_of, run_tails
-from embank.tails.modules import build_tail
-from embank.tails.source import StateSource
+from embank.training.fit import Assignment, learn, outputs_of, run_tails
 
 CUT = 3
 TASKS = (1, 5, 20)

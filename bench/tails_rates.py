@@ -12,12 +12,12 @@ from corpus import lesson
 from measuring import kept, record
 
 import embank
-from embank.baselines.live import LiveEncoder, TokenLessons
-from embank.encoders.opening import locate, open_encoder
-from embank.fitting.cuts import MemorySource, states_at
-from embank.tails import TailDesign
-from embank.tails.learning import Assignment, StateLessons, learn
-from embank.tails.modules import build_tail
+from embank.encoders.load import locate, open_encoder
+from embank.fit.cut_trials import MemorySource, states_at
+from embank.models.full import LiveEncoder, TokenLessons
+from embank.models.tail import build_tail
+from embank.models.tail_design import TailDesign
+from embank.training.fit import Assignment, StateLessons, learn
 
 CUT = 3
 RATES = {

@@ -25,16 +25,16 @@ import transformers
 from measuring import WORK, data_folder, kept, record
 
 import embank
-from embank.baselines.live import LiveEncoder, TokenLessons
-from embank.encoders.opening import locate, open_encoder
+from embank.encode.state_loader import StateSource
+from embank.encoders.load import locate, open_encoder
+from embank.models.full import LiveEncoder, TokenLessons
+from embank.models.tail import build_tail, loss
+from embank.models.tail_design import TailDesign
 from embank.recipe import ColumnName
 from embank.store.folder import Store
-from embank.tails import TailDesign
-from embank.tails.learning import StateLessons, outputs_of
-from embank.tails.modules import build_tail, loss
-from embank.tails.objectives import PooledObjective
-from embank.tails.precision import precision
-from embank.tails.source import StateSource
+from embank.training.fit import StateLessons, outputs_of
+from embank.training.objectives import PooledObjective
+from embank.training.precision import precision
 
 SHAPES: dict[str, Callable[[int], Any]] = {
     "bert-base": lambda vocabulary: transformers.BertConfig(vocab_size=vocabulary),

@@ -22,12 +22,12 @@ import pyarrow.parquet as pq
 from measuring import WORK, data_folder, kept, record
 
 import embank
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
-from embank.evaluation import EvaluationSettings, Target, leave_out
-from embank.tasks import APART, TOGETHER
-from embank.trunks import Served, Source, TrunkSettings
-from embank.trunks.multitask import train_trunk
-from embank.trunks.saving import save_trunk
+from embank.encoders.load import ReadingOptions, locate, open_encoder
+from embank.evaluate.transfer import EvaluationSettings, Target, leave_out
+from embank.labels.kinds import APART, TOGETHER
+from embank.multitask import Served, Source, TrunkSettings
+from embank.multitask.folder import save_trunk
+from embank.multitask.train import train_trunk
 
 PAIRS = ("rte", "snli_dev", "qnli_dev")
 TAGS = ("bc5cdr", "scierc_ner", "wnut17", "ud_ewt_pos")

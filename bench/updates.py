@@ -21,16 +21,16 @@ from typing import Any
 
 from measuring import WORK, kept, record
 from prefixes import opened
+from trunks import always, classified
 
 import embank
 from embank.encoders.flops import flops, shape_of, training_flops
-from embank.encoders.opening import locate
-from embank.encoders.prefixfolder import APART, TrunkReference, create_prefix_trunk, put_prefix
-from embank.trunks import Source, TrunkSettings
-from embank.trunks.multitask import train_trunk
-from embank.trunks.prefixes import PrefixSettings, train_prefix
-from embank.trunks.saving import save_trunk
-from trunks import always, classified
+from embank.encoders.load import locate
+from embank.encoders.prefix.folder import APART, TrunkReference, create_prefix_trunk, put_prefix
+from embank.multitask import Source, TrunkSettings
+from embank.multitask.folder import save_trunk
+from embank.multitask.train import train_trunk
+from embank.prefix.train import PrefixSettings, train_prefix
 
 NINTH, GONE = "tweet_emotion", "rte"
 TEXTS = "snips"

@@ -20,11 +20,12 @@ from typing import Any
 import typer
 
 import embank
-from embank.cli import app
+from embank.cli._app import app
 
 _SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises")
 _NOTE = "<!-- written by docs/generate.py; edit the code and run `make docs` -->"
-_BOTH = "Every flag can be set by its environment variable; a flag that is written on the line wins."
+_BOTH = """\
+A flag that has a [variable](environment.md) can be set by it; a flag that is written on the line wins."""
 _EXIT_STATUS = """\
 | status | meaning |
 |---|---|
@@ -32,13 +33,10 @@ _EXIT_STATUS = """\
 | 1 | refused, with one line on standard error; or `embank verify` found damage |
 | 2 | the line could not be parsed: an unknown command or flag |
 | 130 | stopped with Ctrl-C; what was encoded by then is kept |"""
-_VARIABLES = f"""\
-The command line reads these; the library reads none. {_BOTH} A flag that takes no value is on for `1`, `true`, `yes`
-and `on`. A flag that may be given again takes several values with spaces between them.
-
-A variable holds for every command that has its flag. Set for a whole session only what is true for all of them
-(`EMBANK_CACHE`, `EMBANK_BACKEND`, `EMBANK_DTYPE`, `EMBANK_LOCAL_FILES_ONLY`, `EMBANK_QUIET`): `EMBANK_TASK`, for one,
-also names the task that `embank forget` drops."""
+_VARIABLES = """\
+The command line reads these; the library reads none. A variable stands for its flag in every command that has the flag,
+where it means the same; no other flag has one. A flag that is written on the line wins. A flag that takes no value is
+on for `1`, `true`, `yes` and `on`."""
 
 
 def main() -> None:
@@ -94,9 +92,9 @@ def _command(name: str, command: Any) -> Iterator[str]:
         rows = [f"| `{one.metavar}` | {_escaped(one.help)} |" for one in arguments]
         yield "\n".join(["| argument | meaning |", "|---|---|", *rows])
     rows = [
-        f"| {_spelling(one)} | {_escaped(_meaning(one))} | {_default(one)} | `{one.envvar}` |"
+        f"| {_spelling(one)} | {_escaped(_meaning(one))} | {_default(one)} | {_variable(one)} |"
         for one in flags
-        if one.envvar
+        if one.name != "help"
     ]
     yield "\n".join(["| flag | meaning | default | variable |", "|---|---|---|---|", *rows])
 
@@ -116,6 +114,10 @@ def _spelling(flag: Any) -> str:
 
 def _meaning(flag: Any) -> str:
     return re.sub(r"\s*\[default: .*\]$", "", str(flag.help))
+
+
+def _variable(flag: Any) -> str:
+    return f"`{flag.envvar}`" if flag.envvar else ""
 
 
 def _default(flag: Any) -> str:

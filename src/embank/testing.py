@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from embank.arrays import Vectors
+from embank.encode import EncodeReport, TextBlock, Watch
+from embank.encode.run import EncodeRun, EncodeSettings
 from embank.encoders import Batch, EncoderFacts, Readout, Tokens
-from embank.encoding import EncodeReport, TextBlock, Watch
-from embank.encoding.running import EncodeRun, EncodeSettings
 from embank.errors import UsageError
 from embank.recipe import STATES, ColumnName, Reading
 from embank.store.folder import Store

@@ -10,9 +10,9 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from embank.cli.app import app
-from embank.cli.fitting import print_report
-from embank.fitting import FitReport
+from embank.cli._app import app
+from embank.cli.fit import print_report
+from embank.fit import FitReport
 
 COMPUTE = ("--backend", "torch", "--dtype", "float32")
 COMMANDS = [
@@ -29,7 +29,9 @@ COMMANDS = [
     "forget",
     "encoders",
     "baseline",
-    "trunk",
+    "multitask",
+    "prefix",
+    "distill",
     "evaluate",
 ]
 
@@ -175,36 +177,52 @@ def test_standard_input_and_output_work_in_a_pipe(bank):
     assert rows[1]["topic"] == "delivery"
 
 
-def test_flags_are_mirrored_by_environment_variables(bank, run, tmp_path, monkeypatch):
-    monkeypatch.setenv("EMBANK_OUTPUT", str(tmp_path / "env.jsonl"))
-    monkeypatch.setenv("EMBANK_TASK", "topic urgent")
-    monkeypatch.setenv("EMBANK_PROBA", "1")
-    assert run("predict", bank).code == 0
-    first = json.loads((tmp_path / "env.jsonl").read_text().splitlines()[0])
-    assert {"topic", "urgent", "urgent_proba_yes"} <= set(first)
-    assert "tags" not in first
+def test_flags_of_a_whole_session_may_stand_in_the_environment(bank, run, sample, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMBANK_QUIET", "1")
+    monkeypatch.setenv("EMBANK_BACKEND", "jax")
+    done = run("encode", bank, sample, "--text", "message")
+    assert (done.code, "'jax' is no backend" in done.err) == (1, True)
+    done = run("encode", bank, sample, "--text", "message", *COMPUTE)
+    assert (done.code, done.out) == (0, "")
 
 
-_OWN = {
-    # what drops things has variables of its own: a task named for `predict` must not be forgotten
-    **{("forget", flag): "EMBANK_FORGET_" for flag in ("--task", "--column", "--ids", "--stale")},
-    ("retrieval", "--codec"): "EMBANK_EVALUATE_",  # several of them, where `encode` has one
-}
+VARIABLES = ("--backend", "--cache", "--dtype", "--local-files-only", "--quiet")
 
 
-def test_every_flag_has_an_environment_variable():
+def _options():
+    """Every option of every command, by the command's words."""
     import typer.main
 
     group = typer.main.get_command(app)
     assert list(group.commands) == COMMANDS
-    below = {name: one for command in group.commands.values() for name, one in getattr(command, "commands", {}).items()}
-    for name, command in {**group.commands, **below}.items():
-        for parameter in command.params:
-            if parameter.param_type_name != "option" or parameter.name == "help":
-                continue
-            long = next(option for option in parameter.opts if option.startswith("--"))
-            prefix = _OWN.get((name, long), "EMBANK_")
-            assert parameter.envvar == f"{prefix}{long[2:].replace('-', '_').upper()}", (name, long)
+    waiting = [((name,), command) for name, command in group.commands.items()]
+    for words, command in waiting:
+        waiting += [((*words, name), one) for name, one in getattr(command, "commands", {}).items()]
+        yield from ((words, one) for one in command.params if one.param_type_name == "option" and one.name != "help")
+
+
+def test_no_flag_but_those_of_a_whole_session_has_an_environment_variable():
+    seen = set()
+    for words, parameter in _options():
+        long = next(option for option in parameter.opts if option.startswith("--"))
+        own = f"EMBANK_{long[2:].replace('-', '_').upper()}" if long in VARIABLES else None
+        assert parameter.envvar == own, (words, long)
+        seen.add(long)
+    assert seen >= set(VARIABLES)
+
+
+def test_a_flag_with_an_environment_variable_means_the_same_in_every_command():
+    meanings = {}
+    for _, parameter in _options():
+        if parameter.envvar:
+            meanings.setdefault(parameter.envvar, set()).add(parameter.help)
+    assert [variable for variable, said in meanings.items() if len(said) > 1] == []
+
+
+def test_nothing_that_drops_or_replaces_is_set_by_the_environment():
+    dropping = [one for words, one in _options() if words[-1] in ("forget", "remove", "replace")]
+    assert dropping
+    assert {one.envvar for one in dropping} <= {None, "EMBANK_QUIET", "EMBANK_CACHE", "EMBANK_LOCAL_FILES_ONLY"}
 
 
 @pytest.mark.parametrize(
@@ -317,7 +335,7 @@ def test_ctrl_c_keeps_what_was_encoded_and_says_how_to_go_on(tmp_path):
     # The signal is sent by the process itself after its third batch: no clock is involved.
     command[2] = (
         "import os, signal\n"
-        "from embank.encoders.transformer import TransformerEncoder as T\n"
+        "from embank.encoders.torch import TransformerEncoder as T\n"
         "real, calls = T.vectors, []\n"
         "def counted(self, batch, readouts):\n"
         "    calls.append(1)\n"
@@ -366,7 +384,7 @@ def test_a_fit_that_learned_nothing_says_what_to_try(score, chosen, said, capsys
         (("encode",), "missing argument 'BANK'"),
         (("encode", "bank", "--nope"), "no such option: --nope"),
         (("nope",), "no such command 'nope'"),
-        (("trunk", "prefix", "add"), "see embank trunk prefix add --help"),
+        (("prefix", "add"), "see embank prefix add --help"),
         (("fit", "bank", "--task", "mood", "--cut", "high"), "invalid value for '--cut'"),
     ],
 )
@@ -378,7 +396,7 @@ def test_words_that_are_no_command_get_one_line_and_the_status_2(words, said, ru
     assert found.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [(), ("trunk",), ("trunk", "prefix")])
+@pytest.mark.parametrize("words", [(), ("multitask",), ("prefix",), ("distill",), ("baseline",), ("evaluate",)])
 def test_a_group_of_commands_alone_shows_its_help(words, run):
     found = run(*words)
     assert found.code == 2

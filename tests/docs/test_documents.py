@@ -9,8 +9,8 @@ import pytest
 import typer
 
 import embank
-from embank.cli import app
-from embank.encoders.anatomy import ANATOMY
+from embank.cli._app import app
+from embank.encoders.architectures import ANATOMY
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -95,7 +95,7 @@ def test_a_generated_reference_is_what_the_code_says_now(name):
 def test_the_generated_references_depend_on_nothing_but_the_code(monkeypatch):
     before = generated_pages()
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("EMBANK_CODEC", "int8")
+    monkeypatch.setenv("EMBANK_DTYPE", "float32")
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert generated_pages() == before
 
@@ -106,6 +106,20 @@ def test_every_command_is_in_the_reference_and_in_the_readme():
     for name in commands():
         assert f"## embank {name}\n" in reference
         assert f"`embank {name} " in readme
+
+
+_RECORD = r"(?:\[\d{4}\]\(\d{4}-[a-z0-9-]+\.md\)|\d{4})"
+_STATUS = re.compile(
+    rf"Date: \d{{4}}-\d\d-\d\d\. Status: (accepted|superseded by {_RECORD}|changed by {_RECORD}(, {_RECORD})*( and {_RECORD})?)\."
+)
+
+
+@pytest.mark.parametrize("record", sorted((DOCS / "decisions").glob("*.md")), ids=lambda record: record.stem)
+def test_every_decision_record_says_whether_it_still_holds(record):
+    status = _STATUS.fullmatch(record.read_text(encoding="utf-8").splitlines()[2])
+    assert status, "expected: Status: accepted, superseded by NNNN, or changed by NNNN"
+    others = re.findall(r"\b\d{4}\b(?!-)", status[1])
+    assert all(number > record.stem[:4] for number in others), "a record is changed by a later one"
 
 
 def test_every_extra_is_in_the_readme():

@@ -7,7 +7,7 @@ import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from embank.encoders.batching import batches
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
+from embank.encoders.load import ReadingOptions, locate, open_encoder
 
 WORDS = [
     *[
@@ -168,19 +168,6 @@ def save_family(folder, family, **tokenizer_settings):
     torch.manual_seed(7)
     FAMILIES[family]().eval().save_pretrained(folder)
     tiny_tokenizer(causal=family in CAUSAL, **tokenizer_settings).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def family_folder(tmp_path_factory):
-    """Gives the folder of a family's tiny encoder; made once, never changed."""
-    made = {}
-
-    def folder(family):
-        if family not in made:
-            made[family] = save_family(tmp_path_factory.mktemp("families") / family, family)
-        return made[family]
-
     return folder
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from embank.encoders import Readout
-from embank.encoders.anatomy import ANATOMY
+from embank.encoders.architectures import ANATOMY
 from embank.errors import EncoderError, UsageError
 
 LISTED = [
@@ -123,7 +123,7 @@ def test_a_converted_graph_equals_torch(family, open_tiny, encode, close, texts)
 
 
 def test_a_converted_graph_is_kept_and_read_again(open_tiny, encode, texts, tmp_path, monkeypatch):
-    graph = pytest.importorskip("embank.encoders.graph")
+    graph = pytest.importorskip("embank.encoders.openvino")
     first = encode(open_tiny("bert", "openvino"), texts, [Readout(1, "mean")])[0]
     assert sorted(file.suffix for file in (tmp_path / "graphs").iterdir()) == [".bin", ".xml"]
     monkeypatch.setattr(graph.ov, "convert_model", None)
@@ -144,7 +144,7 @@ def test_weights_that_are_missing_are_not_made_up(family_folder, tmp_path):
 
     from safetensors.torch import load_file, save_file
 
-    from embank.encoders.opening import locate, open_encoder
+    from embank.encoders.load import locate, open_encoder
 
     shutil.copytree(family_folder("bert"), tmp_path / "bert")
     file = tmp_path / "bert" / "model.safetensors"

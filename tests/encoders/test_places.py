@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from embank.encoders.opening import ReadingOptions, locate
-from embank.encoders.tokenizing import Tokenizing
+from embank.encoders.load import ReadingOptions, locate
+from embank.encoders.tokenizer import Tokenizing
 from embank.errors import EncoderError, UsageError
-from embank.spans import read_answers, span_targets, span_text
-from embank.tagging import first_subwords, read_tags, tag_names, tag_targets, tags_of, word_of_tokens, words_text
+from embank.labels.answers import read_answers, span_targets, span_text
+from embank.labels.tags import first_subwords, read_tags, tag_names, tag_targets, tags_of, word_of_tokens, words_text
 
 DATA = Path(os.environ.get("EMBANK_BENCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
 MATERIAL = ["the pump is broken in paris", "İstanbul ☃ is a small city , late or lost", "query: heat  water"] * 20

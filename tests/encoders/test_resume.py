@@ -7,10 +7,10 @@ import pytest
 import torch
 import transformers
 
-from embank.encoders.anatomy import ANATOMY
+from embank.encoders.architectures import ANATOMY
 from embank.encoders.resume import Upper
 from embank.errors import EncoderError, UsageError
-from tails.families import FAMILIES, LAYERS, SETTINGS, WHOLE, WIDTH, all_states, inputs, run, tiny
+from material.families import FAMILIES, LAYERS, SETTINGS, WHOLE, WIDTH, all_states, inputs, run, tiny
 
 SHARED = {
     "t5": "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",

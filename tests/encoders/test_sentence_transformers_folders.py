@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from embank.encode.default_columns import resolve
 from embank.encoders import Readout
 from embank.encoders.batching import batches
 from embank.encoders.folder import read_folder, weights_digest
-from embank.encoders.opening import ReadingOptions, locate, open_encoder
-from embank.encoding.defaults import resolve
+from embank.encoders.load import ReadingOptions, locate, open_encoder
 from embank.errors import EncoderError, UsageError
 from embank.recipe import ColumnName
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from embank.errors import HeadError
-from embank.heads.linear import LogisticHead
+from embank.heads.logistic import LogisticHead
 from embank.heads.mlp import MLPHead
 from embank.heads.multilabel import MultiLabelHead
 from embank.heads.ridge import RidgeHead

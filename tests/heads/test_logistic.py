@@ -8,9 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from embank.errors import HeadError
-from embank.heads.linear import LogisticHead
+from embank.heads.logistic import LogisticHead
 from embank.heads.multilabel import MultiLabelHead
-from embank.heads.scoring import measures
+from embank.metrics.classification import measures
 
 
 def problem(texts, width, classes, seed=0):

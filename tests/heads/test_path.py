@@ -5,7 +5,7 @@ import pytest
 
 from embank.errors import HeadError
 from embank.heads import path
-from embank.heads.linear import LogisticHead
+from embank.heads.logistic import LogisticHead
 from embank.heads.multilabel import MultiLabelHead
 from embank.heads.spectrum import spectrum
 

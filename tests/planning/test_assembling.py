@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from embank.codecs.floats import Float16
+from embank.encode.columns import calibrated_on
 from embank.encoders.flops import Shape, embedding_flops, flops, layer_flops
-from embank.encoding.columns import calibrated_on
 from embank.planning.assembling import Ground, findings
 from embank.planning.costs import Pace, TrainingPace
 from embank.planning.estimating import Rates, way_flops, way_training_flops

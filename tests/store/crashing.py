@@ -20,17 +20,17 @@ from pathlib import Path
 import numpy as np
 
 from embank.codecs import calibrate
+from embank.encode import TextBlock, columns
+from embank.encode.columns import enter_column, readout_of
+from embank.encode.external import put_vectors
+from embank.encode.run import EncodeSettings
 from embank.encoders import Readout
-from embank.encoding import TextBlock, columns
-from embank.encoding.columns import enter_column, readout_of
-from embank.encoding.given import put_vectors
-from embank.encoding.running import EncodeSettings
 from embank.recipe import ColumnName
 from embank.samples import messages
 from embank.store.compaction import forget_texts, merge_small
-from embank.store.decoding import codec_of
 from embank.store.folder import Store, is_bank
-from embank.store.verification import verify
+from embank.store.vectors import codec_of
+from embank.store.verify import verify
 from embank.store.writing import Addition
 from embank.testing import FakeEncoder, encode_with
 from embank.texts import text_key

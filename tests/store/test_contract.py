@@ -11,9 +11,9 @@ from embank.errors import DamageError, UsageError
 from embank.recipe import ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.compaction import MANY, forget_texts, merge_small
-from embank.store.decoding import codec_of, vectors
 from embank.store.folder import Store
-from embank.store.verification import verify
+from embank.store.vectors import codec_of, vectors
+from embank.store.verify import verify
 from embank.store.writing import Addition
 from store.material import add, append, column, files, keys, rows
 

@@ -12,10 +12,10 @@ from safetensors.numpy import save
 from embank.codecs import calibrate
 from embank.errors import BankError, BankExistsError, BankLockedError, DamageError, FormatError, NotABankError
 from embank.store import FORMAT_VERSION
-from embank.store.decoding import codec_of, vectors
-from embank.store.files import map_array
+from embank.store.atomic import map_array
 from embank.store.folder import Store
-from embank.store.verification import verify
+from embank.store.vectors import codec_of, vectors
+from embank.store.verify import verify
 from embank.store.writing import Addition
 from store.material import add, append, column, copied, files, flip, keys, rows
 

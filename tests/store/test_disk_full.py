@@ -16,7 +16,7 @@ import pytest
 
 from embank.errors import StorageFullError
 from embank.store.folder import Store
-from embank.store.verification import verify
+from embank.store.verify import verify
 from embank.store.writing import Addition
 from store.crashing import JOBS, Unsynced, fresh, orphans, state
 from store.material import add, append, files, keys, rows

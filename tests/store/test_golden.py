@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embank.encoding.columns import readout_of
+from embank.encode.columns import readout_of
 from embank.recipe import ColumnName, Reading, Recipe
 from embank.store import FORMAT_VERSION
-from embank.store.bodies import unpack
-from embank.store.decoding import codec_of, encoded
 from embank.store.folder import Store
+from embank.store.kept_texts import unpack
 from embank.store.schema import version_of
 from embank.store.states import StatesReader
-from embank.store.verification import verify
+from embank.store.vectors import codec_of, encoded
+from embank.store.verify import verify
 from embank.testing import FakeEncoder
 from embank.texts import text_key
 from store.golden.make_golden import COLUMNS, PAIR, TEXTS

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from embank.errors import BankLockedError
 from embank.store.folder import Store
-from embank.store.verification import verify
+from embank.store.verify import verify
 from embank.store.writing import writer_lock
 from store.material import add, append, keys, rows
 

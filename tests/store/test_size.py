@@ -7,7 +7,7 @@ import pytest
 
 from embank.store.compaction import merge_small
 from embank.store.folder import Store
-from embank.store.verification import verify
+from embank.store.verify import verify
 from embank.store.writing import Addition
 from store.material import add, files, keys
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from embank.store.compaction import forget_texts, merge_small
 from embank.store.folder import Store
-from embank.store.verification import verify
+from embank.store.verify import verify
 from embank.store.writing import Addition
 from store.material import add, files, keys, rows
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from embank.arrays import Ragged
 from embank.errors import DamageError, UsageError
-from embank.ragged import Ragged
 from embank.store.compaction import MANY, forget_texts, merge_small
 from embank.store.folder import Store
 from embank.store.states import StatesReader
-from embank.store.verification import verify
+from embank.store.verify import verify
 from embank.store.writing import Addition
 from store.material import add, append, column, flip, keys, rows
 

@@ -10,11 +10,15 @@ from typing import Any, cast
 
 import typer
 
-from embank.cli.app import app
+from embank.cli._app import app
+from embank.cli._removed import answer_to_command, answer_to_flag
 from embank.errors import EmbankError
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
+
+MISUSED = 2
+"""Exit status where the line itself cannot be parsed."""
 
 _ParserError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 """Whatever the parser finds wrong; typer brings a parser of its own, and shows only this of it."""
@@ -22,6 +26,9 @@ _ParserError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 def main() -> None:
     """Run the command line."""
+    removed = answer_to_command(sys.argv[1:])
+    if removed is not None:
+        _fail(removed, MISUSED)
     try:
         sys.exit(app(prog_name="embank", standalone_mode=False))
     except _ParserError as error:
@@ -44,6 +51,9 @@ def _misused(error: Any) -> None:
         error.show()
         sys.exit(error.exit_code)
     command = getattr(error.ctx, "command_path", "embank")
+    removed = answer_to_flag(command.removeprefix("embank "), getattr(error, "option_name", ""))
+    if removed is not None:
+        _fail(removed, MISUSED)
     message = error.format_message().rstrip(".")
     _fail(f"{message[:1].lower()}{message[1:]}; see {command} --help", error.exit_code)
 

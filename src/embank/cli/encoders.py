@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 import embank
-from embank.cli import console, flags
+from embank.cli import _console as console
+from embank.cli import _flags as flags
 
 
 def encoders(

@@ -1,10 +1,11 @@
 """One bit a dimension: the bits of a text are spent on the principal axes of the sample, most on the strongest.
 
-The plain way, the sign of each dimension, leaves more than twice the squared error (bench/RESULTS.md): dimensions
-repeat each other, and a sign knows no size. Here a vector is standardised, turned onto the axes that `allotment`
-finds, and each axis is written as a whole number of 0 to 6 bits. What is decoded is a linear function of the bits, so
-that a head folds rotation and steps into its weights and reads the bits themselves. This is classical transform
-coding: Huang and Schultheiss, "Block quantization of correlated Gaussian random variables", 1963.
+The plain way, the sign of each dimension, leaves more than twice the squared error in the mean (bench/RESULTS.md,
+`codecs.binary.error`): dimensions repeat each other, and a sign knows no size. Here a vector is standardised, turned
+onto the axes that `allotment` finds, and each axis is written as a whole number of 0 to 6 bits. What is decoded is a
+linear function of the bits, so that a head folds rotation and steps into its weights and reads the bits themselves.
+This is classical transform coding: Huang and Schultheiss, "Block quantization of correlated Gaussian random variables",
+1963.
 
 Rows are no Hamming codes: compare decoded vectors, not bits.
 """
@@ -63,7 +64,8 @@ class Binary(Calibrated):
     def calibrate(cls, sample: Vectors) -> "Binary":
         """Learn centre, axes and steps from a sample; some thousand texts of the corpus itself do best.
 
-        A few hundred texts, or texts of another kind, cost some accuracy (bench/RESULTS.md), but stay ahead of signs.
+        A few hundred texts, or texts of another kind, cost some accuracy, but stay ahead of signs
+        (bench/log/2026-11.md).
 
         Raises:
             UsageError: an empty sample, or numbers that are not finite.

@@ -16,7 +16,7 @@ _TOP: Final = 127
 _PERCENTILE: Final = 99.99
 """The calibrated range leaves out one number in 10,000 on each side, so that one freak text in a large sample cannot
 widen the steps of all others. Below 10,000 texts it is all but the range of the sample. Measured on 13 tasks, 100,
-99.99, 99.9 and 99.5 differ by less than the noise (bench/RESULTS.md)."""
+99.99, 99.9 and 99.5 differ by less than the noise (bench/log/2026-11.md)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int8, Int32, Int64
+from jaxtyping import Int8, Int32, Int64
 
 from embank.arrays import Mask, Vectors
 from embank.recipe import Reading
@@ -157,7 +157,3 @@ class Voiced(Protocol):
 
     voice: str
     voices: Mapping[str, Any]
-
-
-PooledBatch = Float[Any, "batch width"]
-"""Vectors of one readout while they are still the backend's own."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from embank.encoders.anatomy import ANATOMY, Anatomy
+from embank.encoders.architectures import ANATOMY, Anatomy
 from embank.errors import EncoderError
 
 _TOKENIZER_FILES = (

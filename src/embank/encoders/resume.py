@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import torch
 
-from embank.encoders.anatomy import ANATOMY, Anatomy
+from embank.encoders.architectures import ANATOMY, Anatomy
 from embank.errors import EncoderError, UsageError
 
 _STATES: ContextVar[torch.Tensor | None] = ContextVar("states", default=None)

@@ -6,16 +6,13 @@ its inputs while it was trained (centring, scaling, rotation) is folded into tho
 matrix product.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Shaped
+from jaxtyping import Float32
 
-from embank.arrays import Matrix, Outputs, Probabilities
+from embank.arrays import Matrix
 from embank.errors import HeadError
-from embank.tasks import KINDS, Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,51 +51,3 @@ class Affine:
     def outputs(self) -> int:
         """How many outputs it has."""
         return int(self.weights.shape[1])
-
-
-@runtime_checkable
-class Head(Protocol):
-    """What prediction needs to know of a head."""
-
-    @property
-    def kind(self) -> Kind:
-        """What is predicted."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the outputs, in their order; empty for regression."""
-
-    @property
-    def layers(self) -> tuple[Affine, ...]:
-        """One affine map, or two with a ReLU between them."""
-
-    @property
-    def temperature(self) -> float:
-        """What outputs are divided by before they become probabilities."""
-
-    @property
-    def offsets(self) -> tuple[float, ...]:
-        """What is added to outputs before deciding, one a label; empty for nothing."""
-
-    def probabilities(self, outputs: Outputs) -> Probabilities:
-        """Outputs to calibrated probabilities `[texts, labels]`; refuses a regression."""
-
-    def decide(self, outputs: Outputs) -> Shaped[np.ndarray, "..."]:
-        """Outputs to decisions: label numbers, a 0/1 matrix, or numbers."""
-
-
-@runtime_checkable
-class Estimator(Protocol):
-    """What the fitting side of every head looks like, in scikit-learn's manner."""
-
-    def fit(self, X: Any, y: Any) -> Any:
-        """Learn from vectors `[texts, width]` and their labels."""
-
-    def predict(self, X: Any) -> Shaped[np.ndarray, "..."]:
-        """Predict labels, a 0/1 matrix, or numbers."""
-
-    def serve(self, labels: Sequence[str]) -> Head:
-        """Turn what was fitted into a served head with these label names."""
-
-
-__all__ = ["KINDS", "Affine", "Estimator", "Head", "Kind"]

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from embank.errors import HeadError
-from embank.heads import Kind
+from embank.labels.kinds import Kind
 
 COLDEST, HOTTEST = 0.05, 20.0
 

@@ -13,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from embank.arrays import Outputs, Probabilities
 from embank.errors import HeadError
-from embank.heads import Affine, Kind, rows
+from embank.heads import Affine
+from embank.heads import checks as rows
 from embank.heads.calibration import temperature
 from embank.heads.served import ServedHead
+from embank.labels.kinds import Kind
 
 TWO = 2
 # Below this many rows nothing is set aside to stop on; a fixed number of rounds with weight decay has to do.

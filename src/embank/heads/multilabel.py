@@ -9,13 +9,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from embank.arrays import Outputs, Probabilities
 from embank.errors import HeadError
-from embank.heads import rows
+from embank.heads import checks as rows
 from embank.heads.calibration import temperature
-from embank.heads.decisions import lean_multi
 from embank.heads.folds import NEVER, deal, rarest
 from embank.heads.path import Study, follow
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
+from embank.heads.thresholds import lean_multi
 from embank.heads.validated import ValidatedHead
 
 

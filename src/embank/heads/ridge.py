@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from embank.errors import HeadError
-from embank.heads import rows
+from embank.heads import checks as rows
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import Principal, spectrum
 

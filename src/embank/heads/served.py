@@ -8,7 +8,8 @@ from scipy.special import expit, softmax
 
 from embank.arrays import Outputs, Probabilities, Vectors
 from embank.errors import HeadError
-from embank.heads import KINDS, Affine, Kind
+from embank.heads import Affine
+from embank.labels.kinds import POOLED, Kind
 
 MOST_LAYERS = 2
 
@@ -38,8 +39,8 @@ class ServedHead:
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
-        if self.kind not in KINDS:
-            raise HeadError(f"found kind {self.kind!r}, expected one of {', '.join(KINDS)}; write one of these")
+        if self.kind not in POOLED:
+            raise HeadError(f"found kind {self.kind!r}, expected one of {', '.join(POOLED)}; write one of these")
         if not 1 <= len(self.layers) <= MOST_LAYERS:
             raise HeadError(f"found {len(self.layers)} layers, expected one or two; deeper heads are tails")
         if len(self.layers) == MOST_LAYERS and self.layers[0].outputs != self.layers[1].width:

@@ -1,7 +1,6 @@
 """A served head in a folder: weights in `head.safetensors`, everything else in `head.json`; nothing is pickled."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +17,18 @@ WEIGHTS = "head.safetensors"
 DESCRIPTION = "head.json"
 
 
-def pack_head(head: ServedHead, notes: Mapping[str, Any] | None = None) -> dict[str, bytes]:
-    """The content of a head's files, by name.
-
-    Args:
-        head: what to write.
-        notes: anything JSON can hold that should travel with the head (scores, columns, fingerprints).
-
-    Raises:
-        HeadError: the notes do not fit into JSON.
-    """
-    description = {
+def pack_head(head: ServedHead) -> dict[str, bytes]:
+    """The content of a head's files, by name."""
+    description: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "kind": head.kind,
         "labels": list(head.labels),
         "layers": len(head.layers),
         "temperature": head.temperature,
         "offsets": list(head.offsets),
-        "notes": dict(notes or {}),
+        "notes": {},  # format version 1 has the key
     }
-    try:
-        text = json.dumps(description, indent=2, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as unfit:
-        raise HeadError(f"found notes that JSON cannot hold ({unfit}), expected plain finite values") from unfit
+    text = json.dumps(description, indent=2, ensure_ascii=False, allow_nan=False)
     tensors = {}
     for number, layer in enumerate(head.layers):
         tensors[f"layers.{number}.weights"] = np.ascontiguousarray(layer.weights)
@@ -48,20 +36,8 @@ def pack_head(head: ServedHead, notes: Mapping[str, Any] | None = None) -> dict[
     return {WEIGHTS: save(tensors), DESCRIPTION: text.encode() + b"\n"}
 
 
-def save_head(head: ServedHead, folder: Path, notes: Mapping[str, Any] | None = None) -> None:
-    """Write a head into a folder, which is made where it is missing; a head that is there is replaced.
-
-    Raises:
-        HeadError: the notes do not fit into JSON.
-    """
-    files = pack_head(head, notes)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-
-
-def load_head(folder: Path) -> tuple[ServedHead, dict[str, Any]]:
-    """Read a head and its notes back.
+def load_head(folder: Path) -> ServedHead:
+    """Read a head back.
 
     Raises:
         HeadError: no head is there, it is of a newer format version, or it is damaged.
@@ -73,14 +49,13 @@ def load_head(folder: Path) -> tuple[ServedHead, dict[str, Any]]:
             Affine(tensors[f"layers.{number}.weights"], tensors[f"layers.{number}.bias"])
             for number in range(description["layers"])
         )
-        head = ServedHead(
+        return ServedHead(
             kind=description["kind"],
             labels=tuple(description["labels"]),
             layers=layers,
             temperature=float(description["temperature"]),
             offsets=tuple(float(offset) for offset in description["offsets"]),
         )
-        return head, dict(description["notes"])
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as damage:
         raise HeadError(f"found a damaged head in {folder} ({damage!r}); fit the task again") from damage
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from embank.encode.columns import calibrated_on
 from embank.encoders.flops import Shape, flops, head_flops
-from embank.encoding.columns import calibrated_on
 from embank.planning import Cost, Finding, PlanSettings, Unmeasured, Way
 from embank.planning.costs import Pace, TrainingPace, extrapolated, mean_pace, passes_of
 from embank.planning.estimating import way_flops, way_training_flops

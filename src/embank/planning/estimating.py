@@ -8,14 +8,14 @@ import numpy as np
 
 from embank.encoders.batching import rounded_length
 from embank.encoders.flops import Shape, adapter_flops, embedding_flops, flops, layer_flops, training_flops
-from embank.extras import load
-from embank.fitting.finetuning import FineTuneData
-from embank.fitting.tails import TailLabels
+from embank.fit.finetune import FineTuneData
+from embank.labels.read import Labels
+from embank.optional import load
 from embank.planning import Way
 from embank.planning.tuning import Workshop
 from embank.recipe import ColumnName, limit_of
-from embank.tails.settings import TailSettings, TrainingSettings
 from embank.texts import Text
+from embank.training.settings import TailSettings, TrainingSettings
 
 _STEPS_TEXTS = 160
 _BATCH = 32
@@ -100,12 +100,12 @@ def training_rate(shop: Workshop, texts: Sequence[int], shape: Shape) -> Rates:
     Raises:
         OutOfTimeError: the budget was used up.
     """
-    finetuning = load("embank.fitting.finetuning", "torch")
+    finetuning = load("embank.fit.finetune", "torch")
     encoder = shop.opened()
     chosen = [shop.texts[number] for number in texts[:_STEPS_TEXTS]]
     while len(chosen) < 2 * _BATCH:
         chosen += [_renamed(text, len(chosen)) for text in chosen[: 2 * _BATCH - len(chosen)]]
-    labels = TailLabels("single", tuple("ab"[at % 2] for at in range(len(chosen))), ("a", "b"))
+    labels = Labels("single", tuple("ab"[at % 2] for at in range(len(chosen))))
     task = finetuning.ready(encoder, FineTuneData(chosen, labels), 0)
     ends: list[float] = []
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from embank.arrays import Vectors
 from embank.codecs import Codec
-from embank.fitting.running import best_head
-from embank.heads.selection import SelectionSettings
+from embank.fit.column_selection import SelectionSettings
+from embank.fit.heads import best_head
 from embank.planning.intervals import Scored, scored
 from embank.planning.material import Run, TaskRows, inner_split
 

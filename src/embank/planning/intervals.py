@@ -13,10 +13,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from embank.errors import HeadError
-from embank.heads.scoring import PRIMARY, measures
+from embank.labels.kinds import Kind
+from embank.metrics.classification import PRIMARY, measures
 from embank.planning import Score
-from embank.tasks import Kind
-from embank.wording import counted
+from embank.reports.wording import counted
 
 RESAMPLES = 100
 POINTS = 100.0

@@ -12,10 +12,11 @@ import numpy as np
 from jaxtyping import Int64
 
 from embank.errors import HeadError, UsageError
-from embank.fitting.examples import collect
-from embank.fitting.targets import targets_of
-from embank.heads.scoring import PRIMARY
-from embank.tasks import Kind, Labels, read_labels
+from embank.fit.examples import collect
+from embank.fit.targets import targets_of
+from embank.labels.kinds import POOLED, Kind
+from embank.labels.read import Labels, read_labels
+from embank.metrics.classification import PRIMARY
 from embank.texts import Text, keys_and_faults
 
 RUNS = 5
@@ -138,7 +139,7 @@ def task_rows(task: str, numbers: Sequence[int], labels: Sequence[Any], kind: st
         HeadError: one class only, too few labels, or labels that do not fit the kind; the message names the column.
     """
     try:
-        parsed = read_labels(labels, kind)
+        parsed = read_labels(labels, kind, kinds=POOLED)
         examples, _ = collect(numbers, None, parsed, 0)
     except UsageError as fault:
         raise UsageError(f"column {task!r}: {fault}") from fault
@@ -183,7 +184,7 @@ def inner_split(rows: TaskRows, run: Run) -> np.ndarray:
         HeadError: a run with one class only, as of a class that has a single text.
     """
     values = tuple(rows.values[at] for at in run.train.tolist())
-    examples, _ = collect(range(len(values)), None, Labels(rows.kind, values, 0), run.number)
+    examples, _ = collect(range(len(values)), None, Labels(rows.kind, tuple(values)), run.number)
     return np.array(examples.held_back, np.bool_)
 
 

@@ -1,12 +1,12 @@
 """Measuring the ways of a task, one after another, inside a budget; what did not fit is noted with the reason."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from embank.errors import EmbankError
-from embank.fitting.examples import HELD_BACK
+from embank.fit.examples import HELD_BACK
 from embank.planning import Telling, Way
 from embank.planning.costs import epochs_of
 from embank.planning.estimating import Rates
@@ -27,9 +27,6 @@ _GUESS = 1.0
 _HALF = 2
 _MORE = 1.5
 """From so many times the rows of a trial on, it is worth knowing how a fit grows with them."""
-
-
-TrialRunner = Callable[[Workshop, Way, "Measured", Run], TrainedTrial]
 
 
 @dataclass

@@ -7,7 +7,7 @@ import numpy as np
 
 from embank.planning import Cost, Finding, Plan, PlanSettings, Recommendation, TaskPlan, Unmeasured, Way
 from embank.planning.intervals import Runs, difference
-from embank.wording import counted
+from embank.reports.wording import counted
 
 _NOTHING = (
     "Nothing could be measured in this time, so nothing is advised. Give more --minutes, or fewer --label columns."

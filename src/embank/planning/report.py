@@ -7,7 +7,7 @@ from embank.planning import Balance, Change, Finding, Plan, TaskPlan
 from embank.planning.breakeven import by_tasks
 from embank.planning.figures import TIMES, Axis, Crossing, Curve, Frame, Point, axis, lines, scatter
 from embank.planning.recommending import span
-from embank.wording import counted
+from embank.reports.wording import counted
 
 _MOST_TASKS = 50
 _LINES = 7

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.encoders.limits import limited
-from embank.extras import load
-from embank.fitting.assignments import objective_for
-from embank.fitting.cuts import MemorySource
-from embank.fitting.finetuning import FineTuned, FineTuneData
-from embank.fitting.tails import TailLabels
+from embank.encoders.limited_size import limited
+from embank.fit.cut_trials import MemorySource
+from embank.fit.finetune import FineTuneData
+from embank.fit.objective import objective_for
+from embank.labels.read import Labels
+from embank.models.tail_design import TailDesign, TailOptions
+from embank.optional import load
 from embank.planning import Way
 from embank.planning.costs import TrainingPace
 from embank.planning.intervals import Scored, scored
 from embank.planning.material import Run, TaskRows, decided, inner_split
 from embank.planning.schedule import Budget
 from embank.recipe import ColumnName
-from embank.tails import TailDesign, TailOptions
-from embank.tails.settings import TailSettings, TrainingSettings, default_rate
 from embank.texts import Text
+from embank.training.settings import TailSettings, TrainingSettings, default_rate
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,8 @@ def trained_trial(shop: Workshop, way: Way, rows: TaskRows, run: Run, epochs: in
 
 def _tailed(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     began = time.perf_counter()
-    modules, learning = (load(f"embank.tails.{part}", "torch") for part in ("modules", "learning"))
+    modules = load("embank.models.tail", "torch")
+    learning = load("embank.training.fit", "torch")
     held = inner_split(rows, run)
     train, back = np.flatnonzero(~held), np.flatnonzero(held)
     encoder = shop.upper()
@@ -133,8 +134,8 @@ def _blocks(shop: Workshop, way: Way, texts: np.ndarray) -> dict[int, Vectors]:
 
 def _finetuned(shop: Workshop, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     began = time.perf_counter()
-    finetuning, learning = load("embank.fitting.finetuning", "torch"), load("embank.tails.learning", "torch")
-    live = load("embank.baselines.live", "torch")
+    finetuning, learning = load("embank.fit.finetune", "torch"), load("embank.training.fit", "torch")
+    live = load("embank.models.full", "torch")
     encoder = shop.opened()
     task = finetuning.ready(encoder, _rows_of(shop, rows, run), settings.seed)
     fixed = time.perf_counter() - began
@@ -158,7 +159,7 @@ def _finetuned(shop: Workshop, rows: TaskRows, run: Run, settings: TrainingSetti
 def _distilled(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     """A student; where full fine-tuning was tried in the same run, its checkpoint serves as the teacher."""
     began = time.perf_counter()
-    students = load("embank.fitting.students", "torch")
+    students = load("embank.distill.task_student", "torch")
     encoder = shop.opened()
     fixed = time.perf_counter() - began
     keep = (_checkpoint(shop, rows, run), shop.folder / f"{_stem(rows, run)}-student.safetensors")
@@ -191,9 +192,9 @@ def _rows_of(shop: Workshop, rows: TaskRows, run: Run, *, tested: bool = False) 
     return FineTuneData(texts, labels, others, known)
 
 
-def _part(shop: Workshop, rows: TaskRows, places: np.ndarray) -> tuple[list[Text], TailLabels]:
+def _part(shop: Workshop, rows: TaskRows, places: np.ndarray) -> tuple[list[Text], Labels]:
     values = tuple(rows.values[at] for at in places.tolist())
-    return [shop.texts[number] for number in rows.texts[places].tolist()], TailLabels(rows.kind, values, rows.names)
+    return [shop.texts[number] for number in rows.texts[places].tolist()], Labels(rows.kind, values)
 
 
 def _tokenising(encoder: Any, shop: Workshop, rows: TaskRows, run: Run) -> float:
@@ -211,6 +212,3 @@ def _checkpoint(shop: Workshop, rows: TaskRows, run: Run) -> Path:
 def _stem(rows: TaskRows, run: Run) -> str:
     """A file's name for one task and run, whatever the column is called."""
     return f"{rows.task.encode().hex()[:60]}-{run.number}"
-
-
-__all__ = ["FineTuned", "TrainedTrial", "Workshop", "trained_trial"]

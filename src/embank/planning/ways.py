@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from embank.encoders.anatomy import ANATOMY
-from embank.fitting.cuts import cuts_of
+from embank.encoders.architectures import ANATOMY
+from embank.fit.cut_trials import cuts_of
 from embank.planning import Way
 from embank.recipe import CODECS, STATES, ColumnName
 

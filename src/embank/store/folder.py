@@ -10,8 +10,8 @@ from typing import Self
 
 from embank.errors import BankExistsError, NotABankError, UsageError
 from embank.store import FORMAT_VERSION, StoredColumn
+from embank.store.atomic import storage_errors, sync_folder, write_durably
 from embank.store.catalogue import Catalogue
-from embank.store.files import storage_errors, sync_folder, write_durably
 from embank.store.schema import refuse_newer
 from embank.store.segments import ColumnReader
 from embank.store.writing import Writer, writer_lock

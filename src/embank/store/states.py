@@ -7,11 +7,10 @@ one ends.
 import numpy as np
 from jaxtyping import Int64
 
-from embank.arrays import Rows, TextIds
+from embank.arrays import Ragged, Rows, TextIds
 from embank.errors import DamageError
-from embank.ragged import Ragged
 from embank.store import Segment
-from embank.store.files import map_array
+from embank.store.atomic import map_array
 from embank.store.segments import ColumnReader
 
 

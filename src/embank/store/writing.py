@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from embank.arrays import Rows, TextIds
+from embank.arrays import Ragged, Rows, TextIds
 from embank.errors import BankLockedError, UsageError
-from embank.ragged import Ragged
 from embank.store import Part, Segment, StoredColumn, StoredTask
+from embank.store.atomic import storage_errors, sync_folder, write_array, write_durably
 from embank.store.catalogue import Catalogue
-from embank.store.files import storage_errors, sync_folder, write_array, write_durably
 from embank.store.segments import ColumnReader
 
 _LOCK = "lock"

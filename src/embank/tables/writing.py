@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from embank.errors import InputError, StorageFullError, UsageError
 from embank.tables.contract import Sink, Values
-from embank.tables.sinks import sink_of
-from embank.tables.sinks.jsonlines import JsonLinesSink
 from embank.tables.streams import STANDARD_INPUT as STANDARD_OUTPUT
+from embank.tables.writers import sink_of
+from embank.tables.writers.jsonlines import JsonLinesSink
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -6,8 +6,8 @@ Run it once for each released format version, and never again: the folder it lea
 import sys
 from pathlib import Path
 
-from embank.encoding import TextBlock
-from embank.encoding.running import EncodeSettings
+from embank.encode import TextBlock
+from embank.encode.run import EncodeSettings
 from embank.store import FORMAT_VERSION
 from embank.store.folder import Store
 from embank.testing import FakeEncoder, encode_with

@@ -1,0 +1,222 @@
+"""A distilled student as a torch module, what its teacher says of the examples, and the loss that joins them.
+
+Three terms: the labels' own loss; the distance between the outputs of student and teacher, softened by a temperature
+(Hinton et al. 2015, arXiv 1503.02531); and the distance between the student's states and those of the teacher's layers
+at the same share of the depth (Sun et al. 2019, "Patient Knowledge Distillation", arXiv 1908.09355, which compares one
+position a text; here it is every token, as in TinyBERT, Jiao et al. 2020, arXiv 1909.10351).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from embank.distill.task_settings import StudentSettings
+from embank.encoders.capture import states
+from embank.labels.kinds import Kind
+from embank.models.full import LiveEncoder
+from embank.models.tail_design import IGNORED
+from embank.training.datasets import Inputs, in_stretches
+from embank.training.fit import Part, taught
+from embank.training.loop import on_device
+from embank.training.objectives import Objective, Which
+from embank.training.precision import precision
+
+KEPT = 2**30
+"""Bytes of a teacher's states that are kept in memory; where they are more, they are computed anew for every batch."""
+
+_BUDGET = 4096
+"""Tokens of a batch that the teacher only reads."""
+
+_NOWHERE = -1e4
+"""The logit of a place where no span may begin or end: finite, so that nothing times it is nothing."""
+
+
+class Student(torch.nn.Module):
+    """A short encoder with an output layer; while it is trained, it shows its states as well."""
+
+    def __init__(self, live: LiveEncoder, n_layers: int) -> None:
+        """Train `live`, whose encoder has `n_layers` layers."""
+        super().__init__()
+        self.live, self.n_layers = live, n_layers
+
+    def forward(self, pool: torch.Tensor, **inputs: torch.Tensor) -> Any:
+        """Run all layers.
+
+        Returns:
+            Logits, as `LiveEncoder` gives them; in training mode also the states of every layer, each
+            `[batch, length, width]`.
+        """
+        if not self.training:
+            return self.live(pool, **inputs)
+        shown = states(self.live.model, inputs, range(1, self.n_layers + 1), self.n_layers)
+        return self.live.read(shown[-1], pool), shown
+
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """Every parameter that bears on the output."""
+        return {f"live.{name}": parameter for name, parameter in self.live.trainable().items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """A fine-tuned encoder, and what a student is shown of it.
+
+    Attributes:
+        live: encoder and output layer; they are only read.
+        layers: whose states are shown, one for each state of the student; empty where none are.
+        n_layers: how many layers the encoder has.
+    """
+
+    live: LiveEncoder
+    layers: tuple[int, ...]
+    n_layers: int
+
+    def read(self, inputs: Inputs) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Logits and states of a batch, in float32."""
+        given = dict(inputs)
+        pool = given.pop("pool")
+        self.live.train(mode=False)
+        with torch.no_grad(), precision():
+            *shown, last = states(self.live.model, given, [*self.layers, self.n_layers], self.n_layers)
+            logits = self.live.read(last, pool)
+        return logits.float(), [state.float() for state in shown]
+
+
+class Teaching:
+    """What a teacher says of training examples, by their numbers.
+
+    Logits are read once and kept as float16, and so are states where they weigh at most `most` bytes.
+
+    Attributes:
+        teacher: whose outputs they are.
+        lessons: the examples.
+        keeps_states: whether states are kept, not computed anew.
+    """
+
+    def __init__(self, teacher: Teacher, lessons: Part, most: int = KEPT) -> None:
+        """Have the teacher read all examples."""
+        self.teacher, self.lessons = teacher, lessons
+        lengths = lessons.lengths
+        width = teacher.live.output.in_features
+        weight = int(lengths.sum()) * width * len(teacher.layers) * np.dtype(np.float16).itemsize
+        self.keeps_states = weight <= most
+        nothing = np.empty(0, np.float16)
+        self._logits: list[np.ndarray] = [nothing] * len(lengths)
+        self._states: list[list[np.ndarray]] = [[]] * len(lengths)
+        for which in in_stretches(lengths, _BUDGET):
+            logits, shown = teacher.read(on_device(lessons.inputs(which), teacher.live))
+            rows = logits.half().cpu().numpy()
+            blocks = [state.half().cpu().numpy() for state in shown] if self.keeps_states else []
+            for row, at in enumerate(which.tolist()):
+                self._logits[at] = rows[row] if rows.ndim == 2 else rows[row, : lengths[at]].copy()  # noqa: PLR2004
+                self._states[at] = [block[row, : lengths[at]].copy() for block in blocks]
+
+    def logits(self, which: Which, length: int) -> torch.Tensor:
+        """The teacher's logits: `[batch, outputs]`, or `[batch, length, outputs]` of kinds that read tokens."""
+        own = [self._logits[at] for at in which.tolist()]
+        return torch.from_numpy(np.stack(own) if own[0].ndim == 1 else _padded(own, length)).float()
+
+    def states(self, which: Which, length: int) -> list[torch.Tensor]:
+        """The teacher's states, each `[batch, length, width]`; what stands at padding means nothing."""
+        if not self.keeps_states:
+            return self.teacher.read(on_device(self.lessons.inputs(which), self.teacher.live))[1]
+        own = [self._states[at] for at in which.tolist()]
+        layers = range(len(self.teacher.layers))
+        return [torch.from_numpy(_padded([one[layer] for one in own], length)).float() for layer in layers]
+
+
+@dataclass(frozen=True, eq=False)
+class StudentLoss:
+    """What training a student makes small.
+
+    Attributes:
+        objective: what labels ask for.
+        teaching: what the teacher says.
+        settings: weights and temperature.
+    """
+
+    objective: Objective
+    teaching: Teaching
+    settings: StudentSettings
+
+    def __call__(self, output: tuple[torch.Tensor, Sequence[torch.Tensor]], which: Which) -> torch.Tensor:
+        """The loss of a student's logits and states on some examples."""
+        logits, shown = output
+        settings, lessons = self.settings, self.teaching.lessons
+        length = shown[0].shape[1]
+        hard = taught(self.objective, lessons, logits, which)
+        soft = self._soft(logits, which, length)
+        total = settings.label_weight * hard + (1 - settings.label_weight) * soft
+        if self.teaching.teacher.layers:
+            places = np.arange(length) < lessons.lengths[which][:, None]
+            mask = torch.from_numpy(places).to(logits.device)
+            total = total + settings.hidden_weight * hidden_loss(shown, self.teaching.states(which, length), mask)
+        return total
+
+    def _soft(self, logits: torch.Tensor, which: Which, length: int) -> torch.Tensor:
+        targets, allowed = self.teaching.lessons.targets(which, length)
+        where = targets != IGNORED if allowed is None else allowed > 0
+        said = self.teaching.logits(which, length).to(logits.device)
+        return soft_loss(self.objective.kind, (logits, said), where.to(logits.device), self.settings.temperature)
+
+
+def soft_loss(
+    kind: Kind, outputs: tuple[torch.Tensor, torch.Tensor], where: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """How far a student's outputs are from its teacher's.
+
+    Args:
+        kind: of the task.
+        outputs: the student's logits and the teacher's, of one shape.
+        where: `[batch, length]`, whether a token bears a label, or a span may begin or end there; other kinds do not
+            read it.
+        temperature: both are divided by it. What comes of that is multiplied by its square, so that gradients keep
+            their size. It has no part in numbers.
+
+    Returns:
+        Squared error of numbers; binary cross entropy of the teacher's probabilities for several labels; otherwise the
+        Kullback-Leibler divergence: a mean over texts or labelled tokens, of a span the sum of its two.
+    """
+    own, said = (tensor.float() for tensor in outputs)
+    if kind == "regression":
+        return torch.nn.functional.mse_loss(own, said)
+    own, said = own / temperature, said / temperature
+    if kind == "multi":
+        found = torch.nn.functional.binary_cross_entropy_with_logits(own, said.sigmoid())
+        return found * temperature**2
+    if kind == "tagging":
+        own, said = own[where], said[where]
+    if kind == "span":
+        nowhere = ~where.unsqueeze(-1)
+        own, said = (tensor.masked_fill(nowhere, _NOWHERE).transpose(1, 2) for tensor in (own, said))
+    divergence = torch.nn.functional.kl_div(own.log_softmax(-1), said.log_softmax(-1), reduction="sum", log_target=True)
+    return divergence / max(1, own.shape[0]) * temperature**2
+
+
+def hidden_loss(own: Sequence[torch.Tensor], said: Sequence[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+    """How far a student's states are from its teacher's: the squared distance of states scaled to length one.
+
+    Args:
+        own: states of the student, each `[batch, length, width]`.
+        said: as many of the teacher.
+        mask: `[batch, length]`, where there is a token.
+
+    Returns:
+        A mean over tokens and layers, 0 to 4.
+    """
+    distances = []
+    for student, teacher in zip(own, said, strict=True):
+        one = torch.nn.functional.normalize(student.float()[mask], dim=-1)
+        other = torch.nn.functional.normalize(teacher.to(student.device)[mask], dim=-1)
+        distances.append((one - other).square().sum(-1).mean())
+    return torch.stack(distances).mean()
+
+
+def _padded(blocks: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """Blocks of rows as one array `[batch, length, width]`."""
+    whole = np.zeros((len(blocks), length, blocks[0].shape[1]), blocks[0].dtype)
+    for at, block in enumerate(blocks):
+        whole[at, : len(block)] = block
+    return whole

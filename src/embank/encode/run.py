@@ -1,0 +1,394 @@
+"""A run of encoding: rows stream in, what is known passes by, what is missing is encoded and banked in segments."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from embank.arrays import Ragged, Rows, TextIds, Vectors
+from embank.encode import SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
+from embank.encode.batch_encode import encode_texts
+from embank.encode.columns import add_missing_columns
+from embank.encode.queue import Queue, Waiting
+from embank.encode.shared_pass import passes_of
+from embank.encoders import Encoder, Readout
+from embank.encoders.compute import WORTH_MEASURING
+from embank.recipe import ColumnName
+from embank.store.catalogue import UNKNOWN
+from embank.store.compaction import merge_small
+from embank.store.folder import Store
+from embank.store.kept_texts import pack
+from embank.store.segments import ColumnReader
+from embank.store.vectors import codec_of
+from embank.store.vectors import encoded as encoded_rows
+from embank.store.writing import Addition, Writer
+from embank.texts import Text, keys_and_faults, plain_id
+
+Opener = Callable[[str, Sequence[ColumnName], Sequence[Text]], Encoder]
+"""Gives the encoder of that name, for these columns, and the latest texts of a run; called for every window."""
+
+
+_STATES_WINDOW = 256
+"""Texts of a window whose states are taken: as float32, they weigh some hundred megabytes."""
+
+_STATES_SEGMENTS = 4
+"""How many times larger segments may be then: states weigh some fifty times as much as a vector."""
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """How a run goes; nothing here changes a byte of what is stored.
+
+    Attributes:
+        window: texts that are sorted by length and encoded together; fewer where states are taken, which weigh more.
+        segment_bytes: rows are committed when they weigh this much (four times as much where states are taken),
+        segment_seconds: or when the last commit is this long ago.
+        keep_text: keep the texts themselves, compressed, so that columns can be added without the files.
+        states_budget: bytes that all columns of states may weigh together; None is no limit. Texts beyond it get their
+            vectors, and no states.
+    """
+
+    window: int = 4096
+    segment_bytes: int = 16 << 20
+    segment_seconds: float = 60.0
+    keep_text: bool = False
+    states_budget: int | None = None
+
+
+@dataclass
+class _Finished:
+    """Encoded rows that wait for their commit, in one group of columns."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    rows: dict[str, list[Rows | Ragged]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return sum(part.nbytes for parts in self.rows.values() for part in parts)
+
+    @property
+    def states_size(self) -> int:
+        return sum(part.nbytes for parts in self.rows.values() for part in parts if isinstance(part, Ragged))
+
+    def joined(self, name: str) -> Rows | Ragged:
+        parts = self.rows[name]
+        ragged = [part for part in parts if isinstance(part, Ragged)]
+        return (
+            Ragged.joined(ragged)
+            if ragged
+            else np.concatenate([part for part in parts if not isinstance(part, Ragged)])
+        )
+
+
+class EncodeRun:
+    """One run over a stream of blocks. Encoders are opened at the first text that needs them."""
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writer,
+        columns: Sequence[ColumnName],
+        opened: Opener,
+        settings: EncodeSettings,
+    ) -> None:
+        """Fill `columns` of a bank; `opened` gives an encoder by name, and sees the first texts that need it."""
+        self.report = EncodeReport()
+        self._store, self._writer, self._settings = store, writer, settings
+        self._columns = {str(name): name for name in columns}
+        self._states = {str(name) for name in columns if name.is_states}
+        self._window = min(settings.window, _STATES_WINDOW) if self._states else settings.window
+        self._segment_bytes = settings.segment_bytes * (_STATES_SEGMENTS if self._states else 1)
+        self._opened = opened
+        self._queue = Queue()
+        self._finished: dict[tuple[bool, tuple[str, ...]], _Finished] = {}
+        self._pending: dict[bytes, Waiting] = {}
+        self._readers: dict[str, ColumnReader] | None = None
+        self._began = self._committed = time.monotonic()
+        self._grown: set[str] = set()
+        self._shown: list[Text] = []
+
+    def run(
+        self, blocks: Iterable[TextBlock], watch: Watch = lambda _: None, stop: Stop = lambda: False
+    ) -> EncodeReport:
+        """Encode everything; on an interruption, what was encoded by then is banked first."""
+        sources: set[str] = set()
+        try:
+            for block in blocks:
+                if block.source not in sources:
+                    sources.add(block.source)
+                    with self._store.catalogue.transaction():
+                        self._store.catalogue.clear_faults([block.source])
+                self._sort_out(block)
+                self._encode_groups(self._window, watch, stop)
+                self.tell(watch)
+                if stop():
+                    break
+            if not stop():
+                self._encode_groups(1, watch, stop)
+        finally:
+            self._commit()
+        self.report.interrupted = stop()
+        for name in sorted(self._grown):
+            merge_small(self._writer, self._store.reader(name))
+        self.tell(watch)
+        return self.report
+
+    def _sort_out(self, block: TextBlock) -> None:
+        """Send each row of a block where it belongs: known, waiting, or faulty."""
+        keys, faults = keys_and_faults(block.texts)
+        faults |= block.faults
+        self.report.rows += len(keys)
+        self._record(
+            Fault(block.source, block.start + offset, _id(block, offset), reason) for offset, reason in faults.items()
+        )
+        offsets = [offset for offset, key in enumerate(keys) if key is not None and offset not in faults]
+        sound = [keys[offset] or b"" for offset in offsets]
+        numbers = self._store.catalogue.lookup(sound)
+        lacking = self._lacking(numbers)
+        shut = bool(self._states) and not self._has_room()
+        if shut:
+            self.report.unkept += self._without_states(np.unique(numbers[numbers != UNKNOWN]))
+        known_ids: list[tuple[Any, int]] = []
+        bodies: list[tuple[int, bytes]] = []
+        for at, (offset, key, number) in enumerate(zip(offsets, sound, numbers.tolist(), strict=True)):
+            name = _id(block, offset)
+            if number != UNKNOWN and name is not None:
+                known_ids.append((name, number))
+            if number != UNKNOWN and not lacking[at]:
+                self.report.known += 1
+                if self._settings.keep_text:
+                    bodies.append((number, pack(block.texts[offset])))
+                continue
+            already = self._queue.find(key) or self._pending.get(key)
+            if already is not None:
+                self.report.known += 1
+            else:
+                already = Waiting(
+                    block.texts[offset], key, None if number == UNKNOWN else number, block.source, block.start + offset
+                )
+                self._queue.put(already, lacking[at])
+                self.report.unkept += shut and number == UNKNOWN
+            if number == UNKNOWN and name is not None:
+                already.ids.append(name)
+        self._name(known_ids)
+        if bodies:
+            with self._store.catalogue.transaction():
+                self._store.catalogue.keep_bodies(bodies)
+
+    def _lacking(self, numbers: TextIds) -> list[tuple[str, ...]]:
+        """For each text, the columns that it has no row in; new texts lack all."""
+        everything = tuple(name for name in self._columns if name not in self._states or self._has_room())
+        if self._readers is None:
+            there = self._store.catalogue.columns()
+            self._readers = {name: self._store.reader(name) for name in self._columns if name in there}
+        lacks = np.ones((len(everything), len(numbers)), np.bool_)
+        known = numbers != UNKNOWN
+        for at, name in enumerate(everything):
+            if name in self._readers and known.any():
+                lacks[at, known] = ~self._readers[name].has(numbers[known])
+        if not lacks[:, known].any():  # the common case of a second run
+            return [everything if number == UNKNOWN else () for number in numbers.tolist()]
+        patterns, which = np.unique(lacks, axis=1, return_inverse=True)
+        named = [tuple(name for name, lack in zip(everything, column, strict=True) if lack) for column in patterns.T]
+        return [named[pattern] for pattern in which.reshape(-1).tolist()]
+
+    def _without_states(self, numbers: TextIds) -> int:
+        """How many of these texts lack states that are wanted."""
+        readers = self._readers or {}
+        lacks = [
+            ~readers[name].has(numbers) if name in readers else np.ones(len(numbers), np.bool_) for name in self._states
+        ]
+        return int(np.any(lacks, axis=0).sum())
+
+    def _name(self, ids: list[tuple[Any, int]]) -> None:
+        """Let ids point to texts that the bank has, where they do not already."""
+        if not ids:
+            return
+        catalogue = self._store.catalogue
+        before = catalogue.texts_of_ids([name for name, _ in ids])
+        changed = [(name, number) for name, number in ids if before.get(name) != number]
+        self.report.moved += sum(name in before for name, _ in changed)
+        if changed:
+            with catalogue.transaction():
+                catalogue.set_ids(changed)
+
+    def _has_room(self) -> bool:
+        """Whether the budget has room for the states of another window."""
+        waiting = sum(group.states_size for group in self._finished.values())
+        return has_room(self._store, self._settings.states_budget, waiting)
+
+    def _encode_groups(self, at_least: int, watch: Watch, stop: Stop) -> None:
+        for columns, waiting in self._queue.take(at_least):
+            for start in range(0, len(waiting), self._window):
+                left = waiting[start : start + self._window]
+                hurried = True
+                while left and not stop():
+                    # On a slow encoder a window takes minutes: what is done by then is committed, the rest goes on.
+                    before = len(left)
+                    left = self._encode(columns, left, watch, (lambda: stop() or self._is_late()) if hurried else stop)
+                    self._commit_if_due()
+                    hurried = len(left) < before  # a text of thousands of windows is given the time that it takes
+                if stop():
+                    return
+
+    def _encode(self, columns: tuple[str, ...], waiting: list[Waiting], watch: Watch, stop: Stop) -> list[Waiting]:
+        """Encode texts as far as `stop` lets it; returns those that are left."""
+        if not self._states.isdisjoint(columns) and not self._has_room():
+            columns = tuple(name for name in columns if name not in self._states)
+            self.report.unkept += len(waiting)
+        if not columns:
+            return []
+        texts = [entry.text for entry in waiting]
+        done = np.ones(len(waiting), np.bool_)
+        failed: set[int] = set()
+        found: dict[str, Vectors | list[Vectors]] = {}
+        by_encoder: dict[str, list[ColumnName]] = {}
+        for name in columns:
+            by_encoder.setdefault(self._columns[name].encoder, []).append(self._columns[name])
+        # Windows of states are small: what earlier ones had counts where an encoder is only measured for many texts.
+        self._shown = [*self._shown, *texts][-max(len(texts), WORTH_MEASURING) :]
+        encoders = {name: self._opened(name, asked, self._shown) for name, asked in by_encoder.items()}
+        passes = passes_of(encoders, by_encoder)
+        progress = _Progress(self, len(waiting), waiting[0].number is None, watch, passes=len(passes))
+        for encoder, asked, members in passes:
+            for name in members:
+                add_missing_columns(self._store, self._writer, encoders[name], by_encoder[name], texts)
+            distinct = list(dict.fromkeys(asked.values()))
+            started = time.monotonic()
+            encoded = encode_texts(encoder, texts, distinct, stop, progress.tick)
+            self.report.encoding_seconds += time.monotonic() - started
+            done &= encoded.done
+            failed.update(encoded.failures)
+            outputs: dict[Readout, Any] = {**encoded.vectors, **encoded.states}
+            found |= {str(column): outputs[readout] for column, readout in asked.items()}
+            self.report.cut += int(encoded.cut[encoded.done].sum())
+            self._record(
+                Fault(waiting[at].source, waiting[at].position, next(iter(waiting[at].ids), None), reason)
+                for at, reason in encoded.failures.items()
+            )
+        progress.settle(int(done.sum()))
+        self._keep(columns, waiting, found, np.flatnonzero(done))
+        return [entry for at, entry in enumerate(waiting) if not done[at] and at not in failed]
+
+    def _keep(
+        self,
+        columns: tuple[str, ...],
+        waiting: list[Waiting],
+        found: dict[str, Vectors | list[Vectors]],
+        done: TextIds,
+    ) -> None:
+        if not len(done):
+            return
+        there = self._store.catalogue.columns()
+        kept = [waiting[at] for at in done]
+        group = self._finished.setdefault((kept[0].number is None, columns), _Finished())
+        group.waiting += kept
+        self._pending.update((entry.key, entry) for entry in kept)
+        for name in columns:
+            vectors = found[name]
+            if isinstance(vectors, list):
+                codec, ragged = codec_of(self._store, there[name]), Ragged.of([vectors[at] for at in done])
+                group.rows.setdefault(name, []).append(Ragged(codec.encode(ragged.rows), ragged.lengths))
+            else:
+                group.rows.setdefault(name, []).append(encoded_rows(self._store, there[name], vectors[done]))
+
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._committed > self._settings.segment_seconds
+
+    def _commit_if_due(self) -> None:
+        if self._is_late() or sum(group.size for group in self._finished.values()) >= self._segment_bytes:
+            self._commit()
+
+    def _commit(self) -> None:
+        while self._finished:
+            kind = next(iter(self._finished))
+            self._commit_group(kind[0], self._finished[kind])
+            del self._finished[kind]  # only now: a group that could not be written is not taken for done
+        self._pending.clear()
+        self._readers = None
+        self._committed = time.monotonic()
+
+    def _commit_group(self, new: bool, group: _Finished) -> None:  # noqa: FBT001 - new texts, or known ones
+        order = np.arange(len(group.waiting))
+        if not new:
+            order = np.argsort(np.array([entry.number for entry in group.waiting], np.int64))
+        entries = [group.waiting[at] for at in order]
+        if self._is_committed(new, group, entries[0]):
+            return  # Ctrl-C came between the commit and the line that says so
+        rows = {name: group.joined(name) for name in group.rows}
+        if not new:  # new texts are numbered in this order; copying theirs would double what a commit holds
+            rows = {name: part.take(order) if isinstance(part, Ragged) else part[order] for name, part in rows.items()}
+        ids = [(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else []
+        self.report.moved += len(self._store.catalogue.texts_of_ids([name for _, name in ids]))
+        self._writer.append(
+            Addition(
+                keys=[entry.key for entry in entries] if new else (),
+                known=None if new else np.array([entry.number for entry in entries], np.int64),
+                rows=rows,
+                ids=ids,
+                bodies=self._bodies(entries),
+            )
+        )
+        self._grown |= set(rows)
+
+    def _is_committed(self, new: bool, group: _Finished, entry: Waiting) -> bool:  # noqa: FBT001 - as above
+        number = entry.number
+        if new:
+            number = int(self._store.catalogue.lookup([entry.key])[0])
+        if number is None or number == UNKNOWN:
+            return False
+        column = next(iter(group.rows))
+        return bool(self._store.reader(column).has(np.array([number], np.int64))[0])
+
+    def _bodies(self, entries: list[Waiting]) -> Iterator[tuple[int, bytes]]:
+        if self._settings.keep_text:
+            for at, entry in enumerate(entries):
+                yield at, pack(entry.text)
+
+    def _record(self, faults: Iterable[Fault]) -> None:
+        found = list(faults)
+        if not found:
+            return
+        self.report.n_faults += len(found)
+        self.report.faults += found[: max(0, SHOWN_FAULTS - len(self.report.faults))]
+        with self._store.catalogue.transaction():
+            self._store.catalogue.add_faults((fault.source, fault.position, fault.id, fault.reason) for fault in found)
+
+    def tell(self, watch: Watch) -> None:
+        """Report what has been done so far."""
+        self.report.seconds = time.monotonic() - self._began
+        watch(self.report)
+
+
+def has_room(store: Store, budget: int | None, waiting: int = 0) -> bool:
+    """Whether a budget has room for more states, beside those that are banked and those that wait for their commit."""
+    if budget is None:
+        return True
+    there = store.catalogue.columns()
+    banked = sum(store.reader(name).n_bytes for name, column in there.items() if column.is_ragged)
+    return banked + waiting < budget
+
+
+def _id(block: TextBlock, offset: int) -> int | str | None:
+    return None if block.ids is None else plain_id(block.ids[offset])
+
+
+class _Progress:
+    """Counts texts of a window while its batches pass; several encoders, or windows of a text, count a text once."""
+
+    def __init__(self, run: EncodeRun, texts: int, new: bool, watch: Watch, passes: int) -> None:  # noqa: FBT001 - which counter
+        self._run, self._texts, self._watch, self._passes = run, texts, watch, passes
+        self._counter = "new" if new else "completed"
+        self._rows = self._counted = 0
+
+    def tick(self, rows: int) -> None:
+        self._rows += rows
+        self.settle(min(self._texts, self._rows // self._passes))
+        self._run.tell(self._watch)
+
+    def settle(self, texts: int) -> None:
+        report = self._run.report
+        setattr(report, self._counter, getattr(report, self._counter) + texts - self._counted)
+        self._counted = texts

@@ -1,0 +1,1 @@
+"""Prefixes inside an encoder: attention to trained keys and values, and the folder that holds them."""

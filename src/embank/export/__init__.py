@@ -1,0 +1,1 @@
+"""A column for other tools."""

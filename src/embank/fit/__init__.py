@@ -1,0 +1,84 @@
+"""The contract of fitting: labelled texts of a bank go in, a task with its head and a report comes out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from embank.arrays import TextIds
+from embank.labels.kinds import TOGETHER
+from embank.training.settings import TailSettings
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled texts of one task.
+
+    Attributes:
+        texts: numbers of the texts.
+        seconds: numbers of the second texts where the task reads two apart, or None.
+        values: one label a text: a name, a tuple of names, or a float.
+        held_back: which texts are kept from training, for choosing and calibrating.
+    """
+
+    texts: TextIds
+    seconds: TextIds | None
+    values: Sequence[Any]
+    held_back: Sequence[bool]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What a user may say about a fit.
+
+    Attributes:
+        kind: "auto", "single", "multi" or "regression"; with a tail also "tagging" or "span".
+        columns: columns to read; empty lets validation choose among all of the bank's. A tail reads one, of states.
+        reads: TOGETHER, or APART for two banked texts.
+        class_weight: "none", or "balanced": rows count in inverse proportion to their class.
+        seed: of the split and of everything random.
+        tail: train upper layers of the encoder on states, instead of a head on vectors.
+    """
+
+    kind: str = "auto"
+    columns: tuple[str, ...] = ()
+    reads: str = TOGETHER
+    class_weight: str = "none"
+    seed: int = 0
+    tail: TailSettings | None = None
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a fit found.
+
+    Attributes:
+        task: its name.
+        kind: of the task.
+        labels: its classes; empty for a regression.
+        examples: distinct texts that were used.
+        held_back: how many of these were validation rows.
+        skipped: rows that were left out, by reason.
+        columns: what the head reads.
+        chosen: the other choices, in words: penalty, class weights, head.
+        train: measures on the training rows.
+        validation: measures on the held-back rows.
+        baseline: the same measures of guessing without reading.
+        measure: which of the measures counts.
+        tried: the score of every set of columns that was tried, on training rows alone.
+        seconds: that it took.
+    """
+
+    task: str
+    kind: str
+    labels: tuple[str, ...]
+    examples: int
+    held_back: int
+    skipped: Mapping[str, int]
+    columns: tuple[str, ...]
+    chosen: Mapping[str, Any]
+    train: Mapping[str, float]
+    validation: Mapping[str, float]
+    baseline: Mapping[str, float]
+    measure: str
+    tried: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0

@@ -1,0 +1,143 @@
+"""Logistic regression for one label of several, its penalty chosen by cross-validation on the training rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from embank.arrays import Probabilities
+from embank.errors import HeadError
+from embank.heads import Affine
+from embank.heads import checks as rows
+from embank.heads.calibration import temperature
+from embank.heads.folds import NEVER, deal
+from embank.heads.path import Study, follow
+from embank.heads.served import ServedHead
+from embank.heads.spectrum import spectrum
+from embank.heads.thresholds import lean_single
+from embank.heads.validated import ValidatedHead
+
+MANY_CLASSES = 50
+TWO = 2
+
+
+class LogisticHead(ClassifierMixin, ValidatedHead):
+    """Multinomial logistic regression on standardised columns.
+
+    Two classes are one logit, as in scikit-learn, and are served as two outputs of opposite sign.
+
+    Args:
+        penalties: ridge penalties relative to a mean loss, tried from strong to weak; scikit-learn's C is
+            `1 / (penalty * texts)` on columns that a StandardScaler scaled. One penalty is simply used.
+        class_weight: None, or `balanced`: rows count in inverse proportion to their class.
+        decisions: `lean` towards rare classes where that clearly raises macro-F1 on held-back rows (probabilities are
+            not touched), or `probable`: always the most probable class.
+        folds: of the cross-validation, stratified; three at most where there are more than 50 classes.
+
+    Attributes:
+        classes_: names of the classes, sorted.
+        coef_: float32 `[classes, width]` (one row for two classes), on vectors as they came.
+        intercept_: float32 `[classes]` (one number for two classes).
+        penalty_: the penalty that was chosen.
+        penalty_losses_: held-back log-loss of each penalty that was tried.
+        held_back_: float32 `[texts, classes]` logits of each training row by a fit without it; NaN for never held back.
+        temperature_: calibrated on these.
+        offsets_: added to logits before deciding, not before probabilities.
+    """
+
+    def fit(self, X: Any, y: Any) -> "LogisticHead":
+        """Choose the penalty, fit, calibrate.
+
+        Args:
+            X: `[texts, width]`.
+            y: `[texts]`, names or numbers of classes.
+
+        Raises:
+            HeadError: rows are not finite, or there is one class only.
+        """
+        X = rows.vectors(X)
+        self.classes_, numbers = rows.classes(y, len(X))
+        self.n_features_in_ = X.shape[1]
+        study = self._study(X, numbers)
+        chosen = follow(study, tuple(self.penalties))
+        self.penalty_, self.penalty_losses_ = chosen.penalty, chosen.losses
+        self._affine = study.rows.unfold(chosen.solution[0, :, :-1].T, chosen.solution[0, :, -1])
+        self.coef_, self.intercept_ = self._affine.weights.T, self._affine.bias
+        self.held_back_ = _two_sided(chosen.held_back)
+        seen = study.fold != NEVER
+        self.temperature_ = temperature(self.held_back_[seen], numbers[seen], "single")
+        leaning = self.decisions == "lean" and bool(seen.any())
+        straight = (0.0,) * len(self.classes_)
+        self.offsets_ = lean_single(self.held_back_[seen], numbers[seen]) if leaning else straight
+        return self
+
+    def _study(self, X: Any, numbers: Any) -> Study:
+        """What cross-validation is told."""
+        count = len(self.classes_)
+        if self.class_weight not in (None, "balanced"):
+            raise HeadError(f"found class_weight {self.class_weight!r}, expected None or 'balanced'")
+        folds = min(self.folds, 3) if count > MANY_CLASSES else self.folds
+        importance = np.ones(len(X), dtype=np.float32)
+        if self.class_weight == "balanced":
+            importance = (len(X) / count / np.bincount(numbers))[numbers].astype(np.float32)
+        one_hot = (numbers[None, :] == np.arange(count)[:, None]).astype(np.float32)
+        return Study(
+            link="softmax" if count > TWO else "sigmoid",
+            rows=spectrum(X),
+            targets=one_hot if count > TWO else one_hot[1:],
+            importance=importance[None, :],
+            fold=deal(X, numbers, folds),
+            folds=folds,
+        )
+
+    def calibrate(self, X: Any, y: Any) -> "LogisticHead":
+        """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
+        numbers = np.searchsorted(self.classes_, np.asarray(y))
+        if not np.array_equal(self.classes_[np.minimum(numbers, len(self.classes_) - 1)], np.asarray(y)):
+            raise HeadError("found classes that were not fitted, expected known ones only; leave those rows out")
+        self.temperature_ = temperature(self._logits(X), numbers, "single")
+        return self
+
+    def decision_function(self, X: Any) -> Shaped[np.ndarray, "texts ..."]:
+        """Logits `[texts, classes]`, or `[texts]` for two classes (of the second, as in scikit-learn)."""
+        check_is_fitted(self)
+        logits = rows.vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
+        scores: Shaped[np.ndarray, "texts ..."] = logits if len(self.classes_) > TWO else logits[:, 0]
+        return scores
+
+    def predict_proba(self, X: Any) -> Probabilities:
+        """Calibrated probabilities `[texts, classes]`."""
+        logits = self._logits(X)
+        return self.serve().probabilities(logits)
+
+    def predict(self, X: Any) -> Shaped[np.ndarray, " texts"]:
+        """Names of the decided classes `[texts]`."""
+        logits = self._logits(X)
+        names: Shaped[np.ndarray, " texts"] = self.classes_[self.serve().decide(logits)]
+        return names
+
+    def serve(self, labels: Sequence[str] | None = None) -> ServedHead:
+        """The fitted head as a value.
+
+        Args:
+            labels: names in the order of `classes_`; these themselves where left out.
+        """
+        check_is_fitted(self)
+        names = tuple(str(name) for name in (self.classes_ if labels is None else labels))
+        layer = self._affine
+        if len(self.classes_) == TWO:
+            layer = Affine(_two_sided(layer.weights), _two_sided(layer.bias[None])[0])
+        return ServedHead("single", names, (layer,), self.temperature_, self.offsets_)
+
+    def _logits(self, X: Any) -> Any:
+        """Logits `[texts, classes]`, for two classes as well."""
+        logits = self.decision_function(X)
+        return logits if len(self.classes_) > TWO else _two_sided(logits[:, None])
+
+
+def _two_sided(values: Any) -> Any:
+    """One output to two of opposite sign whose difference it is; more outputs as they are."""
+    return values if values.shape[1] > 1 else np.concatenate([-values / 2, values / 2], axis=1)

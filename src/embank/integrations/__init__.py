@@ -1,0 +1,1 @@
+"""Banks inside other libraries: scikit-learn and sentence-transformers."""

@@ -1,0 +1,1 @@
+"""Linear algebra that several packages share: principal axes, rotations, cosine."""

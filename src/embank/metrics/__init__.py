@@ -1,0 +1,1 @@
+"""Measures of predictions: classes and numbers, tags and entities, spans, rankings."""

@@ -1,0 +1,1 @@
+"""Torch modules that are trained here: tails, adapters, whole and shortened encoders, learned pooling."""

@@ -1,0 +1,101 @@
+"""How long a column's decoded vectors are: measured once, and kept in the bank, so that a search need not decode.
+
+A file for each segment, called by the digests of the segment's rows and of the codec's calibration: what it says
+follows from its name, so it cannot be out of date, only without a use once the segment has gone. Where the bank cannot
+be written, lengths are measured again in every search.
+"""
+
+import os
+from pathlib import Path
+from threading import get_ident
+from typing import Final
+
+import numpy as np
+from jaxtyping import Float32
+
+from embank.arrays import Rows
+from embank.codecs import Codec
+from embank.errors import DamageError, StorageFullError
+from embank.linalg.cosine import lengths
+from embank.store import Segment, StoredColumn
+from embank.store.atomic import map_array, write_array
+from embank.store.folder import Store
+from embank.store.segments import ColumnReader
+from embank.store.vectors import codec_of
+
+FOLDER: Final = "lengths"
+"""Below the bank."""
+
+_BLOCK: Final = 4096
+"""Rows decoded at a time."""
+
+_ROUNDING: Final = 1e-4
+"""By how much lengths that another machine measured may differ."""
+
+Lengths = Float32[np.ndarray, " texts"]
+
+
+class ColumnLengths:
+    """Lengths of the vectors of one column."""
+
+    def __init__(self, reader: ColumnReader, codec: Codec) -> None:
+        """Read, or measure, lengths of `reader`'s rows, which `codec` decodes."""
+        self._root, self._column, self._codec = reader.root, reader.column, codec
+
+    def of(self, segment: Segment, rows: Rows) -> Lengths:
+        """Lengths of a segment's vectors, in the order of its rows."""
+        place = place_of(self._root, self._column, segment)
+        kept = _kept(place, segment)
+        if kept is not None:
+            return kept
+        found = measured(self._codec, rows)
+        _keep(place, found)
+        return found
+
+
+def measured(codec: Codec, rows: Rows) -> Lengths:
+    """Lengths of the vectors that rows stand for."""
+    found = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        found[part] = lengths(codec.decode(rows[part]))
+    return found
+
+
+def place_of(root: Path, column: StoredColumn, segment: Segment) -> Path:
+    """Where the lengths of a segment's vectors are kept."""
+    calibration = column.recipe.calibration or column.recipe.codec
+    return root / FOLDER / f"{segment.part('rows').digest}-{calibration}.npy"
+
+
+def fault_of(store: Store, column: StoredColumn, segment: Segment) -> str | None:
+    """What is wrong with the lengths that are kept of a segment; None where they are those of its rows."""
+    place = place_of(store.root, column, segment)
+    try:
+        rows = store.reader(column.name).rows_of(segment)
+        codec = codec_of(store, column)
+    except (DamageError, OSError):
+        return None  # there is worse, and it is told of elsewhere
+    kept = _kept(place, segment)
+    if kept is None or not np.allclose(kept, measured(codec, rows), rtol=_ROUNDING, atol=0):
+        return "these are not the lengths of the segment's vectors; delete the file: they are measured again"
+    return None
+
+
+def _kept(place: Path, segment: Segment) -> Lengths | None:
+    try:
+        found = map_array(place)
+    except (FileNotFoundError, DamageError):
+        return None
+    return np.asarray(found) if found.shape == (segment.rows,) and found.dtype == np.float32 else None
+
+
+def _keep(place: Path, found: Lengths) -> None:
+    # A name of its own: several searches may measure the same segment at once.
+    own = place.with_name(f"{place.stem}-{os.getpid()}-{get_ident()}.npy")
+    try:
+        place.parent.mkdir(exist_ok=True)
+        write_array(own, found)
+        own.replace(place)
+    except (OSError, StorageFullError):
+        own.unlink(missing_ok=True)

@@ -1,0 +1,169 @@
+"""What a bank holds, in numbers: texts, columns, bytes, encoders, tasks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from embank.store import FORMAT_VERSION
+from embank.store.cache import AUXILIARY, Auxiliary, auxiliary_files
+from embank.store.folder import Store
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """A column: its name, how many texts have a row, the width of its vectors, its bytes on disk and a row's."""
+
+    name: str
+    rows: int
+    width: int
+    bytes: int
+    row_bytes: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """A task: what it predicts and reads, how it scored on held-back rows, and when it was fitted.
+
+    `measure` names the score that counts ("macro_f1" or "r2"); `stale` says why it cannot predict any more, or is "".
+    """
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    reads: str
+    measure: str
+    score: float
+    baseline: float
+    examples: int
+    fitted_at: str
+    chosen: Mapping[str, Any]
+    stale: str
+
+
+@dataclass(frozen=True)
+class EncoderSummary:
+    """An encoder: where it comes from, its shape, how it reads, and what it was computed in."""
+
+    name: str
+    origin: str
+    family: str
+    width: int
+    layers: int
+    compute: str
+    reading: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class BankSummary:
+    """A bank in numbers.
+
+    Attributes:
+        path: the folder.
+        format: its format version.
+        texts: distinct texts.
+        ids: what users call them.
+        kept_texts: how many texts are kept themselves.
+        columns: in the order in which they came.
+        encoders: by name.
+        tasks: by name.
+        auxiliary: files that can be made again: graphs, groups of near duplicates, lengths of vectors.
+        bytes: on disk, by part: "columns", "catalogue", "tasks", "auxiliary", and "total".
+        faults: rows of users' files that could not be encoded: source, position, id, reason.
+    """
+
+    path: str
+    format: int
+    texts: int
+    ids: int
+    kept_texts: int
+    columns: tuple[ColumnSummary, ...]
+    encoders: tuple[EncoderSummary, ...]
+    tasks: tuple[TaskSummary, ...]
+    auxiliary: tuple[Auxiliary, ...]
+    bytes: Mapping[str, int]
+    faults: tuple[tuple[str, int, Any, str], ...]
+
+
+def summarise(store: Store) -> BankSummary:
+    """Count what a bank holds."""
+    catalogue = store.catalogue
+    columns = []
+    for column in catalogue.columns().values():
+        reader = store.reader(column.name)
+        row_bytes = column.cells * int(column.dtype[-1])
+        columns.append(
+            ColumnSummary(
+                column.name, reader.n_rows, column.width, reader.n_bytes, row_bytes, column.recipe.fingerprint
+            )
+        )
+    encoders = tuple(
+        EncoderSummary(
+            name,
+            facts["origin"],
+            facts["family"],
+            facts["width"],
+            facts["layers"],
+            facts["compute"],
+            {field: value for field, value in vars(reading).items() if value not in (None, "")},
+        )
+        for name, (reading, facts) in catalogue.encoders().items()
+    )
+    return BankSummary(
+        str(store.root),
+        FORMAT_VERSION,
+        catalogue.n_texts(),
+        catalogue.n_ids(),
+        catalogue.body_counts()[0],
+        tuple(columns),
+        encoders,
+        tuple(summarise_tasks(store)),
+        tuple(auxiliary_files(store)),
+        _bytes(store),
+        tuple(tuple(fault) for fault in catalogue.faults()),
+    )
+
+
+def summarise_tasks(store: Store) -> list[TaskSummary]:
+    """Every task with what it reads and how it scored."""
+    columns = store.catalogue.columns()
+    found = []
+    for task in store.catalogue.tasks().values():
+        record = task.record
+        # A tail goes on without banked states: its encoder's lower layers compute them.
+        gone = [name for name in record["columns"] if name not in columns and "states" not in record]
+        changed = [
+            name
+            for name, fingerprint in record["columns"].items()
+            if name in columns and columns[name].recipe.fingerprint != fingerprint
+        ]
+        stale = f"{gone[0]} is gone" if gone else f"{changed[0]} has changed" if changed else ""
+        measure = record["measure"]
+        found.append(
+            TaskSummary(
+                task.name,
+                record["kind"],
+                tuple(record["labels"]),
+                tuple(record["columns"]),
+                record["reads"],
+                measure,
+                record["validation"][measure],
+                record["baseline"][measure],
+                record["examples"],
+                record["fitted_at"],
+                record["chosen"],
+                stale,
+            )
+        )
+    return found
+
+
+def _bytes(store: Store) -> dict[str, int]:
+    def below(folder: str) -> int:
+        return sum(file.stat().st_size for file in (store.root / folder).rglob("*") if file.is_file())
+
+    parts = {"columns": below("columns"), "tasks": below("tasks")}
+    parts["catalogue"] = sum(file.stat().st_size for file in store.root.glob("catalogue.sqlite*"))
+    parts["auxiliary"] = sum(below(folder) for folder in AUXILIARY)
+    return {**parts, "total": sum(parts.values())}

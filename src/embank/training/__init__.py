@@ -1,0 +1,1 @@
+"""The training library: loop, checkpoints, datasets and objectives of everything that is trained here."""

@@ -1,0 +1,158 @@
+"""Students on the command line: distilled from files, searched beside their teacher; mistakes answered in one line."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+import embank
+from embank.cli._app import app
+from material.tails import save_tiny, texts_of
+
+TEXTS = texts_of(60)
+QUICK = ("--epochs", "1", "--batch", "16", "--backend", "torch", "--dtype", "float32")
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a teacher, and texts in two files."""
+    folder = tmp_path_factory.mktemp("place")
+    save_tiny(folder / "tiny")
+    (folder / "one.txt").write_text("\n".join(TEXTS[:30]) + "\n")
+    with (folder / "two.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["text", "other"], *([text, "x"] for text in TEXTS[25:])])
+    return folder
+
+
+def called(*arguments):
+    app([str(one) for one in arguments], standalone_mode=False)
+
+
+def distilled(place, out, *more):
+    asked = ("--teacher", place / "tiny", "--student", "2", "--width", "8", "--held-out", "6")
+    called("distill", "train", out, "--texts", place / "one.txt", place / "two.csv", *asked, *QUICK, *more)
+
+
+def test_a_student_is_distilled_from_several_files_and_encodes(place, tmp_path, capsys):
+    distilled(place, tmp_path / "small", "--matryoshka", "2,4")
+    printed = capsys.readouterr().out
+    assert "teacher's PCA" in printed
+    assert "6 texts that were held out of 60" in printed
+    assert "--columns small/2/own@int8" in printed
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]  # no bank, no checkpoint
+    called(
+        "encode",
+        tmp_path / "bank",
+        place / "one.txt",
+        "--encoder",
+        tmp_path / "small",
+        "--columns",
+        "small/2/own@int8",
+        *QUICK[4:],
+    )
+    with embank.Bank.open(tmp_path / "bank") as bank:
+        assert [(column.name, column.width) for column in bank.summary().columns] == [("small/2/own@int8", 8)]
+
+
+def test_flags_reach_the_settings_and_the_bank_keeps_the_teacher(place, tmp_path, capsys):
+    bank = tmp_path / "bank"
+    more = (
+        "--losses",
+        "mse=0.5,similarity",
+        "--activation",
+        "tanh",
+        "--pca",
+        "centred",
+        "--start",
+        "pca",
+        "--unit",
+        "--dropout",
+    )
+    distilled(
+        place,
+        tmp_path / "small",
+        "--bank",
+        bank,
+        "--column",
+        "tiny/3/max@int8",
+        "--choice",
+        "loss",
+        "--seed",
+        "3",
+        "--json",
+        *more,
+    )
+    report = json.loads(capsys.readouterr().out)
+    found = report["settings"]
+    assert found["losses"] == [["mse", 0.5], ["similarity", 1.0]]
+    assert (found["activation"], found["centring"], found["start"], found["choice"]) == (
+        "tanh",
+        "centred",
+        "pca",
+        "loss",
+    )
+    assert (found["unit"], found["dropout"], found["training"]["seed"]) == (True, True, 3)
+    assert report["origins"]["column"] == "tiny/3/max@int8"
+    with embank.Bank.open(bank) as opened:
+        assert [column.name for column in opened.summary().columns] == ["tiny/3/max@int8"]
+        assert len(opened) == 60
+    called("distill", "fill", bank, tmp_path / "small", "--codec", "float16")
+    name = capsys.readouterr().out.partition(":")[0]
+    with embank.Bank.open(bank) as opened:
+        assert opened.vectors(name).shape == (60, 8)
+    asked = ("--column", name, "--query-encoder", tmp_path / "small", "-k", "3", "--json", *QUICK[4:])
+    called("search", bank, TEXTS[7], *asked)
+    found = json.loads(capsys.readouterr().out)["found"]
+    assert len(found) == 3
+    assert found[0]["score"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--losses", "mse,kl"), "--losses 'kl' is unknown; there are: mse, cosine, similarity"),
+        (("--losses", "mse=much"), "'mse=much' in --losses is no loss with a weight"),
+        (("--losses", "mse=-1"), "expected a weight above 0"),
+        (("--matryoshka", "4,x"), "no list of widths; write 16,32"),
+        (("--matryoshka", "8"), "numbers from 1 to 7"),
+        (("--activation", "relu"), "--activation 'relu' is unknown; there are: identity, tanh"),
+        (("--pca", "no"), "--pca 'no' is unknown; there are: uncentred, centred"),
+        (("--start", "random"), "--start 'random' is unknown; there are: pca, regression"),
+        (("--learns", "half"), "--learns 'half' is unknown; there are: whole, reduced"),
+        (("--choice", "test"), "--choice 'test' is unknown; there are: similarity, loss"),
+        (("--width", "33"), "found a width of 33, expected at most 32, which the teacher has"),
+        (("--student", "7"), "found a student of 7 layers; tiny has 4"),
+        (("--student", "nowhere"), "no encoder at 'nowhere'"),
+        (("--held-out", "1"), "expected at least 3"),
+    ],
+)
+def test_mistakes_are_answered_in_one_line_and_leave_no_student(place, tmp_path, more, says):
+    with pytest.raises(embank.errors.EmbankError) as refused:
+        distilled(place, tmp_path / "small", *more)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_student_that_is_there_is_not_written_over(place, tmp_path):
+    (tmp_path / "small").mkdir()
+    with pytest.raises(embank.errors.UsageError, match="is there already"):
+        distilled(place, tmp_path / "small")
+
+
+def test_without_texts_there_is_nothing_to_learn_from(place, tmp_path):
+    with pytest.raises(embank.errors.UsageError, match="give texts to learn from: --texts FILE"):
+        called("distill", "train", tmp_path / "small", "--teacher", place / "tiny")
+
+
+def test_an_error_is_one_line_and_a_status(place, tmp_path):
+    line = ["distill", "train", str(tmp_path / "small"), "--texts", str(place / "one.txt"), "--width", "0"]
+    done = subprocess.run([sys.executable, "-m", "embank", *line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip().count("\n") == 0
+    assert "found a width of 0" in done.stderr
