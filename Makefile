@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test check bench replay docs clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python -m embank.samples.demo demo
@@ -20,6 +20,10 @@ check: $(VENV)/check.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python bench/run.py
+
+# make replay BASE=<commit> [FAST=1]: whether the working tree writes and answers what a commit does, bit for bit.
+replay: $(VENV)/test.stamp
+	$(BIN)/python bench/replay --base $(BASE) $(if $(FAST),--fast)
 
 docs: $(VENV)/demo.stamp
 	$(BIN)/python bench/results.py

@@ -74,7 +74,7 @@ def by_embank(rows: int, threshold: float, way: Any) -> dict[str, Any]:
     settings = embank.DedupSettings(threshold, COLUMN, way)
     with embank.Bank.open(WORK / f"dedup-{rows}") as bank:
         with timed() as first:
-            found = embank.find_duplicates(bank, settings)
+            found = bank.dedup(settings)
         group: dict[str, int] = {}
         for block in found.blocks():
             hashes = block["id"]
@@ -87,7 +87,7 @@ def by_embank(rows: int, threshold: float, way: Any) -> dict[str, Any]:
         new = Size(rows // ONE_IN, WIDTH).queries(rows // ONE_IN)
         bank.put([f"new {number}" for number in range(len(new))], new, COLUMN)
         with timed() as second:
-            embank.find_duplicates(bank, settings)
+            bank.dedup(settings)
     return {
         "seconds": first.seconds, "again": second.seconds, "peak": peak, "recall": float(recall),
         "compared": found.report.compared, "grouped": found.report.texts_in_groups,

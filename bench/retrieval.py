@@ -24,7 +24,7 @@ from measuring import WORK, claim, data_folder, record
 import embank
 from embank.codecs import codec_names
 from embank.encoders.load import locate
-from embank.evaluate.vectors import DEPTHS, evaluate_retrieval
+from embank.evaluate.retrieval import DEPTHS, JudgedQueries
 from embank.linalg.cosine import unit
 from embank.metrics.ranking import ndcg, recall
 
@@ -82,6 +82,11 @@ class Corpus:
         return cls(texts, queries, grades, excluded)
 
     @property
+    def judged(self) -> JudgedQueries:
+        """As `Bank.evaluate_retrieval` takes it."""
+        return JudgedQueries(corpus=self.texts, queries=self.queries, relevant=self.grades, excluded=self.excluded)
+
+    @property
     def asked(self) -> list[str]:
         """Queries that have something relevant."""
         return [name for name in self.queries if any(grade > 0 for grade in self.grades.get(name, {}).values())]
@@ -106,7 +111,7 @@ def student_ways(bank: embank.Bank, corpus: Corpus, folder: str) -> dict[str, Sc
     bank.encode(list(corpus.texts.values()), columns=columns, encoder=f"{located.name}={folder}")
     found = {}
     for column in columns:
-        report = evaluate_retrieval(bank, column, (corpus.texts, corpus.queries), corpus.grades, corpus.excluded)
+        report = bank.evaluate_retrieval(column, corpus.judged)
         found[f"Embank {column}"] = (report.ndcg_at_10, report.recall_at_100)
     return found
 
@@ -127,9 +132,7 @@ def embank_ways(
     with embank.Bank.open_or_create(WORK / f"retrieval-{name}", options) as bank:
         bank.encode(list(corpus.texts.values()), columns=columns)
         for spec, (first, second) in passes.items():
-            report = evaluate_retrieval(
-                bank, first, (corpus.texts, corpus.queries), corpus.grades, corpus.excluded, second
-            )
+            report = bank.evaluate_retrieval(first, corpus.judged, second)
             found[f"Embank {spec}"] = (report.ndcg_at_10, report.recall_at_100)
         for folder in students:
             found |= student_ways(bank, corpus, folder)

@@ -18,6 +18,21 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
+def family_folder(tmp_path_factory):
+    """Gives the folder of a family's tiny encoder; made once, never changed."""
+    from encoders.conftest import save_family
+
+    made = {}
+
+    def folder(family):
+        if family not in made:
+            made[family] = save_family(tmp_path_factory.mktemp("families") / family, family)
+        return made[family]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
 def mpnet():
     """The folder of all-mpnet-base-v2; tests that read it are skipped where it has not been fetched."""
     script = Path(__file__).parents[1] / "bench" / "encoders.py"

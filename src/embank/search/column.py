@@ -11,6 +11,7 @@ from embank.codecs import Codec, codec_class
 from embank.errors import UsageError
 from embank.index import RowBlock
 from embank.recipe import ColumnName
+from embank.session import Session
 from embank.store import StoredColumn
 from embank.store.folder import Store
 from embank.store.norms import ColumnLengths
@@ -77,6 +78,15 @@ class SearchedColumn:
             DamageError: a text has no row.
         """
         return decoded(self.reader, self.codec, texts)
+
+
+def full_name(session: Session, column: str | None) -> str:
+    """The full name of a column, with its codec and with `own` written out; of None, that of the one a search takes.
+
+    Raises:
+        UsageError: `column` is no column's name, or there is none to choose.
+    """
+    return session.full_names([column])[0] if column else choose_column(session.store)
 
 
 def choose_column(store: Store) -> str:

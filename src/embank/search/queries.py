@@ -1,6 +1,7 @@
 """Texts as queries: their vectors for one column, without banking them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,26 +9,21 @@ import numpy as np
 from embank.arrays import Vectors
 from embank.encode.batch_encode import encode_texts
 from embank.encode.columns import readout_of
+from embank.encode.default_columns import resolve
 from embank.encode.external import is_given
+from embank.encode.options import BankOptions
+from embank.encoders import Readout
+from embank.encoders.compute import open_fastest
+from embank.encoders.load import locate
 from embank.errors import UsageError
 from embank.recipe import ColumnName
-from embank.search.column import choose_column
-from embank.session import Encoders
+from embank.session import Session
 from embank.store.catalogue import UNKNOWN
 from embank.store.vectors import codec_of, decoded, reduction_of
-from embank.texts import keys_and_faults
+from embank.texts import Text, keys_and_faults
 
 
-def full_name(encoders: Encoders, column: str | None) -> str:
-    """The full name of a column, with its codec and with `own` written out; of None, that of the one a search takes.
-
-    Raises:
-        UsageError: `column` is no column's name, or there is none to choose.
-    """
-    return encoders.written_out([column])[0] if column else choose_column(encoders.store)
-
-
-def query_vectors(encoders: Encoders, column: str, texts: Sequence[Any]) -> Vectors:
+def query_vectors(session: Session, column: str, texts: Sequence[Any]) -> Vectors:
     """Vectors of texts as a column would hold them; what has a row there is read, only the rest is encoded.
 
     Returns:
@@ -36,8 +32,8 @@ def query_vectors(encoders: Encoders, column: str, texts: Sequence[Any]) -> Vect
     Raises:
         UsageError: no such column, a text that cannot be encoded, or a new text for vectors that were made elsewhere.
     """
-    store = encoders.store
-    (name,) = encoders.written_out([column])
+    store = session.store
+    (name,) = session.full_names([column])
     stored = store.column(name)
     keys, faults = keys_and_faults(texts)
     if faults:
@@ -63,9 +59,41 @@ def query_vectors(encoders: Encoders, column: str, texts: Sequence[Any]) -> Vect
         )
     asked = [texts[at] for at in new.tolist()]
     readout = readout_of(parsed)
-    encoded = encode_texts(encoders.open(parsed.encoder, [parsed], asked), asked, [readout])
+    encoded = encode_texts(session.encoder_for(parsed, asked), asked, [readout])
     if encoded.failures:
         at, reason = next(iter(sorted(encoded.failures.items())))
         raise UsageError(f"query {new[at]} cannot be encoded: {reason}")
     found[new] = reduction_of(store, stored)(encoded.vectors[readout])
     return found
+
+
+def encoder_vectors(encoder: str | Path, texts: Sequence[Text], options: BankOptions | None = None) -> Vectors:
+    """Vectors of texts by an encoder's own pooling, without a bank: a student's queries for a column of its teacher.
+
+    Args:
+        encoder: "minilm", a folder, or a hub name.
+        texts: to encode.
+        options: how it reads and computes, as for a bank.
+
+    Returns:
+        `[texts, width]` float32.
+
+    Raises:
+        UsageError: a text that cannot be encoded.
+    """
+    chosen = options or BankOptions()
+    located = locate(str(encoder), chosen.reading, local_files_only=chosen.local_files_only)
+    name = resolve(located, [ColumnName(located.name, located.layers, "own", ())])[0]
+    readout = Readout(name.layer, name.pooling, name.taken)
+    _, faults = keys_and_faults(texts)
+    if faults:
+        first = min(faults)
+        raise UsageError(
+            f"{len(faults)} of {len(texts)} texts cannot be encoded, the first is {first}: {faults[first]}"
+        )
+    opened, _ = open_fastest(located, chosen.compute, texts, [readout])
+    encoded = encode_texts(opened, list(texts), [readout])
+    if encoded.failures:
+        at, reason = min(encoded.failures.items())
+        raise UsageError(f"text {at} cannot be encoded: {reason}")
+    return encoded.vectors[readout]
