@@ -33,7 +33,7 @@ class SelectionSettings:
             predicted better.
         penalties: as for `LogisticHead` and `MultiLabelHead`.
         class_weight: the same.
-        decisions: the same.
+        thresholds: the same.
         folds: the same.
         hidden: units of the perceptron that is tried where validation rows are given; 0 tries none.
         fewest: training rows below which no perceptron is tried.
@@ -45,7 +45,7 @@ class SelectionSettings:
     columns: Literal["all", "pruned"] = "pruned"
     penalties: tuple[float, ...] = PENALTIES
     class_weight: Literal["balanced"] | None = None
-    decisions: Literal["lean", "probable"] = "lean"
+    thresholds: Literal["adjusted", "plain"] = "adjusted"
     folds: int = 5
     hidden: int = 128
     fewest: int = 1000
@@ -153,7 +153,7 @@ def _fit_linear(
     fitted: LogisticHead | MultiLabelHead = family(
         penalties=settings.penalties,
         class_weight=settings.class_weight,
-        decisions=settings.decisions,
+        thresholds=settings.thresholds,
         folds=settings.folds,
     ).fit(X, y)
     return fitted

@@ -14,7 +14,7 @@ from embank.encoders import Places
 from embank.heads import Affine
 from embank.heads.calibration import temperature
 from embank.heads.served import ServedHead
-from embank.heads.thresholds import lean_multi, lean_single
+from embank.heads.thresholds import multi_offsets, single_offsets
 from embank.labels.answers import Answer, best_span, span_targets, span_text
 from embank.labels.kinds import Kind
 from embank.labels.tags import (
@@ -154,7 +154,7 @@ class PooledObjective:
         if self.kind == "regression":
             return {"scale": list(self.scale)}
         logits, truth = np.stack(outputs), self._numbers[which]
-        lean = lean_single if self.kind == "single" else lean_multi
+        lean = single_offsets if self.kind == "single" else multi_offsets
         found = temperature(logits, truth, self.kind)
         return {"temperature": found, "offsets": [float(one) for one in lean(logits, truth.astype(np.int64))]}
 
