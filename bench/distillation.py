@@ -303,7 +303,7 @@ def main() -> None:
     parser.add_argument("--study", default="losses,students,speed")
     asked = parser.parse_args()
     for name in asked.study.split(","):
-        getattr(Study(asked), name)()
+        getattr(Study(link=asked), name)()
 
 
 if __name__ == "__main__":

@@ -129,7 +129,9 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         layer = self._affine
         if len(self.classes_) == TWO:
             layer = Affine(_two_sided(layer.weights), _two_sided(layer.bias[None])[0])
-        return ServedHead("single", names, (layer,), self.temperature_, self.offsets_)
+        return ServedHead(
+            kind="single", labels=names, layers=(layer,), temperature=self.temperature_, offsets=self.offsets_
+        )
 
     def _logits(self, X: Any) -> Any:
         """Logits `[texts, classes]`, for two classes as well."""

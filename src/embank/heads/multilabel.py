@@ -105,7 +105,13 @@ class MultiLabelHead(ValidatedHead):
     def serve(self, labels: Sequence[str]) -> ServedHead:
         """The fitted head as a value, with the names of its labels in the order of the matrix's columns."""
         check_is_fitted(self)
-        return ServedHead("multi", tuple(labels), (self._affine,), self.temperature_, self.offsets_)
+        return ServedHead(
+            kind="multi",
+            labels=tuple(labels),
+            layers=(self._affine,),
+            temperature=self.temperature_,
+            offsets=self.offsets_,
+        )
 
     def _served(self) -> ServedHead:
         """Served with numbers for names."""

@@ -25,7 +25,7 @@ PATIENCE = 2
 TOGETHER = 30_000_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(kw_only=True, frozen=True, eq=False)
 class Study:
     """What cross-validation is told.
 

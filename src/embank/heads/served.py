@@ -14,7 +14,7 @@ from embank.labels.kinds import POOLED, Kind
 MOST_LAYERS = 2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(kw_only=True, frozen=True, eq=False)
 class ServedHead:
     """What is stored of a head, and all that prediction needs.
 

@@ -291,7 +291,13 @@ def decider(kind: Kind, labels: Sequence[str], learned: Mapping[str, Any]) -> Se
     outputs = max(1, len(labels))
     nothing = Affine(np.eye(outputs, dtype=np.float32), np.zeros(outputs, np.float32))
     offsets = tuple(learned.get("offsets", ()))
-    return ServedHead(kind, tuple(labels), (nothing,), float(learned.get("temperature", 1.0)), offsets)
+    return ServedHead(
+        kind=kind,
+        labels=tuple(labels),
+        layers=(nothing,),
+        temperature=float(learned.get("temperature", 1.0)),
+        offsets=offsets,
+    )
 
 
 def word_tags(
