@@ -65,7 +65,7 @@ def test_a_text_alone_has_the_bytes_it_has_in_a_crowd(name, width):
         assert codec.encode(vectors[text : text + 1]).tobytes() == together[text].tobytes()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=settings.default.max_examples // 5, deadline=None)
 @given(order=st.permutations(range(40)))
 def test_order_does_not_change_bytes(name, order):
     codec = made(name)
@@ -178,7 +178,7 @@ def test_numbers_far_outside_the_sample_stay_finite(name, size):
     assert np.isfinite(codec.decode(codec.encode(vectors))).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(
     vectors=arrays.arrays(
         np.float32,
