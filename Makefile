@@ -11,7 +11,7 @@ TORCH ?= $(shell grep '^torch==' constraints-oldest.txt)
 # What reads arrays, tables and encoders: where an old numpy, scikit-learn, pyarrow, torch or transformers shows.
 CORE := arrays codecs encode encoders fit heads index labels linalg metrics models predict store tables training
 
-.PHONY: demo test slow faults test-oldest check bench docs site clean
+.PHONY: demo test slow faults test-oldest check bench replay docs site clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python -m embank.samples.demo demo
@@ -40,8 +40,14 @@ check: $(VENV)/check.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python bench/run.py
 
+# make replay BASE=<commit> [FAST=1]: whether the working tree writes and answers what a commit does, bit for bit.
+replay: $(VENV)/test.stamp
+	$(BIN)/python bench/replay --base $(BASE) $(if $(FAST),--fast)
+
 docs: $(VENV)/all.stamp
+	$(BIN)/python bench/results.py
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/marks.py
 
 site: $(VENV)/site.stamp
 	$(BIN)/python docs/site.py

@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
-from measuring import WORK, kept, record
+from measuring import WORK, claim, kept, record
 from plan import CACHE, SETS, Rows, outside, rows_of, run
 
 import embank
@@ -142,6 +142,9 @@ def main() -> None:
         },
     }
     record("Plan. Break-even of a shared encoder and students", table(costs, scores, taken, asked))
+    for unit, (shared, student) in costs.items():
+        crossing = passes(by_tasks(shared, 1), by_tasks(student, 1))
+        claim(f"breakeven.{unit.rpartition(' ')[2]}", f"{crossing} tasks")
 
 
 def table(costs: Any, scores: Any, taken: Any, asked: argparse.Namespace) -> list[str]:

@@ -20,12 +20,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from measuring import WORK, data_folder, kept, record
+from measuring import WORK, claim, data_folder, kept, record
 
 import embank
 from embank.distill.settings import Activation, Centring, Learns, ProjectionSettings, Term
-from embank.distill.teacher import DistilledFrom, distil, prepare
-from embank.evaluate.vectors import evaluate_sts
+from embank.distill.teacher import DistilledFrom, Teacher, distil
 
 GRADED = ("stsb", "sts12", "sts13")
 CODECS = ("float32", "int8", "binary")
@@ -102,7 +101,7 @@ def scores(encoder: str, layer: int, widths: Sequence[str], texts: Sequence[str]
         bank.encode([text for pair in pairs for text in pair], columns=columns, encoder=encoder)
         for column in columns:
             spec = column.rpartition("/")[2].removeprefix("own")
-            found[spec] = {one: 100 * evaluate_sts(bank, column, *graded(one)).spearman for one in GRADED}
+            found[spec] = {one: 100 * bank.evaluate_sts(column, *graded(one)).spearman for one in GRADED}
     shutil.rmtree(folder)
     return found
 
@@ -120,7 +119,7 @@ def student(design: Design, most: int, epochs: int) -> dict[str, Any]:
     folder = WORK / "distillation" / "teacher"
     made_of = DistilledFrom(student=design.layers)
     with embank.Bank.open_or_create(folder) as bank:
-        lesson = prepare(bank, texts, made_of)
+        lesson = Teacher(bank.session).prepare(texts, made_of)
     settings = ProjectionSettings(
         design.width,
         embank.TrainingSettings(epochs, 64, design.rate),
@@ -153,7 +152,7 @@ def validated(design: Design, most: int, epochs: int) -> dict[str, float]:
     with embank.Bank.create(folder) as bank:
         column = f"student/{design.layers.count(',') + 1}/own@float32"
         bank.encode([text for pair in pairs for text in pair], columns=[column], encoder=f"student={place}")
-        return {"dev": 100 * evaluate_sts(bank, column, pairs, table["score"]).spearman}
+        return {"dev": 100 * bank.evaluate_sts(column, pairs, table["score"]).spearman}
 
 
 def cells(found: dict[str, dict[str, float]], width: str) -> str:
@@ -290,6 +289,9 @@ class Study:
             rate = 1000 / float(np.median(taken[1:]))
             lines.append(f"- {name}: {rate:,.0f} sentences/s, {float(np.median(ratios)):.2f} times minilm")
         record("Students 3. Encoding", [*lines, "", "Backend and precision as chosen here; writing included."])
+        for name, count in (("three", 3), ("two", 2)):
+            taken = zip(seconds["minilm"][1:], seconds[f"{count} layers"][1:], strict=True)
+            claim(f"distill.speed.{name}", f"{float(np.median([one / two for one, two in taken])):.2f} times")
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
-"""What every benchmark needs: the machine and the commit, a place for finished parts, and lines in RESULTS.md."""
+"""What every benchmark needs: the machine and the commit, finished parts, a block in the log, and its claims."""
 
-import json
 import os
 import platform
 import subprocess
@@ -12,14 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import claims
+import parts
+
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "RESULTS.md"
+LOG = HERE / "log"
+"""The diary, one file per month, to which blocks are appended and in which nothing is changed."""
+
 WORK = HERE / "bulk"
 """Banks, trunks and other bulk of running studies; not kept in the repository."""
-
-PARTS = HERE / "parts"
-"""Finished parts of long studies, one small JSON file each with the commit that it was measured at. They are kept in
-the repository, so that a study of hours can be gone on with another day; delete a part to have it measured again."""
 
 _used: set[str] = set()
 """Commits at which the parts of this run were measured."""
@@ -57,30 +57,70 @@ def commit() -> str:
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
+def command() -> str:
+    """The command line of this run, without the folder that it was started in."""
+    return " ".join(["python", f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+
+
 def record(section: str, lines: list[str]) -> None:
-    """Add what was measured to a section of RESULTS.md, with machine, commit and command."""
-    command = " ".join(["python", f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    block = [f"{day} UTC, commit {commit()}, `{command}`, {machine()}", "", *lines, ""]
+    """Append what was measured to this month's log, with day, commit, command and machine."""
+    now = datetime.now(UTC)
+    block = [
+        f"## {section}",
+        "",
+        f"{now:%Y-%m-%d %H:%M} UTC, commit {commit()}, `{command()}`, {machine()}",
+        "",
+        *lines,
+    ]
     if _used - {commit()}:
-        block[-1:] = ["", f"Parts were measured at commits {', '.join(sorted(_used))}.", ""]
-    text = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else "# Results\n"
-    heading = f"## {section}\n"
-    if heading not in text:
-        text = text.rstrip("\n") + f"\n\n{heading}"
-    before, after = text.split(heading, 1)
-    RESULTS.write_text(f"{before}{heading}\n" + "\n".join(block) + after, encoding="utf-8")
+        block += ["", f"Parts were measured at commits {', '.join(sorted(_used))}."]
+    month = LOG / f"{now:%Y-%m}.md"
+    month.parent.mkdir(exist_ok=True)
+    with month.open("a", encoding="utf-8") as file:
+        if not file.tell():
+            file.write(f"# Log of {now:%B %Y}\n")
+        file.write("\n" + "\n".join(block) + "\n")
     print("\n".join(block))
 
 
+def claim(name: str, figure: str, *, section: str = "", sentence: str = "", target: str = "") -> None:
+    """Put the figure of a claim into bench/claims.jsonl, with machine, commit, day and command of this run.
+
+    Args:
+        name: its id, such as `search.int8.batch`.
+        figure: as a document shows it, with its unit: "4.4 times".
+        section: a key of claims.SECTIONS; a claim that is known keeps what is left out here.
+        sentence: what is claimed, in one plain sentence.
+        target: "at least 4 times", "at most 200 MB", "within 0.2 points", or "-".
+    """
+    known = claims.read().get(name)
+    if known is None and not (section and sentence):
+        raise ValueError(f"claim {name} is new: give its section and its sentence")
+    claims.put(
+        claims.Claim(
+            id=name,
+            section=section or (known.section if known else ""),
+            claim=sentence or (known.claim if known else ""),
+            figure=figure,
+            target=target or (known.target if known else "-"),
+            verdict="-",
+            machine=machine(),
+            commit=commit(),
+            date=f"{datetime.now(UTC):%Y-%m-%d}",
+            command=command(),
+            parts=known.parts if known else "",
+        )
+    )
+
+
 def kept(name: str, make: Callable[[], Any]) -> Any:
-    """A finished part of a long measurement: read where it is on disk, measured and written where it is not."""
-    path = PARTS / f"{name}.json"
-    if not path.is_file():
-        part = {"commit": commit(), "day": f"{datetime.now(UTC):%Y-%m-%d}", "found": make()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(part) + "\n")
-    part = json.loads(path.read_text())
+    """A finished part of a long measurement: read from bench/parts, or else measured and appended."""
+    part = parts.find(name)
+    if part is None:
+        found = make()
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        part = {"commit": commit(), "day": day, "machine": machine(), "found": found}
+        parts.append(name, part)
     _used.add(part["commit"])
     return part["found"]
 

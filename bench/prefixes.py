@@ -12,13 +12,13 @@ kept.
 """
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import PARTS, WORK, kept, record
+import parts
+from measuring import WORK, kept, record
 from trunks import GROUPS, always, classified, name_of
 
 import embank
@@ -112,10 +112,10 @@ def of_trunks(asked: argparse.Namespace, seed: int) -> dict[str, Any]:
     """What bench/trunks.py found for the same targets, by set; with the first seed where there is no other."""
     same = argparse.Namespace(**{**vars(asked), "seed": seed, "rows": asked.trunk_rows})
     named = name_of(same, "float32", asked.trunk_rate)
-    part = PARTS / "trunks" / f"{named}-{asked.target_rows}-{asked.target_rows}.json"
-    if not part.is_file() and seed:
+    key = f"trunks/{named}-{asked.target_rows}-{asked.target_rows}"
+    if parts.find(key) is None and seed:
         return of_trunks(asked, 0)
-    return {one["task"]: one for one in json.loads(part.read_text())["found"]["float16"]}
+    return {one["task"]: one for one in parts.found(key)["float16"]}
 
 
 def main() -> None:
@@ -142,14 +142,14 @@ def main() -> None:
     for seed in seeds:
         for group in GROUPS:
             for name in group:
-                parts = [
+                scored = [
                     kept(
                         f"prefixes/{design(asked, seed)}/{name}-{way}",
                         lambda way=way, group=group, name=name, seed=seed: measured(asked, seed, way, group, name),
                     )
                     for way in ways
                 ]
-                found[name].append([100 * part["score"] for part in parts])
+                found[name].append([100 * one["score"] for one in scored])
                 print(
                     seed,
                     name,

@@ -1,4 +1,4 @@
-"""Every benchmark of RESULTS.md, one after another; finished parts of long ones are kept in bench/parts and resumed.
+"""Every benchmark, one after another, and RESULTS.md at the end; finished parts are kept in bench/parts and resumed.
 
 python bench/run.py
 """
@@ -34,6 +34,7 @@ SCRIPTS = (
     "retrieval",
     "dedup",
     "distillation",
+    "results",
 )
 
 

@@ -1,5 +1,8 @@
 """What tests of every storey share."""
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -19,3 +22,31 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory):
+    """Gives the folder of a family's tiny encoder; made once, never changed."""
+    from encoders.conftest import save_family
+
+    made = {}
+
+    def folder(family):
+        if family not in made:
+            made[family] = save_family(tmp_path_factory.mktemp("families") / family, family)
+        return made[family]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mpnet():
+    """The folder of all-mpnet-base-v2; tests that read it are skipped where it has not been fetched."""
+    script = Path(__file__).parents[1] / "bench" / "encoders.py"
+    spec = importlib.util.spec_from_file_location("bench_encoders", script)
+    encoders = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(encoders)
+    folder = encoders.found()
+    if folder is None:
+        pytest.skip("needs all-mpnet-base-v2: python bench/encoders.py fetches it")
+    return folder

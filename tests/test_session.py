@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from embank.bank import Bank
+from embank.encode.options import BankOptions
 from embank.encode.run import EncodeSettings
 from embank.encoders.compute import ComputeOptions
 from embank.encoders.load import ReadingOptions
 from embank.errors import EncoderChangedError, UsageError
-from embank.session import BankOptions
 
 TEXTS = [
     "the pump is broken",
@@ -27,7 +27,8 @@ TEXTS = [
 def options(tmp_path):
     def make(reading=None, **run):
         compute = ComputeOptions("torch", "float32", tmp_path / "cache")
-        return BankOptions(reading or ReadingOptions(), compute, EncodeSettings(**run), local_files_only=True)
+        settings = EncodeSettings(**run)
+        return BankOptions(reading=reading or ReadingOptions(), compute=compute, run=settings, local_files_only=True)
 
     return make
 

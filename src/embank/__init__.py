@@ -7,6 +7,8 @@ line's `--help`, costs next to nothing (docs/decisions/0004-late-imports.md).
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from embank.optional import missing_extra
+
 if TYPE_CHECKING:
     from embank import errors as errors
     from embank import tables as tables
@@ -14,21 +16,24 @@ if TYPE_CHECKING:
     from embank.dedup import DedupSettings as DedupSettings
     from embank.dedup.find import DedupReport as DedupReport
     from embank.dedup.find import Duplicates as Duplicates
-    from embank.dedup.find import find_duplicates as find_duplicates
+    from embank.distill.settings import ProjectionReport as ProjectionReport
+    from embank.distill.settings import ProjectionSettings as ProjectionSettings
+    from embank.distill.teacher import DistilledFrom as DistilledFrom
     from embank.encode import EncodeReport as EncodeReport
     from embank.encode import TextBlock as TextBlock
+    from embank.encode.options import BankOptions as BankOptions
     from embank.encode.run import EncodeSettings as EncodeSettings
     from embank.encoders.available import available_encoders as available_encoders
     from embank.encoders.available import backends as backends
     from embank.encoders.compute import ComputeOptions as ComputeOptions
     from embank.encoders.load import ReadingOptions as ReadingOptions
+    from embank.evaluate.retrieval import JudgedQueries as JudgedQueries
+    from embank.evaluate.retrieval import RetrievalReport as RetrievalReport
+    from embank.evaluate.sts import StsReport as StsReport
     from embank.export.files import ExportReport as ExportReport
-    from embank.export.files import export_column as export_column
     from embank.fit import FitReport as FitReport
     from embank.fit import FitSettings as FitSettings
     from embank.fit.pooled_columns import LearnedColumn as LearnedColumn
-    from embank.fit.pooled_columns import fill_pooling as fill_pooling
-    from embank.fit.pooled_columns import learn_pooling as learn_pooling
     from embank.integrations.sentence_transformers import SentenceEncoder as SentenceEncoder
     from embank.integrations.sklearn import Columns as Columns
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
@@ -36,8 +41,7 @@ if TYPE_CHECKING:
     from embank.planning import Plan as Plan
     from embank.planning import PlanSettings as PlanSettings
     from embank.search import SearchSettings as SearchSettings
-    from embank.search.search import search as search
-    from embank.session import BankOptions as BankOptions
+    from embank.search.queries import encoder_vectors as encoder_vectors
     from embank.texts import text_key as text_key
     from embank.training.settings import TailSettings as TailSettings
     from embank.training.settings import TrainingProgress as TrainingProgress
@@ -45,85 +49,53 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "Bank": "embank.bank",
-    "BankOptions": "embank.session",
+    "BankOptions": "embank.encode.options",
     "Columns": "embank.integrations.sklearn",
     "ComputeOptions": "embank.encoders.compute",
     "DedupReport": "embank.dedup.find",
     "DedupSettings": "embank.dedup",
+    "DistilledFrom": "embank.distill.teacher",
     "Duplicates": "embank.dedup.find",
     "EncodeReport": "embank.encode",
     "EncodeSettings": "embank.encode.run",
     "ExportReport": "embank.export.files",
     "FitReport": "embank.fit",
     "FitSettings": "embank.fit",
+    "JudgedQueries": "embank.evaluate.retrieval",
     "LearnedColumn": "embank.fit.pooled_columns",
     "Plan": "embank.planning",
     "PlanSettings": "embank.planning",
     "PoolingDesign": "embank.models.pooling_design",
     "PoolingSettings": "embank.models.pooling_design",
+    "ProjectionReport": "embank.distill.settings",
+    "ProjectionSettings": "embank.distill.settings",
     "ReadingOptions": "embank.encoders.load",
+    "RetrievalReport": "embank.evaluate.retrieval",
     "SearchSettings": "embank.search",
     "SentenceEncoder": "embank.integrations.sentence_transformers",
+    "StsReport": "embank.evaluate.sts",
     "TailSettings": "embank.training.settings",
     "TextBlock": "embank.encode",
     "TrainingProgress": "embank.training.settings",
     "TrainingSettings": "embank.training.settings",
     "available_encoders": "embank.encoders.available",
     "backends": "embank.encoders.available",
+    "encoder_vectors": "embank.search.queries",
     "errors": "embank.errors",
-    "export_column": "embank.export.files",
-    "fill_pooling": "embank.fit.pooled_columns",
-    "find_duplicates": "embank.dedup.find",
-    "learn_pooling": "embank.fit.pooled_columns",
-    "search": "embank.search.search",
     "tables": "embank.tables",
     "text_key": "embank.texts",
 }
 
 _MODULES = ("errors", "tables")
 
-__all__ = [
-    "Bank",
-    "BankOptions",
-    "Columns",
-    "ComputeOptions",
-    "DedupReport",
-    "DedupSettings",
-    "Duplicates",
-    "EncodeReport",
-    "EncodeSettings",
-    "ExportReport",
-    "FitReport",
-    "FitSettings",
-    "LearnedColumn",
-    "Plan",
-    "PlanSettings",
-    "PoolingDesign",
-    "PoolingSettings",
-    "ReadingOptions",
-    "SearchSettings",
-    "SentenceEncoder",
-    "TailSettings",
-    "TextBlock",
-    "TrainingProgress",
-    "TrainingSettings",
-    "available_encoders",
-    "backends",
-    "errors",
-    "export_column",
-    "fill_pooling",
-    "find_duplicates",
-    "learn_pooling",
-    "search",
-    "tables",
-    "text_key",
-]
+__all__ = [*_PUBLIC]  # noqa: PLE0604 - strings, all of them
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'embank' has no attribute {name!r}")
-    module = import_module(_PUBLIC[name])
+    with missing_extra("torch"):
+        module = import_module(_PUBLIC[name])
     return module if name in _MODULES else getattr(module, name)
 
 

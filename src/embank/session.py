@@ -1,28 +1,33 @@
-"""A bank's encoders while it is open: found, checked against what the bank knows, opened once, used by every run."""
+"""An open bank as use cases see it: its store, the options that it was opened with, and the encoders that are open.
+
+Whatever is done with a bank is given its session, so that every feature reads, computes and finds encoders alike.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embank.arrays import TextIds
+from embank.arrays import TextIds, Vectors
 from embank.encode import EncodeReport, Fault, Stop, TextBlock, Watch
-from embank.encode.columns import check_reading, readout_of
 from embank.encode.default_columns import default_columns, resolve
 from embank.encode.external import is_given
-from embank.encode.run import EncodeRun, EncodeSettings, has_room
+from embank.encode.opened_encoders import OpenedEncoders
+from embank.encode.options import BankOptions
+from embank.encode.run import EncodeRun, has_room
 from embank.encode.states_cost import Verdict, weigh
 from embank.encoders import Encoder
-from embank.encoders.backends import Compute
-from embank.encoders.compute import WORTH_MEASURING, ComputeOptions, open_fastest
-from embank.encoders.load import DEFAULT, Located, ReadingOptions, locate, locate_all
-from embank.errors import EncoderChangedError, UsageError
+from embank.errors import UsageError
 from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
 from embank.store.kept_texts import unpack
+from embank.store.vectors import vectors as stored_vectors
 from embank.texts import Text, keys_and_faults, plain_id
+
+if TYPE_CHECKING:
+    from embank.encoders.torch import TransformerEncoder
 
 _KEPT_BLOCK = 4096
 
@@ -30,35 +35,43 @@ STATES_BUDGET = "states_budget"
 """The name under which a bank keeps the budget that it was given last."""
 
 
-@dataclass(frozen=True)
-class BankOptions:
-    """How a bank's encoders read and compute.
+class Session:
+    """An open bank: columns, texts and encoders of it.
 
     Attributes:
-        reading: prompt, longest input and the like, for encoders that the bank does not know yet.
-        compute: backend, precision, cache folder.
-        run: window and segment sizes.
-        local_files_only: ask no network for encoders.
-        places: "NAME=FOLDER" for encoders that the bank knows and that have moved since.
+        store: the bank's folder.
+        options: that it was opened with.
+        encoders: those that were found and opened.
     """
 
-    reading: ReadingOptions = field(default_factory=ReadingOptions)
-    compute: ComputeOptions = field(default_factory=ComputeOptions)
-    run: EncodeSettings = field(default_factory=EncodeSettings)
-    local_files_only: bool = False
-    places: tuple[str, ...] = ()
-
-
-class Encoders:
-    """Finds and opens encoders for one bank."""
-
     def __init__(self, store: Store, options: BankOptions) -> None:
-        """Serve `store`."""
+        """Work on `store` as `options` say."""
         self.store = store
         self.options = options
-        self._located: dict[str, Located] = {}
-        self._any: dict[str, Encoder] = {}
-        self.compute: dict[str, Compute] = {}
+        self.encoders = OpenedEncoders(store, options)
+
+    # encoders
+
+    def encoder_for(self, column: ColumnName, texts: Sequence[Text]) -> Encoder:
+        """The encoder of a column, to compute what the bank lacks of it; told for which texts."""
+        return self.encoders.encoder_for(column, texts)
+
+    def torch_encoder(self, column: ColumnName) -> "TransformerEncoder":
+        """The encoder of a column once more, in torch and float32, for the caller alone: its layers may be taken apart.
+
+        Raises:
+            HeadError: the column holds states of other weights than the encoder has now.
+            EncoderError: it cannot be found.
+            ExtraMissingError: torch is not installed.
+        """
+        return self.encoders.torch_encoder(column)
+
+    def encoders_in_use(self) -> set[str]:
+        """Names of encoders that columns were filled by, or that tails run, whether their states are banked or not."""
+        tails = [task.states for task in self.store.catalogue.tasks().values() if task.states is not None]
+        return {ColumnName.parse(name).encoder for name in (*self.store.catalogue.columns(), *tails)}
+
+    # columns
 
     def wanted(self, columns: Sequence[str], encoder: str | None, codec: str | None) -> list[ColumnName]:
         """Which columns a run shall fill: those named, the encoder's defaults, or those that the bank has.
@@ -68,16 +81,13 @@ class Encoders:
         """
         if columns:
             parsed = [ColumnName.parse(spec, codec or DEFAULT_CODEC) for spec in columns]
-            given = self.find_all(encoder) if encoder else []
-            strangers = {name.encoder for name in parsed} - {located.name for located in given}
-            return [
-                column
-                for name in dict.fromkeys(column.encoder for column in parsed)
-                for column in self._resolved(
-                    name, [column for column in parsed if column.encoder == name], found=name not in strangers
-                )
-            ]
-        self._check_options()
+            if encoder:
+                self.encoders.find_all(encoder)
+            by_encoder: dict[str, list[ColumnName]] = {}
+            for column in parsed:
+                by_encoder.setdefault(column.encoder, []).append(column)
+            return [column for name, own in by_encoder.items() for column in self._resolved(name, own)]
+        self.encoders.check_options()
         there = [ColumnName.parse(name) for name in self.store.catalogue.columns()]
         own = [column for column in there if not is_given(self.store, column.encoder)]
         if encoder is None and codec is None and there:
@@ -85,133 +95,69 @@ class Encoders:
                 message = f"{self.store.root} has only vectors made elsewhere: put more, or name --encoder or --columns"
                 raise UsageError(message)
             return own
-        found = self.find_all(encoder) if encoder or not own else [self.known(own[0].encoder)]
+        found = self.encoders.find_all(encoder) if encoder or not own else [self.encoders.known(own[0].encoder)]
         wanted: list[ColumnName] = []
         for located in found:
             mine = [column for column in own if column.encoder == located.name]
             wanted += mine if codec is None and mine else default_columns(located, codec or DEFAULT_CODEC)
         return wanted
 
-    def states_of(self, name: str, layer: int | None) -> ColumnName:
+    def states_column(self, name: str, layer: int | None) -> ColumnName:
         """The column of an encoder's states at a layer (None: half of the depth), at float16.
 
         Raises:
             UsageError: no such layer, or a family that cannot be cut.
         """
-        located = self.known(name)
+        located = self.encoders.known(name)
         cut = max(1, located.layers // 2) if layer is None else layer
         (column,) = resolve(located, [ColumnName(name, cut, STATES)])
         return column
 
     def weigh_states(self, texts: Sequence[Any], layer: int | None, encoder: str | None) -> Verdict:
-        """Measure read-or-recompute for the states of a layer; see `weighing`."""
-        column = self.states_of(self.wanted([], encoder, None)[0].encoder, layer)
+        """Measure read-or-recompute for the states of a layer; see `encode.states_cost`."""
+        column = self.states_column(self.wanted([], encoder, None)[0].encoder, layer)
         sound = [text for text, key in zip(texts, keys_and_faults(texts)[0], strict=True) if key is not None]
-        return weigh(self.open(column.encoder, [column], sound), column, sound, self.store.root)
+        return weigh(self.encoder_for(column, sound), column, sound, self.store.root)
 
-    def _resolved(self, name: str, columns: Sequence[ColumnName], *, found: bool) -> Sequence[ColumnName]:
-        if is_given(self.store, name):  # what has its vectors passes by; what lacks them is refused when it comes
-            return columns
-        return resolve(self._located[name] if found else self.known(name), columns)
+    def _resolved(self, name: str, columns: Sequence[ColumnName]) -> Sequence[ColumnName]:
+        """Columns of one encoder with `own` written out; those of vectors made elsewhere as they are."""
+        return columns if is_given(self.store, name) else resolve(self.encoders.known(name), columns)
 
-    def written_out(self, names: Sequence[str]) -> list[str]:
+    def full_names(self, names: Sequence[str]) -> list[str]:
         """Column names in full: with their codec, and `own` as the pooling that it stands for."""
         there = self.store.catalogue.columns()
-        parsed = [ColumnName.parse(name) for name in names]
-        return [
-            str(column if str(column) in there or column.pooling != "own" else self._plain(column)) for column in parsed
-        ]
+        found = []
+        for column in map(ColumnName.parse, names):
+            known = str(column) in there or column.pooling != "own"
+            found.append(str(column if known else self._resolved(column.encoder, [column])[0]))
+        return found
 
-    def _plain(self, column: ColumnName) -> ColumnName:
-        return column if is_given(self.store, column.encoder) else resolve(self.known(column.encoder), [column])[0]
+    # texts
 
-    def find(self, spec: str | None) -> Located:
-        """Locate an encoder as the user named it; one whose name stands in `places` is looked for there.
+    def vectors(
+        self, columns: Sequence[str], texts: Sequence[Any] | None = None, ids: Sequence[Any] | None = None
+    ) -> Vectors:
+        """Float32 vectors `[texts, sum of widths]` of columns, side by side.
 
-        Raises:
-            EncoderError: there is none.
-            EncoderChangedError: the bank knows another by that name.
-        """
-        if spec is not None and self._is_moved(spec):
-            return self.known(spec)
-        located = locate(spec or DEFAULT, self.options.reading, local_files_only=self.options.local_files_only)
-        return self._found(located)
-
-    def find_all(self, spec: str | None) -> list[Located]:
-        """Locate an encoder as the user named it, or all that a prefix trunk is; raises as `find` does."""
-        if spec is not None and self._is_moved(spec):
-            return [self.known(spec)]
-        local = self.options.local_files_only
-        found = locate_all(spec or DEFAULT, self.options.reading, local_files_only=local)
-        return [self._found(located) for located in found]
-
-    def _found(self, located: Located) -> Located:
-        check_reading(self.store, located.name, located.reading, located.origin)
-        self._located[located.name] = located
-        return located
-
-    def known(self, name: str) -> Located:
-        """Locate an encoder that the bank knows, reading as it did; a name that it does not know is looked for.
+        Args:
+            columns: names.
+            texts: for these texts, in their order; what the bank lacks is encoded on the way.
+            ids: for texts by what the user calls them. Without texts and ids: all texts of the first column.
 
         Raises:
-            EncoderChangedError: what is found there now reads differently.
+            UsageError: unknown column, an id that the bank does not have, or a text that cannot be encoded.
         """
-        if name in self._located:
-            return self._located[name]
-        entry = self.store.catalogue.encoders().get(name)
-        if entry is None:
-            return self.find(name)
-        if is_given(self.store, name):
-            raise UsageError(f"vectors of {name!r} are made elsewhere: put those of new texts with Bank.put")
-        reading, facts = entry
-        asked = self.options.reading
-        options = ReadingOptions(
-            reading.prompt if asked.prompt is None else asked.prompt,
-            asked.max_tokens or reading.max_tokens,
-            asked.truncation or reading.truncation,
-            asked.long or reading.long,
-        )
-        place = self._place_of(name) or facts["origin"]
-        located = locate(f"{name}={place}", options, local_files_only=self.options.local_files_only)
-        try:
-            check_reading(self.store, name, located.reading, located.origin)
-        except EncoderChangedError as changed:
-            if asked != ReadingOptions():
-                raise
-            message = f"{place} has changed since this bank was encoded with it as {name!r}: {changed}"
-            raise EncoderChangedError(message) from changed
-        self._located[name] = located
-        return located
-
-    def open(self, name: str, columns: Sequence[ColumnName], texts: Sequence[Text]) -> Encoder:
-        """Open an encoder, or give the one that is open."""
-        if name not in self._any or self._is_worth_measuring(name, texts):
-            readouts = list(dict.fromkeys(map(readout_of, columns)))
-            located = self.known(name)
-            twin = self._twin(located, texts)
-            if twin is None:
-                encoder, compute = open_fastest(located, self.options.compute, texts, readouts)
-            else:  # one model in memory, and one pass for all of them
-                compute = self.compute[twin]
-                encoder = self._any[twin].sibling(name, located.origin, located.reading, located.prefixes)  # type: ignore[attr-defined]
-            self._any[name] = encoder
-            self.compute[name] = compute
-        return self._any[name]
-
-    def _twin(self, located: Located, texts: Sequence[Text]) -> str | None:
-        """An open encoder that is the same model under other prefixes."""
-        for name in self._any if located.prefixes else ():
-            other = self._located.get(name)
-            if other is None or name == located.name or not other.prefixes or self._is_worth_measuring(name, texts):
-                continue
-            alike = replace(other.reading, prefix=None) == replace(located.reading, prefix=None)
-            if alike and other.folder.path == located.folder.path:
-                return name
-        return None
-
-    def _is_worth_measuring(self, name: str, texts: Sequence[Text]) -> bool:
-        """Whether an encoder that was opened for a few texts, unmeasured, has met many since."""
-        return len(texts) >= WORTH_MEASURING and self.compute[name].unmeasured
+        names = self.full_names(columns)
+        if texts is not None:
+            numbers = self.numbers_in(TextBlock("texts", 0, texts), names)
+        elif ids is not None:
+            numbers = self.numbers_of_ids(ids)
+            lost = np.flatnonzero(numbers == UNKNOWN)
+            if len(lost):
+                raise UsageError(f"{len(lost)} ids are not in {self.store.root}, the first is {ids[lost[0]]!r}")
+        else:
+            numbers = self.store.reader(names[0]).covered()
+        return stored_vectors(self.store, names, numbers)
 
     def fill(
         self,
@@ -233,8 +179,8 @@ class Encoders:
             if run.states_budget is not None:
                 with self.store.catalogue.transaction():
                     self.store.catalogue.set_setting(STATES_BUDGET, run.states_budget)
-            report = EncodeRun(self.store, writer, columns, self.open, settings).run(blocks, watch, stop)
-            self._state_compute()
+            report = EncodeRun(self.store, writer, columns, self.encoders.open, settings).run(blocks, watch, stop)
+            self.encoders.record_compute()
         return report
 
     def numbers(
@@ -328,35 +274,6 @@ class Encoders:
                 start, chunk = start + len(chunk), []
         if chunk:
             yield TextBlock("kept texts", start, chunk)
-
-    def _place_of(self, name: str) -> str | None:
-        """Where the user says that an encoder of the bank is now."""
-        for spec in self.options.places:
-            given, _, place = spec.rpartition("=")
-            if given == name:
-                return place
-        return None
-
-    def _is_moved(self, name: str) -> bool:
-        """Whether the bank knows an encoder by this name and the user says where it is now."""
-        return self._place_of(name) is not None and name in self.store.catalogue.encoders()
-
-    def _check_options(self) -> None:
-        """Refuse reading options that an encoder of this bank contradicts, rather than ignore them."""
-        if self.options.reading != ReadingOptions():
-            for name in self.store.catalogue.encoders():
-                if not is_given(self.store, name):
-                    self.known(name)
-
-    def _state_compute(self) -> None:
-        """State in the bank what the encoders computed in, and what was measured of it."""
-        for name, (reading, facts) in self.store.catalogue.encoders().items():
-            stated = dict(facts)
-            if name in self.compute:
-                stated |= {"compute": str(self.compute[name]), "origin": self._located[name].origin}
-            if stated != facts:
-                with self.store.catalogue.transaction():
-                    self.store.catalogue.set_encoder(name, reading, stated)
 
     def _complete(self, numbers: TextIds, columns: Sequence[ColumnName]) -> bool:
         if not columns:  # vectors made elsewhere: there is nothing to encode with

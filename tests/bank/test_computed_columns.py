@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import embank
-from embank.distill.teacher import DistilledFrom, distil, fill_teacher, prepare
 from embank.errors import EncoderChangedError, UsageError
 from material.distill import settings as distillation
 from material.tails import COLUMN, moods, options, save_tiny, texts_of
@@ -18,12 +17,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def pooled(bank, _):
     design = embank.PoolingSettings(embank.PoolingDesign((2,)), training=LOOP)
-    return embank.fill_pooling(bank, embank.learn_pooling(bank, "pool", moods(TEXTS), TEXTS, design).column)
+    return bank.fill_pooling(bank.learn_pooling("pool", moods(TEXTS), TEXTS, design).column)
 
 
 def mapped(bank, work):
-    distil(prepare(bank, TEXTS, DistilledFrom("tiny")), distillation(epochs=1), work / "student")
-    return fill_teacher(bank, work / "student")
+    bank.distill(TEXTS, work / "student", distillation(epochs=1), embank.DistilledFrom("tiny"))
+    return bank.fill_student_space(work / "student")
 
 
 def put(bank, _):

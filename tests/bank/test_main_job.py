@@ -192,7 +192,7 @@ def test_labels_that_teach_nothing_are_refused_in_words(bank, texts, values, sai
 def test_arguments_that_do_not_fit_are_refused_in_words(bank, texts, column):
     with pytest.raises(UsageError, match="one of texts"):
         bank.fit("task", ["a", "b"])
-    with pytest.raises(UsageError, match="one label a text"):
+    with pytest.raises(UsageError, match="one label per text"):
         bank.fit("task", ["a", "b"], texts=texts)
     with pytest.raises(UsageError, match="no column 'given/1/own@float16'; it has: given/0/own"):
         bank.fit("task", ["a", "b"] * 200, texts=texts, settings=embank.FitSettings(columns=("given/1/own",)))

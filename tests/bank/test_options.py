@@ -8,11 +8,8 @@ from importlib import import_module
 import pytest
 
 import embank
-from embank.distill.teacher import DistilledFrom, distil, fill_teacher, prepare
 from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score
-from embank.evaluate.vectors import evaluate_retrieval, evaluate_sts
 from embank.multitask import Source
-from embank.search.search import search
 from material.distill import settings as distillation
 from material.tails import COLUMN, LINEAR, moods, options, save_tiny, texts_of
 
@@ -37,14 +34,15 @@ def moved(tmp_path_factory):
         bank.encode(TEXTS, columns=[COLUMN, LINEAR, "tiny/4/mean@float16"], keep_text=True)
         bank.fit("head", moods(TEXTS), texts=TEXTS, settings=HEAD)
         bank.fit("tail", moods(TEXTS), texts=TEXTS, settings=TAIL)
-        (root / "pooling").write_text(embank.learn_pooling(bank, "pool", moods(TEXTS), TEXTS, POOLING).column)
-        distil(prepare(bank, TEXTS, DistilledFrom("tiny=" + str(folder))), distillation(epochs=1), root / "student")
+        (root / "pooling").write_text(bank.learn_pooling("pool", moods(TEXTS), TEXTS, POOLING).column)
+        teacher = embank.DistilledFrom("tiny=" + str(folder))
+        bank.distill(TEXTS, root / "student", distillation(epochs=1), teacher)
     shutil.move(folder, root / "elsewhere")
     return root
 
 
 def distilled(bank, root, work):
-    return distil(prepare(bank, [*TEXTS, *NEW], DistilledFrom("tiny")), distillation(epochs=1), work / "new")
+    return bank.distill([*TEXTS, *NEW], work / "new", distillation(epochs=1), embank.DistilledFrom("tiny"))
 
 
 def transferred(bank, root, work):
@@ -54,7 +52,9 @@ def transferred(bank, root, work):
 
 
 def asked(bank, root, work):
-    return evaluate_retrieval(bank, LINEAR, (dict(enumerate(map(str, NEW))), {"q": "where is rome"}), {"q": {0: 1}})
+    corpus = dict(enumerate(map(str, NEW)))
+    judged = embank.JudgedQueries(corpus=corpus, queries={"q": "where is rome"}, relevant={"q": {0: 1}})
+    return bank.evaluate_retrieval(LINEAR, judged)
 
 
 FEATURES = {
@@ -65,21 +65,21 @@ FEATURES = {
     "weigh states": lambda bank, *_: bank.weigh_states(TEXTS),
     "vectors": lambda bank, *_: bank.vectors(LINEAR, NEW),
     "queries": lambda bank, *_: bank.queries(NEW, LINEAR),
-    "own pooling": lambda bank, *_: bank.written_out("tiny/4/own"),
+    "own pooling": lambda bank, *_: bank.full_name("tiny/4/own"),
     "fit": lambda bank, *_: bank.fit("new", moods(TEXTS + NEW), texts=TEXTS + NEW, settings=HEAD),
     "fit a tail": lambda bank, *_: bank.fit("new", moods(TEXTS + NEW), texts=TEXTS + NEW, settings=TAIL),
     "fit a tail after trials": lambda bank, *_: bank.fit("new", moods(TEXTS), texts=TEXTS, settings=TRIED),
     "refit a tail": lambda bank, *_: bank.refit("tail"),
     "plan": lambda bank, *_: bank.plan(TEXTS, {"mood": moods(TEXTS)}, embank.PlanSettings(minutes=0.02)),
     "predict": lambda bank, *_: bank.predict(NEW),
-    "search": lambda bank, *_: search(bank, NEW, embank.SearchSettings(column=LINEAR)),
-    "dedup": lambda bank, *_: list(embank.find_duplicates(bank, embank.DedupSettings(0.9, LINEAR)).blocks()),
-    "export": lambda bank, _, work: embank.export_column(bank, work / "out.npy", "npy", LINEAR),
-    "learn a pooling": lambda bank, *_: embank.learn_pooling(bank, "p", moods(TEXTS), TEXTS, POOLING),
-    "fill a pooling": lambda bank, root, _: embank.fill_pooling(bank, (root / "pooling").read_text(), TEXTS + NEW),
+    "search": lambda bank, *_: bank.search(NEW, embank.SearchSettings(column=LINEAR)),
+    "dedup": lambda bank, *_: list(bank.dedup(embank.DedupSettings(0.9, LINEAR)).blocks()),
+    "export": lambda bank, _, work: bank.export(work / "out.npy", "npy", LINEAR),
+    "learn a pooling": lambda bank, *_: bank.learn_pooling("p", moods(TEXTS), TEXTS, POOLING),
+    "fill a pooling": lambda bank, root, _: bank.fill_pooling((root / "pooling").read_text(), TEXTS + NEW),
     "distil": distilled,
-    "fill a teacher": lambda bank, root, _: fill_teacher(bank, root / "student"),
-    "graded pairs": lambda bank, *_: evaluate_sts(bank, LINEAR, list(zip(NEW, TEXTS, strict=False)), range(9)),
+    "fill a teacher": lambda bank, root, _: bank.fill_student_space(root / "student"),
+    "graded pairs": lambda bank, *_: bank.evaluate_sts(LINEAR, list(zip(NEW, TEXTS, strict=False)), range(9)),
     "retrieval": asked,
     "transfer": transferred,
     "scikit-learn": lambda bank, *_: embank.Columns(bank, [LINEAR]).fit_transform(NEW),
@@ -112,7 +112,7 @@ def test_every_feature_opens_encoders_as_the_options_say(moved, tmp_path, monkey
     allowed = {"bfloat16", "float32"} if feature in TAKEN_APART else {"bfloat16"}
     assert {backend for backend, _, _ in openings} <= {"torch"}
     assert {dtype for _, dtype, _ in openings} <= allowed
-    assert {cache for _, _, cache in openings} <= {tmp_path / "cache"}
+    assert {cache for _, _, cache in openings} <= {tmp_path / "cache", None}  # torch alone keeps nothing there
     assert bool(openings) == (feature not in NEVER_OPENED)
     assert searches <= {True}
 
@@ -137,6 +137,7 @@ def recorded(monkeypatch):
                 monkeypatch.setattr(module, name, patched)
 
     recording("open_encoder", lambda _, backend, dtype, cache: openings.append((backend, dtype, cache)))
+    recording("open_torch_encoder", lambda _, dtype="float32": openings.append(("torch", dtype, None)))
     for name in ("locate", "locate_all"):
         recording(name, lambda *_, local_files_only=False: searches.add(local_files_only))
     return openings, searches

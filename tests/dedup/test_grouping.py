@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 import embank
-from embank import DedupSettings, find_duplicates
+from embank import DedupSettings
 from embank.dedup.grouping import Grouping
 from embank.dedup.union_find import Joining
 from embank.errors import UsageError
@@ -166,7 +166,7 @@ def test_planted_duplicates_are_found_at_every_precision(tmp_path, codec, least)
     own = random.standard_normal((400, 48)).astype(np.float32)
     copies = own[:100] + 0.05 * random.standard_normal((100, 48)).astype(np.float32)
     with bank_of(tmp_path / "bank", np.concatenate([own, copies]), codec) as bank:
-        rows = [row for block in find_duplicates(bank, DedupSettings(0.9)).blocks() for row in block["id"]]
+        rows = [row for block in bank.dedup(DedupSettings(0.9)).blocks() for row in block["id"]]
         assert len(set(rows) & set(range(400, 500))) >= least
 
 
@@ -178,10 +178,10 @@ def test_an_approximate_run_finds_nearly_all_of_what_an_exact_one_finds(tmp_path
     with embank.Bank.create(tmp_path / "bank") as bank:
         for end in runs:
             bank.put([f"t{at}" for at in range(begun, end)], vectors[begun:end], COLUMN)
-            near = find_duplicates(bank, DedupSettings(0.97, None, "approximate"))
+            near = bank.dedup(DedupSettings(0.97, None, "approximate"))
             assert (near.report.known, near.report.way) == (begun, "approximate")
             begun = end
-        exact = find_duplicates(bank, DedupSettings(0.97))
+        exact = bank.dedup(DedupSettings(0.97))
     assert exact.report.known == 0
     assert near.report.texts_in_groups >= 0.99 * exact.report.texts_in_groups > 100
 
@@ -190,13 +190,13 @@ def test_an_approximate_run_has_no_cap_on_a_group(tmp_path):
     pytest.importorskip("usearch")
     vectors = np.concatenate([np.ones((300, 8)), np.eye(8)]).astype(np.float32)
     with bank_of(tmp_path / "bank", vectors) as bank:
-        report = find_duplicates(bank, DedupSettings(0.99, None, "approximate")).report
+        report = bank.dedup(DedupSettings(0.99, None, "approximate")).report
         assert (report.groups, report.texts_in_groups) == (1, 300)
 
 
 def test_many_equal_texts_are_one_group_without_a_cap(tmp_path):
     with bank_of(tmp_path / "bank", np.ones((5000, 4), np.float32)) as bank:
-        found = find_duplicates(bank, DedupSettings(1.0))
+        found = bank.dedup(DedupSettings(1.0))
         assert (found.report.groups, found.report.texts_in_groups) == (1, 5000)
         assert sum(len(block["id"]) for block in found.blocks()) == 5000
 
@@ -211,7 +211,7 @@ def test_groups_name_every_id_with_the_representative_first_and_its_score(tmp_pa
             COLUMN,
             ids=["a1", "b1", "c1", "c2", "d1", "a2"],
         )
-        found = find_duplicates(bank)
+        found = bank.dedup()
         (block,) = found.blocks()
     assert block["id"] == ["a1", "a2", "b1", "c1", "c2"]
     assert block["representative"] == ["a1", "a1", "a1", "c1", "c1"]
@@ -227,4 +227,4 @@ def test_what_does_not_fit_is_refused_in_words(tmp_path):
         with pytest.raises(UsageError, match="above 0 and at most 1"):
             DedupSettings(threshold)
     with embank.Bank.create(tmp_path / "empty") as bank, pytest.raises(UsageError, match="no vectors yet"):
-        find_duplicates(bank)
+        bank.dedup()

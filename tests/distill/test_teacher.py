@@ -5,9 +5,10 @@ import pytest
 
 import embank
 from embank.distill.folder import SPACE, read_space
-from embank.distill.teacher import DistilledFrom, distil, fill_teacher, prepare, student_vectors
+from embank.distill.teacher import DistilledFrom, Teacher, distil
 from embank.errors import EncoderChangedError, EncoderError, UsageError
 from embank.linalg.cosine import unit
+from embank.search.queries import encoder_vectors
 from material.distill import TEXTS, Stopped, settings
 from material.tails import options, save_tiny, texts_of
 
@@ -16,7 +17,7 @@ from material.tails import options, save_tiny, texts_of
 def distilled(tmp_path, folder):
     """A bank with the teacher's vectors, and a student of three of its layers."""
     with embank.Bank.create(tmp_path / "bank", options()) as bank:
-        lesson = prepare(bank, [*TEXTS, TEXTS[0], None, 3], DistilledFrom(str(folder), "3"))
+        lesson = Teacher(bank.session).prepare([*TEXTS, TEXTS[0], None, 3], DistilledFrom(str(folder), "3"))
         assert len(lesson.texts) == len(TEXTS)
         distil(lesson, settings(epochs=8), tmp_path / "small")
         yield bank, tmp_path / "small"
@@ -24,24 +25,24 @@ def distilled(tmp_path, folder):
 
 def test_stored_vectors_of_the_teacher_are_searched_with_the_students_queries(distilled):
     bank, small = distilled
-    column = fill_teacher(bank, small, codec="float32")
+    column = bank.fill_student_space(small, codec="float32")
     assert column.startswith("small-teacher-")
-    mapped, own = bank.vectors(column), student_vectors(small, TEXTS, options())
+    mapped, own = bank.vectors(column), encoder_vectors(small, TEXTS, options())
     space, _ = read_space(small)
     np.testing.assert_allclose(mapped, space(bank.vectors("tiny/4/mean@float16")), atol=1e-5)
     true, turned = (unit(mapped) * unit(own)).sum(axis=1), (unit(mapped) * unit(own)[:, ::-1]).sum(axis=1)
     assert true.mean() > 0.8 > turned.mean()
-    found = embank.search(bank, own[:10], embank.SearchSettings(k=5, column=column)).to_pylist()
+    found = bank.search(own[:10], embank.SearchSettings(k=5, column=column)).to_pylist()
     assert len(found) == 50
-    assert fill_teacher(bank, small, codec="float32") == column
+    assert bank.fill_student_space(small, codec="float32") == column
 
 
 def test_texts_that_were_banked_later_are_mapped_when_it_is_filled_again(distilled):
     bank, small = distilled
-    column = fill_teacher(bank, small, "tiny/4/mean@float16", codec="float16")
+    column = bank.fill_student_space(small, "tiny/4/mean@float16", codec="float16")
     bank.encode(texts_of(5, 500))
     assert bank.vectors(column).shape == (120, 8)
-    assert fill_teacher(bank, small, codec="float16") == column
+    assert bank.fill_student_space(small, codec="float16") == column
     assert bank.vectors(column).shape == (125, 8)
 
 
@@ -49,13 +50,13 @@ def test_only_the_teachers_own_vectors_are_mapped(distilled, folder):
     bank, small = distilled
     bank.encode(TEXTS[:30], columns=["tiny/2/mean@float16", "tiny/4/mean@int8"])
     with pytest.raises(UsageError, match="tiny/2/mean@float16 holds other vectors than the student was distilled from"):
-        fill_teacher(bank, small, "tiny/2/mean@float16")
-    assert fill_teacher(bank, small, "tiny/4/mean@int8")  # another precision of the same vectors
+        bank.fill_student_space(small, "tiny/2/mean@float16")
+    assert bank.fill_student_space(small, "tiny/4/mean@int8")  # another precision of the same vectors
     with pytest.raises(EncoderError, match="no distilled student: it has no teacher_projection"):
-        fill_teacher(bank, folder)
+        bank.fill_student_space(folder)
     (small / SPACE).write_bytes(b"harm")
     with pytest.raises(EncoderError, match="cannot be read"):
-        fill_teacher(bank, small)
+        bank.fill_student_space(small)
 
 
 def test_a_bank_without_the_teacher_is_told_so(distilled, tmp_path):
@@ -63,14 +64,14 @@ def test_a_bank_without_the_teacher_is_told_so(distilled, tmp_path):
     with embank.Bank.create(tmp_path / "other", options()) as bank:
         bank.put(TEXTS[:2], np.ones((2, 4), np.float32), "mine/0/own@float32")
         with pytest.raises(UsageError, match="no column of the teacher's vectors.*it has: mine/0/own@float32"):
-            fill_teacher(bank, small)
+            bank.fill_student_space(small)
 
 
 def test_the_teachers_vectors_are_banked_once(tmp_path, folder):
     with embank.Bank.create(tmp_path / "bank", options()) as bank:
-        prepare(bank, TEXTS[:30], DistilledFrom(str(folder)))
+        Teacher(bank.session).prepare(TEXTS[:30], DistilledFrom(str(folder)))
         seen = []
-        lesson = prepare(bank, TEXTS[:40], DistilledFrom(str(folder)), seen.append)
+        lesson = Teacher(bank.session).prepare(TEXTS[:40], DistilledFrom(str(folder)), seen.append)
         assert (seen[-1].known, seen[-1].new) == (30, 10)
         assert lesson.origins.layers == (0, 1, 2)
 
@@ -78,9 +79,9 @@ def test_the_teachers_vectors_are_banked_once(tmp_path, folder):
 def test_another_encoder_of_the_teachers_name_is_refused(tmp_path, folder):
     other = save_tiny(tmp_path / "tiny", seed=8)
     with embank.Bank.create(tmp_path / "bank", options()) as bank:
-        prepare(bank, TEXTS[:30], DistilledFrom(str(folder)))
+        Teacher(bank.session).prepare(TEXTS[:30], DistilledFrom(str(folder)))
         with pytest.raises(EncoderChangedError, match="knows an encoder 'tiny' that reads differently"):
-            prepare(bank, TEXTS[:30], DistilledFrom(str(other)))
+            Teacher(bank.session).prepare(TEXTS[:30], DistilledFrom(str(other)))
 
 
 def test_a_training_that_was_killed_goes_on_and_leaves_nothing_behind(tmp_path, folder):
@@ -90,7 +91,7 @@ def test_a_training_that_was_killed_goes_on_and_leaves_nothing_behind(tmp_path, 
 
     out = tmp_path / "small"
     with embank.Bank.create(tmp_path / "bank", options()) as bank:
-        lesson = prepare(bank, TEXTS, DistilledFrom(str(folder), "0,3"))
+        lesson = Teacher(bank.session).prepare(TEXTS, DistilledFrom(str(folder), "0,3"))
     with pytest.raises(Stopped):
         distil(lesson, settings(), out, stop)
     assert not out.exists()
@@ -113,7 +114,7 @@ def test_a_training_that_was_killed_goes_on_and_leaves_nothing_behind(tmp_path, 
 def test_what_no_student_can_be_made_of_is_refused_before_anything_is_encoded(tmp_path, folder, made_of, says):
     with embank.Bank.create(tmp_path / "bank", options()) as bank:
         with pytest.raises(UsageError, match=says):
-            prepare(bank, TEXTS, DistilledFrom(str(folder), **made_of))
+            Teacher(bank.session).prepare(TEXTS, DistilledFrom(str(folder), **made_of))
         assert len(bank) == 0
 
 
@@ -123,5 +124,5 @@ def test_a_student_of_more_dimensions_than_its_teacher_is_refused_before_anythin
 ):
     with embank.Bank.create(tmp_path / "bank", options()) as bank:
         with pytest.raises(UsageError, match=f"found a width of {width}, expected at most {width - 1}"):
-            prepare(bank, TEXTS, DistilledFrom(str(folder), column=column), width=width)
+            Teacher(bank.session).prepare(TEXTS, DistilledFrom(str(folder), column=column), width=width)
         assert len(bank) == 0

@@ -11,13 +11,13 @@ from sentence_transformers import SentenceTransformer
 import embank
 from embank.distill.folder import save_projection
 from embank.distill.settings import TERMS, Origins, TeacherSpace
-from embank.distill.teacher import student_vectors
 from embank.distill.vector_student import Goal, spread_pairs, student_of, teacher_space, train_projection
 from embank.encoders.folder import read_folder
 from embank.errors import UsageError
 from embank.linalg.cosine import unit
 from embank.models.full import TokenLessons
 from embank.multitask.folder import CARD, REPORT
+from embank.search.queries import encoder_vectors
 from embank.training.fit import outputs_of
 from material.distill import TEXTS, Stopped, settings
 from material.multitask import opened
@@ -296,7 +296,7 @@ def test_a_student_is_a_folder_that_others_load_and_that_fills_columns(family, a
     assert banked.shape == (120, 8)
     if scaled:
         np.testing.assert_allclose(np.linalg.norm(banked, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(student_vectors(tmp_path / "small", TEXTS[:5], options()), banked[:5], atol=1e-5)
+    np.testing.assert_allclose(encoder_vectors(tmp_path / "small", TEXTS[:5], options()), banked[:5], atol=1e-5)
     if family == "bert":
         theirs = SentenceTransformer(str(tmp_path / "small"), device="cpu").encode(TEXTS)
         np.testing.assert_allclose(theirs, banked, atol=1e-5)
@@ -313,7 +313,7 @@ def test_modules_of_the_folder_that_it_began_as_are_replaced(tmp_path, trained, 
     own = read_folder(tmp_path / "second").own
     assert (len(own.dense), own.unit) == (1, False)
     assert not (tmp_path / "second" / "3_Normalize").exists()
-    assert student_vectors(tmp_path / "second", TEXTS[:2], options()).shape == (2, 5)
+    assert encoder_vectors(tmp_path / "second", TEXTS[:2], options()).shape == (2, 5)
     assert not (folder / "2_Dense").exists()
 
 
@@ -333,12 +333,12 @@ def test_a_prompt_that_pooling_leaves_out_is_left_out_by_the_student(tmp_path):
     made = np.random.default_rng(0).normal(size=(len(TEXTS), 32)).astype(np.float32)
     found = train_projection(student, ORIGINS, (TEXTS, made), settings(epochs=1))
     save_projection(student, found, tmp_path / "small")
-    own = student_vectors(tmp_path / "small", TEXTS[:8], options())
+    own = encoder_vectors(tmp_path / "small", TEXTS[:8], options())
     theirs = SentenceTransformer(str(tmp_path / "small"), device="cpu")
     np.testing.assert_allclose(theirs.encode(TEXTS[:8]), own, atol=1e-5)
     assert not np.allclose(theirs.encode(TEXTS[:8], prompt=""), own, atol=1e-3)
     (tmp_path / "small" / "1_Pooling" / "config.json").write_text(json.dumps({**pooling, "include_prompt": True}))
-    assert not np.allclose(student_vectors(tmp_path / "small", TEXTS[:8], options()), own, atol=1e-3)
+    assert not np.allclose(encoder_vectors(tmp_path / "small", TEXTS[:8], options()), own, atol=1e-3)
 
 
 def test_a_card_and_a_report_say_whose_student_it_is_and_how_well_it_learned(trained, tmp_path, folder):

@@ -131,7 +131,7 @@ def test_queries_are_reduced_as_the_column_is(tmp_path):
         assert queries.shape == (3, 6)
         bank.encode(asked)
         np.testing.assert_allclose(bank.vectors(name, asked), queries, atol=1e-5)
-        found = embank.search(bank, asked, embank.SearchSettings(k=1, column=name)).to_pylist()
+        found = bank.search(asked, embank.SearchSettings(k=1, column=name)).to_pylist()
         assert [round(row["score"], 4) for row in found] == [1, 1, 1]
         report = bank.fit("x", ["a", "b"] * 20, texts=texts_of(40), settings=embank.FitSettings(columns=(name,)))
         assert list(report.columns) == [name]

@@ -5,14 +5,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from embank.codecs import CODECS
+from embank.codecs import codec_names
 from embank.encode import TextBlock
 from embank.encode.columns import check_reading
+from embank.encode.options import BankOptions
 from embank.encode.run import EncodeRun, EncodeSettings
 from embank.encoders import Readout
 from embank.errors import BankLockedError, EncoderChangedError, EncoderError, StorageFullError, UsageError
 from embank.recipe import ColumnName
-from embank.session import BankOptions, Encoders
+from embank.session import Session
 from embank.store.folder import Store
 from embank.store.kept_texts import unpack
 from embank.store.vectors import codec_of
@@ -21,7 +22,7 @@ from embank.testing import FakeEncoder
 from embank.texts import text_key
 
 COLUMN = "fake/2/mean@float32"
-EVERY = [f"fake/2/mean@{codec}" for codec in CODECS]
+EVERY = [f"fake/2/mean@{codec}" for codec in codec_names()]
 TEXTS = [f"message {number} says that the pump is {'cold ' * (number % 7)}broken" for number in range(40)]
 
 
@@ -429,7 +430,7 @@ def test_texts_are_kept_where_asked_and_fill_columns_without_their_files(store):
     texts = [*TEXTS, ("a question", "its context"), "Zürich 🙏"]
     run(store, encoder, [COLUMN], texts, keep_text=True, window=9)
     assert {unpack(body) for _, body in store.catalogue.bodies()} == set(texts)
-    kept = Encoders(store, BankOptions()).kept_blocks()
+    kept = Session(store, BankOptions()).kept_blocks()
     report = run(store, encoder, ["fake/4/max@float16"], kept)
     assert (report.completed, report.new) == (42, 0)
     assert store.reader("fake/4/max@float16").n_rows == 42
@@ -439,7 +440,7 @@ def test_texts_are_not_kept_unless_asked(store):
     run(store, FakeEncoder(), [COLUMN], TEXTS)
     assert store.catalogue.body_counts() == (0, 0)
     with pytest.raises(UsageError, match="keeps no texts: give the files again, or encode with --keep-text"):
-        list(Encoders(store, BankOptions()).kept_blocks())
+        list(Session(store, BankOptions()).kept_blocks())
 
 
 # other encoders under a known name

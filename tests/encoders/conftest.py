@@ -171,19 +171,6 @@ def save_family(folder, family, **tokenizer_settings):
     return folder
 
 
-@pytest.fixture(scope="session")
-def family_folder(tmp_path_factory):
-    """Gives the folder of a family's tiny encoder; made once, never changed."""
-    made = {}
-
-    def folder(family):
-        if family not in made:
-            made[family] = save_family(tmp_path_factory.mktemp("families") / family, family)
-        return made[family]
-
-    return folder
-
-
 @pytest.fixture
 def open_tiny(family_folder, tmp_path):
     """Opens a family's tiny encoder."""

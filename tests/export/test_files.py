@@ -17,7 +17,7 @@ def stored(bank):
 
 
 def test_parquet_has_ids_and_vectors(bank, stored, tmp_path):
-    report = embank.export_column(bank, tmp_path / "out.parquet", "parquet", COLUMN)
+    report = bank.export(tmp_path / "out.parquet", "parquet", COLUMN)
     table = pq.read_table(tmp_path / "out.parquet")
     assert table.column("id").to_pylist() == stored[1]
     np.testing.assert_array_equal(np.stack(table.column("vector").to_pylist()).astype(np.float32), stored[0])
@@ -25,7 +25,7 @@ def test_parquet_has_ids_and_vectors(bank, stored, tmp_path):
 
 
 def test_npy_is_one_array_with_the_ids_beside_it(bank, stored, tmp_path):
-    embank.export_column(bank, tmp_path / "out.npy", "npy", COLUMN)
+    bank.export(tmp_path / "out.npy", "npy", COLUMN)
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), stored[0])
     assert np.load(tmp_path / "out.ids.npy").tolist() == stored[1]
     assert sorted(path.name for path in tmp_path.glob("*out*")) == ["out.ids.npy", "out.npy"]
@@ -33,7 +33,7 @@ def test_npy_is_one_array_with_the_ids_beside_it(bank, stored, tmp_path):
 
 def test_usearch_reads_its_index_and_keys_are_rows_of_the_ids(bank, stored, tmp_path):
     usearch = pytest.importorskip("usearch.index")
-    embank.export_column(bank, tmp_path / "out.usearch", "usearch", COLUMN)
+    bank.export(tmp_path / "out.usearch", "usearch", COLUMN)
     index = usearch.Index.restore(str(tmp_path / "out.usearch"))
     ids = np.load(tmp_path / "out.ids.npy")
     assert len(index) == 299
@@ -42,7 +42,7 @@ def test_usearch_reads_its_index_and_keys_are_rows_of_the_ids(bank, stored, tmp_
 
 def test_faiss_reads_its_index_and_scores_are_cosines(bank, stored, tmp_path):
     faiss = pytest.importorskip("faiss")
-    embank.export_column(bank, tmp_path / "out.faiss", "faiss", COLUMN)
+    bank.export(tmp_path / "out.faiss", "faiss", COLUMN)
     index = faiss.read_index(str(tmp_path / "out.faiss"))
     query = stored[0][100:101] / np.linalg.norm(stored[0][100:101])
     scores, rows = index.search(query, 1)
@@ -53,7 +53,7 @@ def test_faiss_reads_its_index_and_scores_are_cosines(bank, stored, tmp_path):
 def test_whole_numbers_stay_whole_numbers(tmp_path, texts, vectors):
     with embank.Bank.create(tmp_path / "numbered") as bank:
         bank.put(texts, vectors, "given/0/own", ids=list(range(300)))
-        embank.export_column(bank, tmp_path / "out.npy", "npy")
+        bank.export(tmp_path / "out.npy", "npy")
         assert np.load(tmp_path / "out.ids.npy").dtype == np.int64
 
 
@@ -69,17 +69,17 @@ def test_what_is_interrupted_leaves_the_old_file_and_no_rest(bank, tmp_path, mon
 
     monkeypatch.setattr("os.fsync", killed)
     with pytest.raises(KeyboardInterrupt):
-        embank.export_column(bank, out, kind, COLUMN)
+        bank.export(out, kind, COLUMN)
     assert out.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [out.name]
 
 
 def test_what_does_not_fit_is_refused_in_words(bank, tmp_path):
     with pytest.raises(UsageError, match="there are: parquet, npy, usearch, faiss"):
-        embank.export_column(bank, tmp_path / "out.csv", "csv")
+        bank.export(tmp_path / "out.csv", "csv")
     with pytest.raises(UsageError, match="a name that ends in .npy"):
-        embank.export_column(bank, tmp_path / "out.bin", "npy")
+        bank.export(tmp_path / "out.bin", "npy")
     with pytest.raises(UsageError, match="cannot be written"):
-        embank.export_column(bank, tmp_path / "no" / "out.npy", "npy")
+        bank.export(tmp_path / "no" / "out.npy", "npy")
     with pytest.raises(UsageError, match="no column"):
-        embank.export_column(bank, tmp_path / "out.npy", "npy", "given/8/own")
+        bank.export(tmp_path / "out.npy", "npy", "given/8/own")

@@ -11,7 +11,6 @@ from safetensors.torch import load_file, save_file
 
 import embank
 from embank.errors import HeadError, UsageError
-from embank.fit.pooled_columns import fill_pooling, learn_pooling
 from embank.models.pooling_design import MIXES, PoolingDesign, PoolingSettings
 from embank.models.pooling_file import StoredPooling, keep, read
 from embank.store.folder import Store
@@ -44,12 +43,12 @@ def bank(tmp_path, folder):
 
 @pytest.fixture
 def learned(bank):
-    return learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked())
+    return bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked())
 
 
 @pytest.mark.parametrize(("labels", "kind"), [(moods, "single"), (topics, "multi"), (sizes, "regression")])
 def test_every_kind_that_has_one_vector_is_learned(bank, labels, kind):
-    found = learn_pooling(bank, "task", labels(TEXTS), TEXTS, asked(kind=kind))
+    found = bank.learn_pooling("task", labels(TEXTS), TEXTS, asked(kind=kind))
     report = found.report
     assert report.validation[report.measure] > report.baseline[report.measure] + 0.2
     assert (report.kind, report.examples, report.held_back) == (kind, 120, 24)
@@ -59,15 +58,15 @@ def test_every_kind_that_has_one_vector_is_learned(bank, labels, kind):
 @pytest.mark.parametrize("mix", MIXES)
 def test_every_mix_of_layers_is_learned_and_frozen(bank, mix):
     design = PoolingDesign((2,) if mix == "one" else (1, 2, 4), queries=2, mix=mix)
-    found = learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked(design))
+    found = bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked(design))
     assert found.report.validation["macro_f1"] > 0.6
-    assert fill_pooling(bank, found.column).completed == 120
+    assert bank.fill_pooling(found.column).completed == 120
     assert bank.vectors(found.column, TEXTS).shape == (120, design.width(32))
     assert found.column.split("/")[1] == str(design.layers[-1])
 
 
 def test_a_column_of_learned_vectors_is_fitted_and_predicted_like_any_other(bank, learned):
-    report = fill_pooling(bank, learned.column)
+    report = bank.fill_pooling(learned.column)
     assert (report.rows, report.completed, report.known) == (120, 120, 0)
     settings = embank.FitSettings(columns=(learned.column,))
     fitted = bank.fit("mood", moods(TEXTS), texts=TEXTS, settings=settings)
@@ -80,9 +79,9 @@ def test_a_column_of_learned_vectors_is_fitted_and_predicted_like_any_other(bank
 
 def test_frozen_vectors_are_those_of_the_learned_pooling(bank, learned):
     stored = read(bank.path, learned.column.split("/")[0])
-    fill_pooling(bank, learned.column)
+    bank.fill_pooling(learned.column)
     exact = learned.column.replace("@float16", "@float32")
-    fill_pooling(bank, exact)
+    bank.fill_pooling(exact)
     rounded, vectors = bank.vectors(learned.column, TEXTS), bank.vectors(exact, TEXTS)
     np.testing.assert_allclose(rounded, vectors, rtol=1e-3, atol=1e-3)
     assert stored.weights["queries"].shape == (1, 1, 32)
@@ -91,37 +90,37 @@ def test_frozen_vectors_are_those_of_the_learned_pooling(bank, learned):
 
 
 def test_filling_again_computes_only_what_is_missing(bank, learned):
-    some = fill_pooling(bank, learned.column, TEXTS[:40])
+    some = bank.fill_pooling(learned.column, TEXTS[:40])
     assert (some.rows, some.completed, some.known) == (40, 40, 0)
     before = bank.vectors(learned.column, TEXTS[:40])
-    rest = fill_pooling(bank, learned.column)
+    rest = bank.fill_pooling(learned.column)
     assert (rest.rows, rest.completed, rest.known) == (120, 80, 40)
     assert np.array_equal(bank.vectors(learned.column, TEXTS[:40]), before)
-    again = fill_pooling(bank, learned.column)
+    again = bank.fill_pooling(learned.column)
     assert (again.completed, again.known) == (0, 120)
 
 
 def test_new_texts_are_encoded_and_pooled_as_others_were(bank, learned):
-    fill_pooling(bank, learned.column)
+    bank.fill_pooling(learned.column)
     bank.fit("mood", moods(TEXTS), texts=TEXTS, settings=embank.FitSettings(columns=(learned.column,)))
     new = texts_of(12, 500)
     assert bank.predict(new, tasks=["mood"]).to_pydict()["mood"] == [None] * 12
-    report = fill_pooling(bank, learned.column, [*new, TEXTS[0], None])
+    report = bank.fill_pooling(learned.column, [*new, TEXTS[0], None])
     assert (report.completed, report.known) == (12, 1)
     assert bank.predict(new, tasks=["mood"]).to_pydict()["mood"] == moods(new)
 
 
 def test_a_text_has_the_same_vector_alone_and_among_others(bank, learned):
     exact = learned.column.replace("@float16", "@float32")
-    fill_pooling(bank, exact, TEXTS[:1])
+    bank.fill_pooling(exact, TEXTS[:1])
     alone = bank.vectors(exact, TEXTS[:1])
     bank.forget_column(exact)
-    fill_pooling(bank, exact)
+    bank.fill_pooling(exact)
     np.testing.assert_allclose(bank.vectors(exact, TEXTS[:1]), alone, rtol=1e-5, atol=1e-5)
 
 
 def test_learning_again_gives_the_same_column_and_other_weights_another(bank, learned):
-    assert learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked()).column == learned.column
+    assert bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked()).column == learned.column
     others = {learned.column}
     for changed in (
         asked(training=embank.TrainingSettings(2, 16, 2e-2)),
@@ -129,15 +128,15 @@ def test_learning_again_gives_the_same_column_and_other_weights_another(bank, le
         asked(PoolingDesign((4,))),
         asked(PoolingDesign((2,), queries=2)),
     ):
-        others.add(learn_pooling(bank, "mood", moods(TEXTS), TEXTS, changed).column)
+        others.add(bank.learn_pooling("mood", moods(TEXTS), TEXTS, changed).column)
     assert len(others) == 5
     assert all(column.startswith("mood-") for column in others)
 
 
 def test_two_columns_of_two_poolings_have_recipes_of_their_own(bank, learned):
-    other = learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked(PoolingDesign((2,), queries=2)))
+    other = bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked(PoolingDesign((2,), queries=2)))
     for column in (learned.column, other.column):
-        fill_pooling(bank, column)
+        bank.fill_pooling(column)
     assert bank.vectors([learned.column, other.column], TEXTS).shape == (120, 96)
     with Store(bank.path) as store:
         recipes = [store.column(column).recipe for column in (learned.column, other.column)]
@@ -148,9 +147,9 @@ def test_two_columns_of_two_poolings_have_recipes_of_their_own(bank, learned):
 
 @pytest.mark.parametrize("codec", ["float32", "float16", "int8", "int4", "binary"])
 def test_every_codec_holds_learned_vectors(bank, codec):
-    found = learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked(codec=codec))
+    found = bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked(codec=codec))
     assert found.column.endswith(f"@{codec}")
-    fill_pooling(bank, found.column)
+    bank.fill_pooling(found.column)
     settings = embank.FitSettings(columns=(found.column,))
     assert bank.fit("mood", moods(TEXTS), texts=TEXTS, settings=settings).validation["macro_f1"] > 0.6
     assert bank.verify() == []
@@ -159,13 +158,13 @@ def test_every_codec_holds_learned_vectors(bank, codec):
 def test_limited_states_and_named_columns_are_read(bank):
     columns = ("tiny/2/states+first4@int8", "tiny/4/states+first4@int8")
     design = PoolingDesign((2, 4), mix="scalar")
-    found = learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked(design, columns=columns))
+    found = bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked(design, columns=columns))
     assert found.report.columns == columns
-    assert fill_pooling(bank, found.column).completed == 120
+    assert bank.fill_pooling(found.column).completed == 120
 
 
 def test_layers_that_the_bank_lacks_are_encoded_first(bank):
-    found = learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked(PoolingDesign((2, 3), mix="scalar")))
+    found = bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked(PoolingDesign((2, 3), mix="scalar")))
     assert found.report.columns == ("tiny/2/states@float16", "tiny/3/states@float16")
 
 
@@ -177,15 +176,15 @@ def test_states_that_found_no_room_are_computed(tmp_path, folder):
             small.encode(texts, columns=columns, encoder=str(folder))
         states = next(column for column in small.summary().columns if column.name == columns[1])
         assert states.rows == 30
-        found = learn_pooling(small, "mood", moods(TEXTS), TEXTS, asked())
-        assert fill_pooling(small, found.column, TEXTS).completed == 120
+        found = small.learn_pooling("mood", moods(TEXTS), TEXTS, asked())
+        assert small.fill_pooling(found.column, TEXTS).completed == 120
 
 
 def test_a_forgotten_column_is_filled_again(bank, learned):
-    fill_pooling(bank, learned.column)
+    bank.fill_pooling(learned.column)
     before = bank.vectors(learned.column, TEXTS)
     bank.forget_column(learned.column)
-    assert fill_pooling(bank, learned.column).completed == 120
+    assert bank.fill_pooling(learned.column).completed == 120
     np.testing.assert_array_equal(bank.vectors(learned.column, TEXTS), before)
 
 
@@ -203,30 +202,30 @@ def test_a_forgotten_column_is_filled_again(bank, learned):
 )
 def test_columns_that_do_not_fit_the_design_are_refused(bank, settings, said):
     with pytest.raises(UsageError, match=said):
-        learn_pooling(bank, "mood", moods(TEXTS), TEXTS, settings)
+        bank.learn_pooling("mood", moods(TEXTS), TEXTS, settings)
 
 
 def test_limits_that_differ_between_layers_are_refused(bank):
     columns = ("tiny/2/states+first4@float16", "tiny/4/states@float16")
     design = PoolingDesign((2, 4), mix="scalar")
     with pytest.raises(HeadError, match="texts have other numbers of states in one layer than in another"):
-        learn_pooling(bank, "mood", moods(TEXTS), TEXTS, asked(design, columns=columns))
+        bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked(design, columns=columns))
 
 
 def test_mistakes_in_labels_and_names_are_told(bank):
     with pytest.raises(UsageError, match="found 3 labels for 120 texts"):
-        learn_pooling(bank, "mood", ["a", "b", "c"], TEXTS, asked())
+        bank.learn_pooling("mood", ["a", "b", "c"], TEXTS, asked())
     with pytest.raises(UsageError, match="'a/b' is no name for a pooling"):
-        learn_pooling(bank, "a/b", moods(TEXTS), TEXTS, asked())
+        bank.learn_pooling("a/b", moods(TEXTS), TEXTS, asked())
     with pytest.raises(HeadError, match="same label"):
-        learn_pooling(bank, "mood", ["alike"] * 120, TEXTS, asked())
+        bank.learn_pooling("mood", ["alike"] * 120, TEXTS, asked())
 
 
 def test_a_pooling_that_is_not_there_is_named_beside_those_that_are(bank, learned):
     with pytest.raises(HeadError, match=f"keeps no learned pooling 'other-1'; it has: {learned.column.split('/')[0]}"):
-        fill_pooling(bank, "other-1/2/own")
+        bank.fill_pooling("other-1/2/own")
     with pytest.raises(UsageError, match="is no column of this pooling; it fills mood-"):
-        fill_pooling(bank, learned.column.replace("/2/own", "/3/mean"))
+        bank.fill_pooling(learned.column.replace("/2/own", "/3/mean"))
 
 
 def test_states_of_another_recipe_are_refused(bank, learned):
@@ -235,7 +234,7 @@ def test_states_of_another_recipe_are_refused(bank, learned):
     strange = StoredPooling(stored.name, stored.design, {STATES[1]: "0" * 32}, 32, 0, stored.weights)
     keep(bank.path, strange)
     with pytest.raises(HeadError, match="holds other states than .* was learned on; learn it again"):
-        fill_pooling(bank, f"{strange.encoder}/2/own@float16")
+        bank.fill_pooling(f"{strange.encoder}/2/own@float16")
 
 
 def test_a_damaged_pooling_is_refused(bank, learned):
@@ -246,21 +245,21 @@ def test_a_damaged_pooling_is_refused(bank, learned):
     weights["queries"][0, 0, 0] += 1
     save_file(weights, path, notes)
     with pytest.raises(HeadError, match="found other weights in .* than were written there"):
-        fill_pooling(bank, learned.column)
+        bank.fill_pooling(learned.column)
     newer = json.loads(notes["pooling"]) | {"format_version": 9}
     save_file(weights, path, {"pooling": json.dumps(newer)})
     with pytest.raises(HeadError, match="format version 9 .* expected at most 1; install a newer embank"):
-        fill_pooling(bank, learned.column)
+        bank.fill_pooling(learned.column)
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(HeadError, match="found a damaged pooling"):
-        fill_pooling(bank, learned.column)
+        bank.fill_pooling(learned.column)
 
 
 def test_reading_a_column_of_learned_vectors_imports_no_torch(bank, learned):
-    fill_pooling(bank, learned.column)
+    bank.fill_pooling(learned.column)
     bank.fit("mood", moods(TEXTS), texts=TEXTS, settings=embank.FitSettings(columns=(learned.column,)))
     program = (
-        "import sys, embank, embank.fit.pooled_columns, embank.models.pooling_design\n"
+        "import sys, embank, embank.models.pooling_design\n"
         f"with embank.Bank.open({str(bank.path)!r}) as bank:\n"
         "    assert len(bank.predict(tasks=['mood'])) == 120\n"
         "assert not {'torch', 'transformers'} & set(sys.modules)\n"

@@ -1,10 +1,12 @@
 """A bank behaves like a SentenceTransformer where evaluators look."""
+# ruff: noqa: F811 - fixtures that are imported are asked for by name
 
 import numpy as np
 import pytest
 
 from embank import SentenceEncoder
 from embank.errors import UsageError
+from search.conftest import bank, texts, vectors  # noqa: F401 - fixtures
 
 COLUMN = "given/0/own@float32"
 

@@ -9,7 +9,7 @@ from sklearn.metrics import ndcg_score
 
 import embank
 from embank.errors import UsageError
-from embank.evaluate.vectors import evaluate_retrieval, evaluate_sts
+from embank.evaluate.retrieval import JudgedQueries
 from embank.metrics.ranking import ndcg, recall, spearman
 
 
@@ -72,34 +72,36 @@ CORPUS = {name.upper(): name for name in "abcde"}
 
 def test_a_search_is_measured_with_exclusions_and_unread_texts(plain):
     corpus = {**CORPUS, "EMPTY": ""}
-    report = evaluate_retrieval(
-        plain,
-        COLUMN,
-        (corpus, {"q": "a", "r": "e", "s": "b"}),
-        {"q": {"B": 2, "A": 1}, "r": {"D": 1, "EMPTY": 1}, "s": {"A": 0}},
+    judged = JudgedQueries(
+        corpus=corpus,
+        queries={"q": "a", "r": "e", "s": "b"},
+        relevant={"q": {"B": 2, "A": 1}, "r": {"D": 1, "EMPTY": 1}, "s": {"A": 0}},
     )
+    report = plain.evaluate_retrieval(COLUMN, judged)
     assert (report.texts, report.left_out, report.queries) == (5, 1, 2)
     first = (1 + 2 / np.log2(3)) / (2 + 1 / np.log2(3))
     second = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
     assert report.ndcg_at_10 == pytest.approx((first + second) / 2)
     assert report.recall_at_100 == pytest.approx((1 + 0.5) / 2)
-    without = evaluate_retrieval(plain, COLUMN, (corpus, {"q": "a"}), {"q": {"B": 2, "A": 1}}, {"q": {"A"}})
+    graded = {"q": {"B": 2, "A": 1}}
+    judged = JudgedQueries(corpus=corpus, queries={"q": "a"}, relevant=graded, excluded={"q": {"A"}})
+    without = plain.evaluate_retrieval(COLUMN, judged)
     assert without.ndcg_at_10 == pytest.approx(1)
 
 
 def test_cosines_of_pairs_are_correlated_with_their_grades(plain):
     pairs = [("a", "b"), ("a", "c"), ("a", "e"), ("a", ""), ("b", "c")]
-    report = evaluate_sts(plain, COLUMN, pairs, [5, 3, 1, 2, None])
+    report = plain.evaluate_sts(COLUMN, pairs, [5, 3, 1, 2, None])
     assert (report.pairs, report.left_out, report.spearman) == (3, 2, pytest.approx(1))
-    assert evaluate_sts(plain, COLUMN, pairs[:3], ["1", "3", "5"]).spearman == pytest.approx(-1)
+    assert plain.evaluate_sts(COLUMN, pairs[:3], ["1", "3", "5"]).spearman == pytest.approx(-1)
 
 
 def test_what_cannot_be_measured_is_refused_in_words(plain):
     with pytest.raises(UsageError, match="found 1 pairs with two texts and a grade"):
-        evaluate_sts(plain, COLUMN, [("a", "b")], [1])
+        plain.evaluate_sts(COLUMN, [("a", "b")], [1])
     with pytest.raises(UsageError, match="found 2 grades for 1 pairs"):
-        evaluate_sts(plain, COLUMN, [("a", "b")], [1, 2])
+        plain.evaluate_sts(COLUMN, [("a", "b")], [1, 2])
     with pytest.raises(UsageError, match="the grade of pair 1 is 'much', which is no number"):
-        evaluate_sts(plain, COLUMN, [("a", "b"), ("a", "c")], [1, "much"])
+        plain.evaluate_sts(COLUMN, [("a", "b"), ("a", "c")], [1, "much"])
     with pytest.raises(UsageError, match="found 5 texts and 0 queries with something relevant"):
-        evaluate_retrieval(plain, COLUMN, (CORPUS, {"q": "a"}), {"other": {"A": 1}})
+        plain.evaluate_retrieval(COLUMN, JudgedQueries(corpus=CORPUS, queries={"q": "a"}, relevant={"other": {"A": 1}}))

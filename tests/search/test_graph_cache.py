@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import embank
 from embank.errors import UsageError
 from embank.search import SearchSettings
 from embank.search.column import SearchedColumn
@@ -27,8 +26,8 @@ def kept(bank):
 
 
 def test_approximate_search_finds_what_exact_search_finds_with_the_same_scores(bank, vectors):
-    exact = embank.search(bank, vectors[:40], SearchSettings(5, COLUMN)).to_pylist()
-    near = embank.search(bank, vectors[:40], NEAR).to_pylist()
+    exact = bank.search(vectors[:40], SearchSettings(5, COLUMN)).to_pylist()
+    near = bank.search(vectors[:40], NEAR).to_pylist()
     scores = {(row["query"], row["id"]): row["score"] for row in exact}
     assert sum((row["query"], row["id"]) in scores for row in near) > 0.97 * len(exact)
     for row in near:
@@ -39,7 +38,7 @@ def test_a_graph_is_built_once_and_extended_with_what_is_new(bank, vectors):
     assert graph_of(bank) == (300, "built")
     assert graph_of(bank) == (300, "current")
     bank.put(["another"], -vectors[:1], COLUMN, ids=["new"])
-    assert embank.search(bank, -vectors[:1], NEAR).to_pydict()["id"][0] == "new"
+    assert bank.search(-vectors[:1], NEAR).to_pydict()["id"][0] == "new"
     assert graph_of(bank) == (301, "current")
     bank.put(["a third"], vectors[:1], COLUMN)
     assert graph_of(bank) == (302, "extended")
@@ -48,7 +47,7 @@ def test_a_graph_is_built_once_and_extended_with_what_is_new(bank, vectors):
 def test_forgotten_texts_are_not_found_and_the_graph_is_built_again(bank, vectors):
     graph_of(bank)
     bank.forget_ids(["id7"])
-    assert "id7" not in embank.search(bank, vectors[7:8], NEAR).to_pydict()["id"]
+    assert "id7" not in bank.search(vectors[7:8], NEAR).to_pydict()["id"]
     bank.forget_ids(["id8"])
     assert graph_of(bank) == (298, "built")
 
@@ -61,7 +60,7 @@ def test_a_column_that_was_forgotten_takes_its_graph_with_it(bank, texts, vector
     bank.put(texts, -vectors, COLUMN)
     assert graph_of(bank) == (300, "built")
     assert [path.name for path in kept(bank)] != [old.name]
-    assert embank.search(bank, -vectors[:1], NEAR).to_pydict()["id"][0] == "id0"
+    assert bank.search(-vectors[:1], NEAR).to_pydict()["id"][0] == "id0"
 
 
 def _cut(old):
@@ -112,5 +111,5 @@ def test_an_approximate_search_is_not_narrowed(bank):
 
 
 def test_an_empty_question_is_answered_with_nothing(bank):
-    assert embank.search(bank, np.empty((0, 24), np.float32), NEAR).num_rows == 0
-    assert embank.search(bank, np.empty((0, 24), np.float32)).num_rows == 0
+    assert bank.search(np.empty((0, 24), np.float32), NEAR).num_rows == 0
+    assert bank.search(np.empty((0, 24), np.float32)).num_rows == 0

@@ -52,15 +52,15 @@ def test_exact_search_equals_brute_force_whatever_the_blocks(bank, column, k, bl
 
 
 def test_a_query_alone_finds_what_it_finds_among_others(bank, vectors):
-    together = embank.search(bank, vectors[:40], SearchSettings(7, "given/0/own@int8")).to_pylist()
+    together = bank.search(vectors[:40], SearchSettings(7, "given/0/own@int8")).to_pylist()
     for at in (0, 13, 39):
-        alone = embank.search(bank, vectors[at : at + 1], SearchSettings(7, "given/0/own@int8")).to_pylist()
+        alone = bank.search(vectors[at : at + 1], SearchSettings(7, "given/0/own@int8")).to_pylist()
         assert [row | {"query": at} for row in alone] == [row for row in together if row["query"] == at]
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_equal_texts_come_in_the_order_in_which_they_were_banked(bank, vectors, column):
-    found = embank.search(bank, vectors[20:21], SearchSettings(3, column)).to_pydict()
+    found = bank.search(vectors[20:21], SearchSettings(3, column)).to_pydict()
     assert found["id"] == ["id20", "id50", "id51"]
     assert len(set(found["score"])) == 1
 
@@ -83,7 +83,7 @@ def test_the_first_pass_over_binary_rows_is_ordered_by_the_finer_column(bank, ve
 def test_a_text_without_a_finer_row_keeps_its_binary_score(bank):
     more = np.full((1, 24), 2, np.float32)
     bank.put(["another"], more, "given/0/own@binary", ids=["new"])
-    found = embank.search(bank, more, SearchSettings(1, "given/0/own@binary")).to_pylist()
+    found = bank.search(more, SearchSettings(1, "given/0/own@binary")).to_pylist()
     assert found[0]["id"] == "new"
     assert found[0]["score"] > 0.5
 
@@ -96,21 +96,21 @@ def test_where_leaves_only_what_the_task_predicts(bank, texts, vectors):
     said = bank.predict(tasks=["side", "tags"]).to_pydict()
     fits = [number for number in range(300) if said["side"][number] == "up" and "b" in said["tags"][number]]
     chosen = SearchSettings(300, "given/0/own@float32", (("side", "up"), ("tags", "b")))
-    found = embank.search(bank, vectors[5:6], chosen).to_pydict()
+    found = bank.search(vectors[5:6], chosen).to_pydict()
     assert sorted(found["id"]) == sorted(f"id{number}" for number in fits)
     expected, _ = by_hand(bank, "given/0/own@float32", vectors[5], 300, fits)
     assert found["id"] == [f"id{number}" for number in expected]
 
 
 def test_a_text_of_the_bank_is_searched_with_its_own_row(bank, texts):
-    found = embank.search(bank, [texts[7]], SearchSettings(1, "given/0/own@int8")).to_pylist()
+    found = bank.search([texts[7]], SearchSettings(1, "given/0/own@int8")).to_pylist()
     assert found == [{"query": 0, "rank": 1, "id": "id7", "score": 1.0}]
 
 
 def test_kept_texts_come_with_the_results_and_names_of_queries_too(tmp_path):
     with embank.Bank.create(tmp_path / "kept") as bank:
         bank.encode(["a message", ("two", "halves")], columns=["minilm/1/mean@float32"], keep_text=True)
-        found = embank.search(bank, ["a message"], ids=["first"]).to_pydict()
+        found = bank.search(["a message"], ids=["first"]).to_pydict()
     assert found["query"] == ["first"] * 2
     assert found["text"] == [["a message"], ["two", "halves"]]
     assert found["id"][0] == embank.text_key("a message").hex()
@@ -119,7 +119,7 @@ def test_kept_texts_come_with_the_results_and_names_of_queries_too(tmp_path):
 def test_new_queries_are_encoded_and_not_banked(tmp_path):
     with embank.Bank.create(tmp_path / "kept") as bank:
         bank.encode(["the heating is cold", "where is my parcel"], columns=["minilm/6/mean@int8"], ids=[1, 2])
-        found = embank.search(bank, ["my package has not come"], SearchSettings(1)).to_pylist()
+        found = bank.search(["my package has not come"], SearchSettings(1)).to_pylist()
         assert (found[0]["id"], len(bank)) == (2, 2)
 
 
@@ -127,13 +127,13 @@ def test_own_stands_for_the_encoders_pooling_wherever_a_column_is_named(tmp_path
     texts, own = ["the heating is cold", "where is my parcel", "the heating is cold!"], "minilm/6/own@int8"
     with embank.Bank.create(tmp_path / "kept") as bank:
         bank.encode(texts, columns=[own])
-        found = embank.search(bank, texts[:1], SearchSettings(1, own)).to_pylist()
+        found = bank.search(texts[:1], SearchSettings(1, own)).to_pylist()
         assert found[0]["score"] == pytest.approx(1.0, abs=0.01)
-        assert embank.export_column(bank, tmp_path / "out.npy", "npy", own).texts == 3
-        assert embank.find_duplicates(bank, embank.DedupSettings(0.9, own)).report.groups == 1
+        assert bank.export(tmp_path / "out.npy", "npy", own).texts == 3
+        assert bank.dedup(embank.DedupSettings(0.9, own)).report.groups == 1
         assert bank.forget_column(own) == []
         with pytest.raises(UsageError, match="no column 'minilm/6/mean"):
-            embank.search(bank, texts[:1], SearchSettings(1, own))
+            bank.search(texts[:1], SearchSettings(1, own))
 
 
 def test_the_default_column_has_the_most_texts_then_the_highest_layer_then_the_finest_codec(tmp_path, vectors, texts):
@@ -155,7 +155,7 @@ def test_an_encoders_column_is_chosen_before_one_of_vectors_that_were_made_elsew
     with embank.Bank.create(tmp_path / "both") as bank:
         bank.encode(texts, columns=["minilm/6/mean@int8"])
         bank.put(texts, vectors[:2], "given/6/own@float32")
-        assert embank.search(bank, ["no heat"], SearchSettings(1)).num_rows == 1
+        assert bank.search(["no heat"], SearchSettings(1)).num_rows == 1
         bank.put(["a third"], vectors[2:3], "given/6/own@float32")
         with Store(bank.path) as store:
             assert choose_column(store) == "given/6/own@float32", "it has more texts"
@@ -163,37 +163,37 @@ def test_an_encoders_column_is_chosen_before_one_of_vectors_that_were_made_elsew
 
 def test_forgotten_texts_are_not_found(bank, vectors):
     bank.forget_ids(["id20"])
-    found = embank.search(bank, vectors[20:21], SearchSettings(2, "given/0/own@int8")).to_pydict()
+    found = bank.search(vectors[20:21], SearchSettings(2, "given/0/own@int8")).to_pydict()
     assert found["id"] == ["id50", "id51"]
 
 
 def test_what_does_not_fit_is_refused_in_words(bank, vectors, texts):
     with pytest.raises(UsageError, match="vectors \\[queries, 24\\], found \\(2, 3\\)"):
-        embank.search(bank, np.ones((2, 3), np.float32))
+        bank.search(np.ones((2, 3), np.float32))
     with pytest.raises(UsageError, match="query 1 holds NaN"):
-        embank.search(bank, np.array([[1] * 24, [np.nan] * 24], np.float32))
+        bank.search(np.array([[1] * 24, [np.nan] * 24], np.float32))
     with pytest.raises(UsageError, match="k = 0"):
         SearchSettings(0)
     with pytest.raises(UsageError, match="no column 'given/9/own@int8'; it has: "):
-        embank.search(bank, vectors, SearchSettings(3, "given/9/own@int8"))
+        bank.search(vectors, SearchSettings(3, "given/9/own@int8"))
     with pytest.raises(UsageError, match="one string; give a list"):
-        embank.search(bank, "words")
+        bank.search("words")
     with pytest.raises(UsageError, match="found 1 ids for 300 queries"):
-        embank.search(bank, vectors, ids=["one"])
+        bank.search(vectors, ids=["one"])
     with pytest.raises(UsageError, match="made elsewhere, and query 1 has none"):
-        embank.search(bank, [texts[0], "never seen"])
+        bank.search([texts[0], "never seen"])
     with pytest.raises(UsageError, match="1 of 2 queries cannot be encoded, the first is 1: empty"):
-        embank.search(bank, [texts[0], " "])
+        bank.search([texts[0], " "])
     bank.fit("side", ["up" if row[0] > 0 else "down" for row in vectors], texts=texts)
     with pytest.raises(UsageError, match="no label 'left'; it has: down, up"):
-        embank.search(bank, vectors, SearchSettings(3, None, (("side", "left"),)))
+        bank.search(vectors, SearchSettings(3, None, (("side", "left"),)))
     bank.fit("size", vectors[:, 0].tolist(), texts=texts)
     with pytest.raises(UsageError, match="gives no label to single texts"):
-        embank.search(bank, vectors, SearchSettings(3, None, (("size", "1"),)))
+        bank.search(vectors, SearchSettings(3, None, (("size", "1"),)))
 
 
 def test_vectors_of_double_precision_are_searched_too(bank, vectors):
-    found = embank.search(bank, vectors[9:10].astype(np.float64), SearchSettings(1)).to_pydict()
+    found = bank.search(vectors[9:10].astype(np.float64), SearchSettings(1)).to_pydict()
     assert found["id"] == ["id9"]
 
 
@@ -214,12 +214,12 @@ def test_a_damaged_file_is_an_error_and_no_answer(bank, vectors):
         part = store.catalogue.segments(store.column("given/0/own@int8").number)[0].part("rows")
     (bank.path / part.file).write_bytes((bank.path / part.file).read_bytes()[:-40])
     with pytest.raises(DamageError, match="embank verify"):
-        embank.search(bank, vectors[:1], SearchSettings(1, "given/0/own@int8"))
+        bank.search(vectors[:1], SearchSettings(1, "given/0/own@int8"))
 
 
 def test_an_empty_bank_says_what_to_do(tmp_path):
     with embank.Bank.create(tmp_path / "empty") as bank, pytest.raises(UsageError, match="no vectors yet: encode"):
-        embank.search(bank, ["anything"])
+        bank.search(["anything"])
 
 
 def test_states_are_not_searched(tmp_path):
@@ -234,8 +234,8 @@ def test_searching_with_given_vectors_imports_no_torch(bank):
     program = f"""
 import sys, numpy as np, embank
 with embank.Bank.open({str(bank.path)!r}) as bank:
-    found = embank.search(bank, np.ones((1, 24), np.float32), embank.SearchSettings(3))
-    found = embank.search(bank, ["message number 3"], embank.SearchSettings(3))
+    found = bank.search(np.ones((1, 24), np.float32), embank.SearchSettings(3))
+    found = bank.search(["message number 3"], embank.SearchSettings(3))
 assert found.num_rows == 3
 assert not any(name.split(".")[0] in ("torch", "transformers", "usearch", "faiss") for name in sys.modules)
 """

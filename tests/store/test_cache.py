@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import embank
-from embank import DedupSettings, SearchSettings, find_duplicates
+from embank import DedupSettings, SearchSettings
 from embank.store.folder import Store
 from embank.store.norms import ColumnLengths
 from embank.store.vectors import codec_of
@@ -22,10 +22,10 @@ def bank(request, tmp_path):
     vectors = np.random.default_rng(0).standard_normal((40, 12)).astype(np.float32)
     with embank.Bank.create(tmp_path / "bank") as opened:
         opened.put([f"text {at}" for at in range(40)], vectors, COLUMN, ids=list(range(40)))
-        embank.search(opened, vectors[:1], SearchSettings(3, COLUMN))
-        find_duplicates(opened, DedupSettings(0.9, COLUMN))
+        opened.search(vectors[:1], SearchSettings(3, COLUMN))
+        opened.dedup(DedupSettings(0.9, COLUMN))
         if request.param:
-            embank.search(opened, vectors[:1], SearchSettings(3, COLUMN, (), "approximate"))
+            opened.search(vectors[:1], SearchSettings(3, COLUMN, (), "approximate"))
         yield opened
 
 
@@ -63,7 +63,7 @@ def test_what_was_forgotten_is_in_none_of_them(bank):
 
 def test_a_column_takes_with_it_what_was_made_from_it_and_leaves_the_rest(bank):
     bank.put(["text 1"], np.ones((1, 12), np.float32), "other/0/own@float16")
-    embank.search(bank, np.ones((1, 12), np.float32), SearchSettings(1, "other/0/own@float16"))
+    bank.search(np.ones((1, 12), np.float32), SearchSettings(1, "other/0/own@float16"))
     before = len(files(bank))
     bank.forget_column("other/0/own@float16")
     assert len(files(bank)) == before - 1
@@ -84,7 +84,7 @@ def test_stale_files_of_earlier_days_are_swept_by_themselves(bank):
 
 def test_a_flipped_bit_is_found_in_each_of_them_and_does_no_harm(bank):
     asked = np.random.default_rng(5).standard_normal((3, 12)).astype(np.float32)
-    before = embank.search(bank, asked, SearchSettings(5, COLUMN))
+    before = bank.search(asked, SearchSettings(5, COLUMN))
     for path in files(bank):
         whole = path.read_bytes()
         place = len(whole) - 2  # the last bytes are numbers: the upper half of a float, of a text's number
@@ -92,17 +92,17 @@ def test_a_flipped_bit_is_found_in_each_of_them_and_does_no_harm(bank):
         (damage,) = bank.verify()
         assert damage.where == f"{path.parent.name}/{path.name}"
         path.write_bytes(whole)
-    assert embank.search(bank, asked, SearchSettings(5, COLUMN)) == before
+    assert bank.search(asked, SearchSettings(5, COLUMN)) == before
 
 
 @pytest.mark.parametrize("damage", [lambda _: b"", lambda old: old[:-4], lambda _: b"no array"])
 def test_lengths_that_are_cut_or_no_array_are_measured_again(bank, damage):
     (place,) = (bank.path / "lengths").glob("*")
     whole = place.read_bytes()
-    before = embank.search(bank, np.ones((1, 12), np.float32), SearchSettings(5, COLUMN))
+    before = bank.search(np.ones((1, 12), np.float32), SearchSettings(5, COLUMN))
     place.write_bytes(damage(whole))
     assert len(bank.verify()) == 1
-    assert embank.search(bank, np.ones((1, 12), np.float32), SearchSettings(5, COLUMN)) == before
+    assert bank.search(np.ones((1, 12), np.float32), SearchSettings(5, COLUMN)) == before
     assert place.read_bytes() == whole
 
 
@@ -113,7 +113,7 @@ def test_a_bank_that_cannot_be_written_is_searched_all_the_same(bank, monkeypatc
         raise PermissionError(13, "read-only")
 
     monkeypatch.setattr("embank.store.norms.write_array", refused)
-    assert embank.search(bank, np.ones((1, 12), np.float32), SearchSettings(5, COLUMN)).num_rows == 5
+    assert bank.search(np.ones((1, 12), np.float32), SearchSettings(5, COLUMN)).num_rows == 5
     assert list((bank.path / "lengths").glob("*")) == []
 
 

@@ -56,7 +56,7 @@ def dedup(
         embank.tables.open_writer(output) as writer,
         _progress(quiet=quiet or as_json) as progress,
     ):
-        found = embank.find_duplicates(opened, settings, progress)
+        found = opened.dedup(settings, progress)
         for block in found.blocks():
             writer.write(block)
     report = found.report

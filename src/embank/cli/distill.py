@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -19,6 +19,7 @@ from embank.cli._options import bank_options
 from embank.optional import load
 
 if TYPE_CHECKING:
+    from embank import TrainingProgress
     from embank.distill.settings import ProjectionReport, ProjectionSettings
 
 Word = TypeVar("Word", bound=str)
@@ -138,7 +139,6 @@ def train(
 ) -> None:
     """Distil a teacher into a small student of few dimensions; the folder is an encoder, also for other tools."""
     load("embank.multitask.folder", "torch").refuse_existing(out)
-    distilled = load("embank.distill.teacher", "torch")
     loop = embank.TrainingSettings(epochs, batch, rate, patience, seed=seed)
     settings = settings_of(
         loop, (width, matryoshka, held_out), losses, (activation, pca, start, choice, learns), (dropout, unit)
@@ -146,16 +146,20 @@ def train(
     read = rows_of(Source(_given(texts, files), text, as_format=as_format))[text]
     reading = embank.ReadingOptions(max_tokens=max_tokens)
     options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only)
-    made_of = distilled.DistilledFrom(teacher, student, column)
+    made_of = embank.DistilledFrom(teacher, student, column)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.with_name(f"{out.name}.bank")
-    with (
-        _bank_of(bank, work, options) as opened,
-        console.progress(len(read), quiet=quiet or as_json) as watch,
-    ):
-        lesson = distilled.prepare(opened, read, made_of, watch, width)
-    with training.progress(quiet=quiet or as_json) as told:
-        report = distilled.distil(lesson, settings, out, told)
+    with _bank_of(bank, work, options) as opened, ExitStack() as shown:
+        bars: list[Callable[[TrainingProgress], None]] = []
+
+        def told(now: "TrainingProgress") -> None:
+            if not bars:  # the bar of encoding ends where that of training begins
+                shown.close()
+                bars.append(shown.enter_context(training.progress(quiet=quiet or as_json)))
+            bars[0](now)
+
+        watch = shown.enter_context(console.progress(len(read), quiet=quiet or as_json))
+        report = opened.distill(read, out, settings, made_of, watch=watch, train_watch=told)
     if bank is None:
         shutil.rmtree(work)
     if as_json:
@@ -179,7 +183,7 @@ def fill(
 ) -> None:
     """Map a teacher's stored vectors to its student's space, so that the student's queries search them."""
     with embank.Bank.open(bank) as opened:
-        name = load("embank.distill.teacher", "torch").fill_teacher(opened, student, column, codec)
+        name = opened.fill_student_space(student, column, codec)
     if not quiet:
         typer.echo(f"{name}: search it with vectors that {student} gives")
 

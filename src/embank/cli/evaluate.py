@@ -16,8 +16,7 @@ from embank.cli._input import Source, rows_of
 from embank.cli._options import bank_options
 
 if TYPE_CHECKING:
-    from embank import Bank
-    from embank.evaluate.vectors import RetrievalReport
+    from embank import Bank, RetrievalReport
 
 app = typer.Typer(help="How well vectors say what is alike.", no_args_is_help=True)
 
@@ -49,14 +48,12 @@ def sts(
     local_files_only: flags.Offline = False,
 ) -> None:
     """Correlate the cosines of pairs with the grades that people gave: Spearman's."""
-    from embank.evaluate.vectors import evaluate_sts
-
     rows = rows_of(Source(files, text, None, None, as_format), [pair, score])
     texts = [*rows[text], *rows[pair]]
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only)
     name = column or _own(encoder, options)
     with _encoded(bank, [name], encoder, texts, options) as opened:
-        report = evaluate_sts(opened, name, list(zip(rows[text], rows[pair], strict=True)), rows[score])
+        report = opened.evaluate_sts(name, list(zip(rows[text], rows[pair], strict=True)), rows[score])
     if as_json:
         typer.echo(json.dumps(asdict(report)))
         return
@@ -102,18 +99,17 @@ def retrieval(
     local_files_only: flags.Offline = False,
 ) -> None:
     """Search a corpus for queries whose answers are known: nDCG@10 and recall@100, one line a precision."""
-    from embank.evaluate.vectors import evaluate_retrieval
-
     there = _named(corpus, Source([corpus], text, None, id_column, as_format))
     asked = _named(queries, Source([queries], text, None, id_column, as_format))
     relevant = _grades(qrels, (query_id, corpus_id, score), as_format)
     excluded = {} if exclude is None else _pairs(exclude, (query_id, corpus_id), as_format)
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only)
     passes = _passes(column or _own(encoder, options), codec or [])
+    judged = embank.JudgedQueries(corpus=there, queries=asked, relevant=relevant, excluded=excluded)
     wanted = list(dict.fromkeys(name for both in passes for name in both if name))
     with _encoded(bank, wanted, encoder, list(there.values()), options) as opened:
         for name, rescored in passes:
-            report = evaluate_retrieval(opened, name, (there, asked), relevant, excluded, rescored)
+            report = opened.evaluate_retrieval(name, judged, rescored)
             typer.echo(json.dumps(asdict(report)) if as_json else _line(report))
 
 
@@ -129,15 +125,17 @@ def _line(report: "RetrievalReport") -> str:
 
 def _passes(column: str, codecs: list[str]) -> list[tuple[str, str]]:
     """The columns of each search: of its only or first pass, and of the second one, or ""."""
-    from embank.recipe import CODECS, ColumnName
+    from embank.codecs import codec_names
+    from embank.recipe import ColumnName
 
+    codecs_known = codec_names()
     parsed = ColumnName.parse(column)
     found = []
     for written in codecs or [parsed.codec]:
         first, _, second = written.partition("+")
-        if first not in CODECS or (second and second not in CODECS) or written.endswith("+"):
+        if first not in codecs_known or (second and second not in codecs_known) or written.endswith("+"):
             raise embank.errors.UsageError(
-                f"found --codec {written!r}; known are {', '.join(CODECS)}, and two of them as FIRST+SECOND"
+                f"found --codec {written!r}; known are {', '.join(codecs_known)}, and two of them as FIRST+SECOND"
             )
         found.append((str(replace(parsed, codec=first)), str(replace(parsed, codec=second)) if second else ""))
     return found

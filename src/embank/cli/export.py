@@ -31,7 +31,7 @@ def export(
 ) -> None:
     """Write a column's vectors at float32, with the ids of their texts."""
     with embank.Bank.open(bank) as opened:
-        report = embank.export_column(opened, output, to, column)
+        report = opened.export(output, to, column)
     if as_json:
         typer.echo(json.dumps(asdict(report)))
     elif not quiet:

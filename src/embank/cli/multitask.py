@@ -197,7 +197,9 @@ def evaluate(
     names = [target.source.name for target in targets]
     groups = [group.split(",") for group in leave_out] if leave_out else [[name] for name in names]
     maker = Maker(settings, encoder, max_tokens, local_files_only, quiet or as_json)
-    options = embank.BankOptions(embank.ReadingOptions(max_tokens=max_tokens), local_files_only=local_files_only)
+    options = embank.BankOptions(
+        reading=embank.ReadingOptions(max_tokens=max_tokens), local_files_only=local_files_only
+    )
     asked = evaluation.EvaluationSettings(codec, seed, seen, encoder, options)
     found = evaluation.leave_out(targets, groups, maker, asked, work)
     if as_json:

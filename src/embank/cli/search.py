@@ -11,7 +11,6 @@ from embank.cli import _console as console
 from embank.cli import _flags as flags
 from embank.cli._input import Source, rows_of
 from embank.cli._options import bank_options
-from embank.optional import load
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
@@ -81,16 +80,16 @@ def search(
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
     asked: Any = queries
     if query_encoder is not None:
-        asked = load("embank.distill.teacher", "torch").student_vectors(query_encoder, queries, options)
+        asked = embank.encoder_vectors(query_encoder, queries, options)
     if output is not None:
         with embank.Bank.open(bank, options) as opened, embank.tables.open_writer(output) as writer:
-            found = embank.search(opened, asked, settings, ids)
+            found = opened.search(asked, settings, ids=ids)
             writer.write({name: found.column(name) for name in found.column_names})
         if str(output) != "-":
             typer.echo(f"{counted(found.num_rows, 'row')}: {output}")
         return
     with embank.Bank.open(bank, options) as opened:
-        found = embank.search(opened, asked, settings, ids)
+        found = opened.search(asked, settings, ids=ids)
     if as_json:
         typer.echo(json.dumps({"found": found.to_pylist()}, ensure_ascii=False))
         return

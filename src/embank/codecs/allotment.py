@@ -71,9 +71,9 @@ def allotted(variances: Float64[np.ndarray, " axes"], budget: int) -> UInt8[np.n
 def _mixed(axes: Axes, bits: UInt8[np.ndarray, " width"], seed: int) -> Axes:
     """Turn the axes that have equally many bits among each other, at random.
 
-    Measured (bench/RESULTS.md): no change for a head that reads one column, half a point more for one that reads four
-    whose codecs know the corpus. The likely reason: layers of one encoder share their strongest directions; cut alike,
-    they would repeat each other's errors, which a head that reads several could then not average out.
+    Measured (bench/log/2026-11.md): no change for a head that reads one column, half a point more for one that reads
+    four whose codecs know the corpus. The likely reason: layers of one encoder share their strongest directions; cut
+    alike, they would repeat each other's errors, which a head that reads several could then not average out.
     """
     directions, variances = axes.directions.copy(), axes.variances.copy()
     for count in np.unique(bits):

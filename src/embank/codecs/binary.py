@@ -1,10 +1,11 @@
 """One bit a dimension: the bits of a text are spent on the principal axes of the sample, most on the strongest.
 
-The plain way, the sign of each dimension, leaves more than twice the squared error (bench/RESULTS.md): dimensions
-repeat each other, and a sign knows no size. Here a vector is standardised, turned onto the axes that `allotment`
-finds, and each axis is written as a whole number of 0 to 6 bits. What is decoded is a linear function of the bits, so
-that a head folds rotation and steps into its weights and reads the bits themselves. This is classical transform
-coding: Huang and Schultheiss, "Block quantization of correlated Gaussian random variables", 1963.
+The plain way, the sign of each dimension, leaves more than twice the squared error in the mean (bench/RESULTS.md,
+`codecs.binary.error`): dimensions repeat each other, and a sign knows no size. Here a vector is standardised, turned
+onto the axes that `allotment` finds, and each axis is written as a whole number of 0 to 6 bits. What is decoded is a
+linear function of the bits, so that a head folds rotation and steps into its weights and reads the bits themselves.
+This is classical transform coding: Huang and Schultheiss, "Block quantization of correlated Gaussian random variables",
+1963.
 
 Rows are no Hamming codes: compare decoded vectors, not bits.
 """
@@ -12,7 +13,7 @@ Rows are no Hamming codes: compare decoded vectors, not bits.
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt8
@@ -21,6 +22,7 @@ from embank.arrays import Matrix, PerDimension, Rows, Vectors, Whole
 from embank.codecs.allotment import MOST_BITS, cut
 from embank.codecs.calibration import Calibrated, Calibration, frozen, spread, stored
 from embank.codecs.guards import checked_rows, checked_sample, checked_vectors
+from embank.codecs.registry import register
 from embank.errors import UsageError
 
 _AXIS_UNIT: Final = 2.0**20
@@ -39,6 +41,7 @@ _BLOCK: Final = 4096
 """Texts rotated at a time, which bounds the memory for float64."""
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Binary(Calibrated):
     """`x = centre + scale * axes @ (step * (level + 1/2))`, where `level` is what an axis' bits say.
@@ -58,12 +61,16 @@ class Binary(Calibrated):
     bits: UInt8[np.ndarray, " axes"]
     name: ClassVar[str] = "binary"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("u1")
+    bits_per_number: ClassVar[int] = 1
+    lowest: ClassVar[int] = 0
+    highest: ClassVar[int] = 1
 
     @classmethod
-    def calibrate(cls, sample: Vectors) -> "Binary":
+    def calibrate(cls, sample: Vectors) -> Self:
         """Learn centre, axes and steps from a sample; some thousand texts of the corpus itself do best.
 
-        A few hundred texts, or texts of another kind, cost some accuracy (bench/RESULTS.md), but stay ahead of signs.
+        A few hundred texts, or texts of another kind, cost some accuracy, but stay ahead of signs
+        (bench/log/2026-11.md).
 
         Raises:
             UsageError: an empty sample, or numbers that are not finite.
@@ -82,7 +89,7 @@ class Binary(Calibrated):
         )
 
     @classmethod
-    def restore(cls, width: int, calibration: Calibration) -> "Binary":
+    def restore(cls, width: int, calibration: Calibration) -> Self:
         """Make the codec again that gave this calibration.
 
         Raises:

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from embank.bank import Bank
 from embank.dedup import DedupSettings, Members
 from embank.dedup.grouping import Grouping, Progress
-from embank.search.column import SearchedColumn
+from embank.search.column import SearchedColumn, full_name
 from embank.search.graph_cache import current_graph
+from embank.session import Session
 from embank.store.folder import Store
 from embank.store.ids import TextNames
 from embank.store.kept_texts import kept_texts
@@ -49,10 +49,10 @@ class DedupReport:
 class Duplicates:
     """Groups of a bank, found; `blocks` gives them as a table, `report` in numbers."""
 
-    def __init__(self, bank: Bank, settings: DedupSettings, progress: Progress = lambda *_: None) -> None:
-        """Look for duplicates; see `find_duplicates`."""
-        self._store = store = bank.session.store
-        searched = SearchedColumn(store, bank.written_out(settings.column))
+    def __init__(self, session: Session, settings: DedupSettings, progress: Progress = lambda *_: None) -> None:
+        """Look for duplicates; see `dedup`."""
+        self._store = store = session.store
+        searched = SearchedColumn(store, full_name(session, settings.column))
         column = searched.stored
         index = current_graph(store, searched)[0] if settings.way == "approximate" else None
         grouping = Grouping(store, column, settings.threshold, index)
@@ -106,9 +106,7 @@ class Duplicates:
             yield block
 
 
-def find_duplicates(
-    bank: Bank, settings: DedupSettings | None = None, progress: Progress = lambda *_: None
-) -> Duplicates:
+def dedup(session: Session, settings: DedupSettings, progress: Progress = lambda *_: None) -> Duplicates:
     """Find texts that are nearly the same, and ids that are of the same text.
 
     Every text is compared with every other one, once: a second run at the same threshold compares new texts only, and
@@ -116,7 +114,7 @@ def find_duplicates(
     column's graph finds near it, and may miss some pairs.
 
     Args:
-        bank: an open bank; what was found is remembered in its folder.
+        session: of the bank; what was found is remembered in its folder.
         settings: threshold and column.
         progress: told how many of the texts to compare have been compared.
 
@@ -124,7 +122,7 @@ def find_duplicates(
         UsageError: no such column, or one of states.
         ExtraMissingError: an approximate run without usearch.
     """
-    return Duplicates(bank, settings or DedupSettings(), progress)
+    return Duplicates(session, settings, progress)
 
 
 def _repeated(store: Store, texts: np.ndarray) -> tuple[int, np.ndarray]:

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.bank import Bank
 from embank.codecs.transforms import width_after
+from embank.distill.folder import read_space, save_projection
 from embank.distill.settings import Origins, ProjectionReport, ProjectionSettings
+from embank.distill.vector_student import student_of, train_projection
 from embank.encode import Watch
-from embank.encode.batch_encode import encode_texts
+from embank.encode.blocks import blocks_of
 from embank.encode.computed import Derived, fill_derived
 from embank.encode.default_columns import resolve
-from embank.encoders import Readout
+from embank.encode.options import BankOptions
 from embank.encoders.architectures import ANATOMY
-from embank.encoders.compute import ComputeOptions, open_fastest
-from embank.encoders.load import DEFAULT, Located, locate, open_encoder
+from embank.encoders.load import DEFAULT, Located, locate, open_torch_encoder
 from embank.errors import UsageError
-from embank.optional import load
+from embank.multitask.folder import refuse_existing
 from embank.recipe import DEFAULT_CODEC, ColumnName
-from embank.session import BankOptions
+from embank.session import Session
 from embank.store import StoredColumn
 from embank.store.folder import Store
 from embank.store.vectors import vectors as stored_vectors
@@ -51,7 +51,7 @@ class DistilledFrom:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Lesson:
+class DistillData:
     """A student that is ready to be distilled.
 
     Attributes:
@@ -59,54 +59,98 @@ class Lesson:
         student: the encoder that it begins as.
         texts: different ones.
         vectors: the teacher's, `[texts, teacher's width]`, as they are banked.
-        compute: of the bank; its cache folder serves the student too, which is trained in torch and float32.
     """
 
     origins: Origins
     student: Located
     texts: Sequence[Text]
     vectors: Vectors
-    compute: ComputeOptions
 
 
-def prepare(
-    bank: Bank, texts: Sequence[Any], made_of: DistilledFrom, watch: Watch = lambda _: None, width: int = 1
-) -> Lesson:
-    """Bank a teacher's vectors; what has them is not encoded again.
+class Teacher:
+    """Distils from teachers whose vectors a bank holds."""
 
-    Args:
-        bank: an open bank, where they are kept.
-        texts: unlabelled; each counts once, and what cannot be encoded is left out.
-        made_of: teacher and student.
-        watch: told of progress while texts are encoded.
-        width: dimensions that the student is to have.
+    def __init__(self, session: Session) -> None:
+        """Work on the bank of `session`."""
+        self._session = session
 
-    Raises:
-        UsageError: layers that the teacher does not have, a column that is not the teacher's, or of fewer dimensions
-            than the student is to have; nothing was encoded.
-        EncoderError: an encoder cannot be found.
-        EncoderChangedError: the bank knows another encoder by the teacher's name.
-    """
-    options = bank.session.options
-    teacher = bank.session.find(made_of.teacher)
-    student, layers = _student(teacher, made_of, options)
-    column = _column(teacher, made_of)
-    _check_width(teacher, ColumnName.parse(column), width)
-    bank.encode(texts, columns=[column], watch=watch)
-    sound, vectors, stored = _banked(bank, column, texts)
-    origins = Origins(teacher.origin, stored.name, stored.recipe.source, student.origin, layers)
-    return Lesson(origins=origins, student=student, texts=sound, vectors=vectors, compute=options.compute)
+    def distill(
+        self,
+        texts: Sequence[Any],
+        out: Path,
+        settings: ProjectionSettings,
+        made_of: DistilledFrom,
+        watches: tuple[Watch, TrainingWatch] = (lambda _: None, lambda _: None),
+    ) -> ProjectionReport:
+        """Bank a teacher's vectors, and distil a student from them; see `prepare` and `distil`."""
+        refuse_existing(out)
+        return distil(self.prepare(texts, made_of, watches[0], settings.width), settings, out, watches[1])
+
+    def prepare(
+        self, texts: Sequence[Any], made_of: DistilledFrom, watch: Watch = lambda _: None, width: int = 1
+    ) -> DistillData:
+        """Bank a teacher's vectors; what has them is not encoded again.
+
+        Args:
+            texts: unlabelled; each counts once, and what cannot be encoded is left out.
+            made_of: teacher and student.
+            watch: told of progress while texts are encoded.
+            width: dimensions that the student is to have.
+
+        Raises:
+            UsageError: layers that the teacher does not have, a column that is not the teacher's, or of fewer
+                dimensions than the student is to have; nothing was encoded.
+            EncoderError: an encoder cannot be found.
+            EncoderChangedError: the bank knows another encoder by the teacher's name.
+        """
+        session = self._session
+        teacher = session.encoders.find(made_of.teacher)
+        student, layers = _student(teacher, made_of, session.options)
+        column = _column(teacher, made_of)
+        _check_width(teacher, ColumnName.parse(column), width)
+        session.fill(session.wanted([column], None, None), blocks_of(texts, None), watch=watch)
+        sound, vectors, stored = _banked(session.store, column, texts)
+        origins = Origins(teacher.origin, stored.name, stored.recipe.source, student.origin, layers)
+        return DistillData(origins=origins, student=student, texts=sound, vectors=vectors)
+
+    def fill_student_space(self, student: Path, column: str | None = None, codec: str = "int8") -> str:
+        """Map a teacher's stored vectors to the space of its student, into a column that is searched with its queries.
+
+        What was mapped before is not mapped again.
+
+        Args:
+            student: the folder of a distilled student.
+            column: the teacher's column; None: the finest that the student was distilled from, or that holds the same
+                vectors.
+            codec: the precision of the new column.
+
+        Returns:
+            The new column's name. Search it with `student_vectors(student, queries)`.
+
+        Raises:
+            UsageError: no such column, or one of other vectors than the student learned.
+            EncoderError: the folder is no distilled student.
+        """
+        space, source = read_space(student)
+        digest = blake2b(source.encode() + space.axes.tobytes() + space.centre.tobytes(), digest_size=16).hexdigest()
+        store = self._session.store
+        stored = _teacher_column(store, source, column)
+        name = ColumnName(f"{student.name}-teacher-{digest[:_SHOWN]}", stored.recipe.layer, "own", (), codec)
+        texts = store.reader(stored.name).covered()
+        derived = Derived(name, digest, f"{stored.name}, in the space of {student.name}")
+        fill_derived(store, derived, texts, lambda which: space(stored_vectors(store, [stored.name], texts[which])))
+        return str(name)
 
 
 def distil(
-    lesson: Lesson, settings: ProjectionSettings, out: Path, watch: TrainingWatch = lambda _: None
+    data: DistillData, settings: ProjectionSettings, out: Path, watch: TrainingWatch = lambda _: None
 ) -> ProjectionReport:
     """Distil a student, and write it as a folder that is an encoder.
 
     A checkpoint lies beside the folder until it is written; called again after a kill, it goes on from there.
 
     Args:
-        lesson: as `prepare` gives it.
+        data: as `Teacher.prepare` gives it.
         settings: width, losses, training.
         out: a folder that is not there yet.
         watch: told after every step.
@@ -115,80 +159,16 @@ def distil(
         UsageError: the folder is there, too few texts, or a teacher of fewer dimensions.
         HeadError: training went astray.
     """
-    load("embank.multitask.folder", "torch").refuse_existing(out)
-    projection, folder = load("embank.distill.vector_student", "torch"), load("embank.distill.folder", "torch")
-    encoder = open_encoder(lesson.student, "torch", "float32", lesson.compute.folder)
-    student = projection.student_of(encoder, lesson.origins.layers)
+    refuse_existing(out)
+    encoder = open_torch_encoder(data.student)
+    student = student_of(encoder, data.origins.layers)
     out.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = out.with_name(f"{out.name}.training.safetensors")
-    taught = lesson.texts, lesson.vectors
-    trained = projection.train_projection(student, lesson.origins, taught, settings, (checkpoint, watch))
-    folder.save_projection(student, trained, out)
+    taught = data.texts, data.vectors
+    trained = train_projection(student, data.origins, taught, settings, (checkpoint, watch))
+    save_projection(student, trained, out)
     checkpoint.unlink(missing_ok=True)
-    report: ProjectionReport = trained.report
-    return report
-
-
-def fill_teacher(bank: Bank, student: str | Path, column: str | None = None, codec: str = "int8") -> str:
-    """Map a teacher's stored vectors to the space of its student, into a column that is searched with its queries.
-
-    What was mapped before is not mapped again.
-
-    Args:
-        bank: an open bank with a column of the teacher.
-        student: the folder of a distilled student.
-        column: the teacher's column; None: the finest that the student was distilled from, or holds the same vectors.
-        codec: the precision of the new column.
-
-    Returns:
-        The new column's name. Search it with `student_vectors(student, queries)`.
-
-    Raises:
-        UsageError: no such column, or one of other vectors than the student learned.
-        EncoderError: the folder is no distilled student.
-    """
-    place = Path(student)
-    space, source = load("embank.distill.folder", "torch").read_space(place)
-    digest = blake2b(source.encode() + space.axes.tobytes() + space.centre.tobytes(), digest_size=16).hexdigest()
-    store = bank.session.store
-    stored = _teacher_column(store, source, column)
-    name = ColumnName(f"{place.name}-teacher-{digest[:_SHOWN]}", stored.recipe.layer, "own", (), codec)
-    texts = store.reader(stored.name).covered()
-    derived = Derived(name, digest, f"{stored.name}, in the space of {place.name}")
-    fill_derived(store, derived, texts, lambda which: space(stored_vectors(store, [stored.name], texts[which])))
-    return str(name)
-
-
-def student_vectors(student: str | Path, texts: Sequence[Text], options: BankOptions | None = None) -> Vectors:
-    """Vectors of texts by an encoder's own pooling, without a bank: queries for a column of its teacher.
-
-    Args:
-        student: its folder.
-        texts: to encode.
-        options: how it reads and computes, as for a bank.
-
-    Returns:
-        `[texts, width]` float32.
-
-    Raises:
-        UsageError: a text that cannot be encoded.
-    """
-    chosen = options or BankOptions()
-    located = locate(str(student), chosen.reading, local_files_only=chosen.local_files_only)
-    name = resolve(located, [ColumnName(located.name, located.layers, "own", ())])[0]
-    readout = Readout(name.layer, name.pooling, name.taken)
-    _, faults = keys_and_faults(texts)
-    if faults:
-        first = min(faults)
-        raise UsageError(
-            f"{len(faults)} of {len(texts)} texts cannot be encoded, the first is {first}: {faults[first]}"
-        )
-    encoder, _ = open_fastest(located, chosen.compute, texts, [readout])
-    encoded = encode_texts(encoder, list(texts), [readout])
-    if encoded.failures:
-        at, reason = min(encoded.failures.items())
-        raise UsageError(f"text {at} cannot be encoded: {reason}")
-    return encoded.vectors[readout]
+    return trained.report
 
 
 def _student(teacher: Located, made_of: DistilledFrom, options: BankOptions) -> tuple[Located, tuple[int, ...]]:
@@ -230,7 +210,7 @@ def _check_width(teacher: Located, column: ColumnName, width: int) -> None:
         raise UsageError(f"found a width of {width}, expected at most {wide}, which the teacher has")
 
 
-def _banked(bank: Bank, column: str, texts: Sequence[Any]) -> tuple[list[Text], Vectors, StoredColumn]:
+def _banked(store: Store, column: str, texts: Sequence[Any]) -> tuple[list[Text], Vectors, StoredColumn]:
     """The different texts that have a row in a column, in their order, and their vectors."""
     listed = [tuple(text) if isinstance(text, list) else text for text in texts]
     keys, _ = keys_and_faults(listed)
@@ -238,7 +218,6 @@ def _banked(bank: Bank, column: str, texts: Sequence[Any]) -> tuple[list[Text], 
     for at, key in enumerate(keys):
         if key is not None:
             first.setdefault(key, at)
-    store = bank.session.store
     numbers = store.catalogue.lookup(list(first))
     there = numbers >= 0
     there[there] = store.reader(column).has(numbers[there])

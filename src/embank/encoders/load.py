@@ -1,14 +1,14 @@
 """Finding encoders: the embedded default, a folder, or a hub name; and opening them with the backend that was chosen.
 
-Finding and fingerprinting import no torch. The backends do, so they are imported here when an encoder is opened, and
-nowhere else: `_backend` is the one place where own modules are imported late (docs/decisions/0004-late-imports.md).
+Finding and fingerprinting import no torch. The backends do, so they are imported when an encoder is opened
+(docs/decisions/0019-torch-doors.md).
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
 from embank.encoders import Encoder
 from embank.encoders.folder import EncoderFolder, read_folder, sha256_of, tokenizer_digest, weights_digest
@@ -22,8 +22,11 @@ from embank.encoders.prefix.folder import (
     read_prefix_trunk,
 )
 from embank.errors import EncoderError, UsageError
-from embank.optional import is_installed, load
+from embank.optional import is_installed, load, missing_extra
 from embank.recipe import Reading, valid_name
+
+if TYPE_CHECKING:
+    from embank.encoders.torch import TransformerEncoder
 
 DEFAULT = "minilm"
 """The encoder that is used where none is named."""
@@ -171,15 +174,31 @@ def open_encoder(located: Located, backend: str, dtype: str, cache: Path) -> Enc
         ExtraMissingError: the backend is not installed.
         EncoderError: the folder cannot be loaded.
     """
-    module = _backend("torch", "torch", "torch")
-    first = module.TransformerEncoder(
-        located.folder, located.reading, located.name, located.origin, dtype if backend == "torch" else "float32"
-    )
-    if located.prefixes:
-        first.take(located.prefixes)
+    first = open_torch_encoder(located, dtype if backend == "torch" else "float32")
     if backend == "torch":
-        return cast("Encoder", first)
-    return cast("Encoder", _backend("openvino", "openvino", "openvino").GraphEncoder(first, cache, dtype))
+        return first
+    with missing_extra("openvino"):
+        from embank.encoders.openvino import GraphEncoder
+    return GraphEncoder(first, cache, dtype)
+
+
+def open_torch_encoder(located: Located, dtype: str = "float32") -> "TransformerEncoder":
+    """Load an encoder in torch, for a caller that takes its layers apart or trains them.
+
+    Args:
+        located: what was found.
+        dtype: "float32", "bfloat16" or "float16".
+
+    Raises:
+        ExtraMissingError: torch is not installed.
+        EncoderError: the folder cannot be loaded.
+    """
+    with missing_extra("torch"):
+        from embank.encoders.torch import TransformerEncoder
+    encoder = TransformerEncoder(located.folder, located.reading, located.name, located.origin, dtype)
+    if located.prefixes:
+        encoder.take(located.prefixes)
+    return encoder
 
 
 def _prefix_trunk(place: str) -> tuple[PrefixTrunk, str] | None:
@@ -196,11 +215,6 @@ def _under(below: Located, name: str, origin: str, prefixes: Sequence[StoredPref
     """An encoder under prefixes."""
     reading = replace(below.reading, prefix=digest_together(prefixes))
     return Located(valid_name(name, "an encoder"), origin, below.folder, reading, tuple(prefixes))
-
-
-def _backend(module: str, needs: str, extra: str) -> Any:
-    load(needs, extra)  # a missing extra is named by its install line
-    return load(f"embank.encoders.{module}", extra)
 
 
 def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from embank.bank import Bank
+from embank.encode.blocks import blocks_of
+from embank.encode.options import BankOptions
 from embank.encoders.load import DEFAULT
 from embank.errors import UsageError
 from embank.fit import FitSettings
+from embank.fit.fit import LabelledTexts, fit
 from embank.fit.targets import targets_of
 from embank.labels.kinds import APART
 from embank.labels.read import read_labels
@@ -23,9 +25,11 @@ from embank.labels.tags import words_fault, words_text
 from embank.metrics.classification import measures
 from embank.metrics.tagging import tagging_measures
 from embank.multitask import Source
+from embank.predict.predict import Predictor
 from embank.recipe import STATES
-from embank.session import BankOptions
+from embank.session import Session
 from embank.store.atomic import write_durably
+from embank.store.folder import Store
 from embank.texts import keys_and_faults
 from embank.training.settings import TailSettings
 
@@ -225,24 +229,25 @@ def frozen_score(work: Path, encoder: str, target: Target, settings: EvaluationS
     kind = read_labels(source.labels, source.kind, source.texts).kind
     shutil.rmtree(work, ignore_errors=True)
     try:
-        with Bank.create(work, settings.options) as bank:
+        with Store.create(work) as store:
+            session = Session(store, settings.options)
             if kind == "tagging":
-                return _tagged(bank, encoder, target, settings)
-            return _classified(bank, encoder, target, settings)
+                return _tagged(session, encoder, target, settings)
+            return _classified(session, encoder, target, settings)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _classified(bank: Bank, encoder: str, target: Target, settings: EvaluationSettings) -> tuple[str, float]:
+def _classified(session: Session, encoder: str, target: Target, settings: EvaluationSettings) -> tuple[str, float]:
     source, test = target.source, target.test or ((), ())
     apart = source.reads == APART
     firsts, seconds = _halves(source.texts) if apart else (list(source.texts), None)
     test_firsts, test_seconds = _halves(test[0]) if apart else (list(test[0]), None)
     every = [*firsts, *(seconds or ()), *test_firsts, *(test_seconds or ())]
-    bank.encode(every, encoder=encoder, codec=settings.codec)
+    session.fill(session.wanted([], encoder, settings.codec), blocks_of(every, None))
     asked = FitSettings(source.kind, reads=source.reads, seed=settings.seed)
-    report = bank.fit("target", list(source.labels), texts=firsts, seconds=seconds, settings=asked)
-    guess = bank.predict(test_firsts, seconds=test_seconds, tasks=["target"])["target"].to_pylist()
+    report = fit(session, "target", LabelledTexts(list(source.labels), firsts, seconds=seconds), asked)
+    guess = _guesses(session, test_firsts, test_seconds)
     labels = read_labels(test[1], report.kind)
     pairs = [(own, one) for own, one in zip(labels.values, guess, strict=True) if own is not None and one is not None]
     kind = labels.kind
@@ -251,20 +256,27 @@ def _classified(bank: Bank, encoder: str, target: Target, settings: EvaluationSe
     return report.measure, measures(y, predicted, kind)[report.measure]
 
 
-def _tagged(bank: Bank, encoder: str, target: Target, settings: EvaluationSettings) -> tuple[str, float]:
+def _tagged(session: Session, encoder: str, target: Target, settings: EvaluationSettings) -> tuple[str, float]:
     source, test = target.source, target.test or ((), ())
     texts, test_texts = (_as_texts(some, "tagging") for some in (source.texts, test[0]))
-    located = bank.session.find(encoder)
+    located = session.encoders.find(encoder)
     column = f"{located.name}/{located.layers}/{STATES}@float16"
-    bank.encode([*texts, *test_texts], columns=[column], encoder=encoder)
+    session.fill(session.wanted([column], encoder, None), blocks_of([*texts, *test_texts], None))
     asked = FitSettings("tagging", (column,), seed=settings.seed, tail=TailSettings("full", located.layers))
-    bank.fit("target", list(source.labels), texts=texts, settings=asked)
-    guess = bank.predict(test_texts, tasks=["target"])["target"].to_pylist()
+    fit(session, "target", LabelledTexts(list(source.labels), texts), asked)
+    guess = _guesses(session, test_texts)
     truth = read_labels(test[1], "tagging", test_texts).values
     rows = [(own, one or ["O"] * len(own)) for own, one in zip(truth, guess, strict=True) if own]
     found = tagging_measures([own for own, _ in rows], [one for _, one in rows])
     measure = "entity_f1" if "entity_f1" in found else "accuracy"
     return measure, found[measure]
+
+
+def _guesses(session: Session, texts: Sequence[Any], seconds: Sequence[Any] | None = None) -> list[Any]:
+    """What the fitted task says of texts."""
+    others = None if seconds is None else blocks_of(seconds, None)
+    predictor = Predictor(session, ["target"], apart=seconds is not None)
+    return [one for table in predictor.tables(blocks_of(texts, None), others) for one in table["target"].to_pylist()]
 
 
 def _halves(pairs: Sequence[Any]) -> tuple[list[Any], list[Any]]:

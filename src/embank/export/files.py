@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from embank.arrays import TextIds, Vectors
-from embank.bank import Bank
 from embank.errors import UsageError
 from embank.linalg.cosine import unit
 from embank.optional import load
-from embank.search.column import SearchedColumn
+from embank.search.column import SearchedColumn, full_name
+from embank.session import Session
 from embank.store.atomic import storage_errors, sync_folder
 from embank.store.folder import Store
 from embank.store.ids import TextNames
@@ -41,7 +41,7 @@ class ExportReport:
     files: tuple[str, ...]
 
 
-def export_column(bank: Bank, out: str | Path, kind: str, column: str | None = None) -> ExportReport:
+def export(session: Session, out: str | Path, kind: str, column: str | None = None) -> ExportReport:
     """Write a column's vectors, decoded to float32, in order of the texts' numbers.
 
     `parquet` has the columns `id` and `vector`. The others have ids in a second file, `NAME.ids.npy` for `NAME.ext`:
@@ -49,7 +49,7 @@ def export_column(bank: Bank, out: str | Path, kind: str, column: str | None = N
     index for inner products of the vectors scaled to length one. A text goes by its first id, or by its hash.
 
     Args:
-        bank: an open bank; it is only read.
+        session: of the bank, which is only read.
         out: the file.
         kind: one of `KINDS`.
         column: its name; None: the one that a search takes.
@@ -61,10 +61,10 @@ def export_column(bank: Bank, out: str | Path, kind: str, column: str | None = N
     """
     path = Path(out)
     if kind not in KINDS:
-        raise UsageError(f"{kind!r} is nothing that a column can be exported to; there are: {', '.join(KINDS)}")
+        raise UsageError(f"unknown format {kind!r} to export a column to; there are: {', '.join(KINDS)}")
     _check_place(path, kind)
-    store = bank.session.store
-    searched = SearchedColumn(store, bank.written_out(column))
+    store = session.store
+    searched = SearchedColumn(store, full_name(session, column))
     texts = searched.reader.covered()
     files = [path]
     if kind == "parquet":

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from embank.bank import Bank
 from embank.encode import EncodeReport
+from embank.encode.blocks import blocks_of
 from embank.encode.learned_pooling import column_of, fill_learned
 from embank.encoders.load import DEFAULT
+from embank.encoders.tokenizer import Tokenizing
 from embank.errors import HeadError, UsageError
 from embank.fit import FitReport
 from embank.fit.pooling import PoolingTools, layer_lessons, learn_stored
 from embank.models.pooling_design import PoolingSettings
-from embank.optional import load
+from embank.models.pooling_file import read as read_pooling
 from embank.recipe import STATES, ColumnName, valid_name
-from embank.session import Encoders
+from embank.session import Session
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
 from embank.texts import Text, keys_and_faults
@@ -36,81 +37,86 @@ class LearnedColumn:
     column: str
 
 
-def learn_pooling(
-    bank: Bank,
-    name: str,
-    labels: Sequence[Any],
-    texts: Sequence[Any],
-    settings: PoolingSettings,
-    watch: TrainingWatch = lambda _: None,
-) -> LearnedColumn:
-    """Learn how states become vectors, for one task; texts whose states the bank lacks are encoded first.
+class PooledColumns:
+    """Learns poolings on the states of a bank, and fills their columns."""
 
-    Nothing is written into a column yet: that is `fill_pooling`.
+    def __init__(self, session: Session) -> None:
+        """Work on the bank of `session`."""
+        self._session = session
 
-    Args:
-        bank: an open bank.
-        name: what to call the pooling; its column's name begins with it.
-        labels: one a text: a class, a list of labels, or a number; None where there is none.
-        texts: the labelled texts.
-        settings: design, kind, columns of states, training.
-        watch: told after every step.
+    def learn(
+        self,
+        name: str,
+        labels: Sequence[Any],
+        texts: Sequence[Any],
+        settings: PoolingSettings,
+        watch: TrainingWatch = lambda _: None,
+    ) -> LearnedColumn:
+        """Learn how states become vectors, for one task; texts whose states the bank lacks are encoded first.
 
-    Raises:
-        UsageError: columns that do not fit the design, or unequal numbers of texts and labels.
-        HeadError: too few labels, or one class only.
-    """
-    valid_name(name, "a pooling")
-    if len(labels) != len(texts):
-        raise UsageError(f"found {len(labels)} labels for {len(texts)} texts, expected one each")
-    columns = _columns(bank, settings)
-    bank.encode(texts, columns=[str(column) for column in columns])
-    store = bank.session.store
-    numbers, contents = _numbered(store, texts)
-    tools = _tools(bank.session, columns, contents, None, watch)
-    report, pooling = learn_stored(store, name, labels, numbers, settings, tools)
-    return LearnedColumn(report, str(column_of(pooling, settings.codec)))
+        Nothing is written into a column yet: that is `fill`.
+
+        Args:
+            name: what to call the pooling; its column's name begins with it.
+            labels: one a text: a class, a list of labels, or a number; None where there is none.
+            texts: the labelled texts.
+            settings: design, kind, columns of states, training.
+            watch: told after every step.
+
+        Raises:
+            UsageError: columns that do not fit the design, or unequal numbers of texts and labels.
+            HeadError: too few labels, or one class only.
+        """
+        session = self._session
+        valid_name(name, "a pooling")
+        if len(labels) != len(texts):
+            raise UsageError(f"found {len(labels)} labels for {len(texts)} texts, expected one each")
+        columns = _columns(session, settings)
+        session.fill(session.wanted([str(column) for column in columns], None, None), blocks_of(texts, None))
+        store = session.store
+        numbers, contents = _numbered(store, texts)
+        tools = _tools(session, columns, contents, None, watch)
+        report, pooling = learn_stored(store, name, labels, numbers, settings, tools)
+        return LearnedColumn(report, str(column_of(pooling, settings.codec)))
+
+    def fill(self, column: str, texts: Sequence[Any] | None = None) -> EncodeReport:
+        """Write the pooled vectors of texts into a learned pooling's column; what has its vector is not computed again.
+
+        Args:
+            column: as `learn` named it; another codec may follow the @.
+            texts: these, which are encoded first where the bank lacks their states; None is every text that has states
+                in all of the pooling's columns.
+
+        Raises:
+            HeadError: the bank keeps no such pooling, or its states are of another recipe than those it was learned on.
+            UsageError: the bank has no such column of states.
+        """
+        session = self._session
+        named = ColumnName.parse(column)
+        pooling = read_pooling(session.store.root, named.encoder)
+        sources = [ColumnName.parse(source) for source in pooling.sources]
+        if str(column_of(pooling, named.codec)) != str(named):
+            raise UsageError(f"{column} is no column of this pooling; it fills {column_of(pooling, named.codec)}")
+        if texts is not None:
+            session.fill(session.wanted(list(pooling.sources), None, None), blocks_of(texts, None))
+        store = session.store
+        for source, fingerprint in pooling.sources.items():
+            if store.column(source).recipe.fingerprint != fingerprint:
+                raise HeadError(f"{source} holds other states than {named.encoder} was learned on; learn it again")
+        if texts is None:
+            contents: dict[int, Text] = {}
+            numbers = store.catalogue.text_numbers()
+            for source in pooling.sources:
+                numbers = numbers[store.reader(source).has(numbers)]
+        else:
+            found, contents = _numbered(store, texts)
+            numbers = np.unique(found[found != UNKNOWN])
+        tools = _tools(session, sources, contents, pooling.skip, lambda _: None)
+        lessons = layer_lessons(store, numbers, None, tools)
+        return fill_learned(store, pooling, lessons, numbers, named.codec)
 
 
-def fill_pooling(bank: Bank, column: str, texts: Sequence[Any] | None = None) -> EncodeReport:
-    """Write the pooled vectors of texts into a learned pooling's column; what has its vector is not computed again.
-
-    Args:
-        bank: an open bank.
-        column: as `learn_pooling` named it; another codec may follow the @.
-        texts: these, which are encoded first where the bank lacks their states; None is every text that has states in
-            all of the pooling's columns.
-
-    Raises:
-        HeadError: the bank keeps no such pooling, or its states are of another recipe than those it was learned on.
-        UsageError: the bank has no such column of states.
-    """
-    named = ColumnName.parse(column)
-    storage = load("embank.models.pooling_file", "torch")
-    pooling = storage.read(bank.path, named.encoder)
-    sources = [ColumnName.parse(source) for source in pooling.sources]
-    if str(column_of(pooling, named.codec)) != str(named):
-        raise UsageError(f"{column} is no column of this pooling; it fills {column_of(pooling, named.codec)}")
-    if texts is not None:
-        bank.encode(texts, columns=[str(source) for source in sources])
-    store = bank.session.store
-    for source, fingerprint in pooling.sources.items():
-        if store.column(source).recipe.fingerprint != fingerprint:
-            raise HeadError(f"{source} holds other states than {named.encoder} was learned on; learn it again")
-    if texts is None:
-        contents: dict[int, Text] = {}
-        numbers = store.catalogue.text_numbers()
-        for source in pooling.sources:
-            numbers = numbers[store.reader(source).has(numbers)]
-    else:
-        found, contents = _numbered(store, texts)
-        numbers = np.unique(found[found != UNKNOWN])
-    tools = _tools(bank.session, sources, contents, pooling.skip, lambda _: None)
-    lessons = layer_lessons(store, numbers, None, tools)
-    return fill_learned(store, pooling, lessons, numbers, named.codec)
-
-
-def _columns(bank: Bank, settings: PoolingSettings) -> list[ColumnName]:
+def _columns(session: Session, settings: PoolingSettings) -> list[ColumnName]:
     """One column of states for each layer: those that were named, those that the bank has, or new ones at float16."""
     layers = settings.design.layers
     if settings.columns:
@@ -119,7 +125,7 @@ def _columns(bank: Bank, settings: PoolingSettings) -> list[ColumnName]:
             listed, wanted = ", ".join(settings.columns), ", ".join(map(str, layers))
             raise UsageError(f"found columns {listed} for layers {wanted}, expected states of these layers in order")
         return named
-    there = [ColumnName.parse(column.name) for column in bank.summary().columns]
+    there = [ColumnName.parse(name) for name in session.store.catalogue.columns()]
     states = [column for column in there if column.is_states and not column.steps]
     encoder = (states or there)[0].encoder if there else DEFAULT
     known = {column.layer: column for column in reversed(states) if column.encoder == encoder}
@@ -137,20 +143,17 @@ def _numbered(store: Store, texts: Sequence[Any]) -> tuple[np.ndarray, dict[int,
 
 
 def _tools(
-    encoders: Encoders, columns: Sequence[ColumnName], contents: dict[int, Text], skip: int | None, watch: TrainingWatch
+    session: Session, columns: Sequence[ColumnName], contents: dict[int, Text], skip: int | None, watch: TrainingWatch
 ) -> PoolingTools:
     """What learning and filling need of the bank; the encoder is opened only where states are not banked."""
     if skip is None:
-        skip = _skip(encoders, columns[0].encoder)
-    return PoolingTools(
-        columns, lambda column, texts: encoders.open(column.encoder, [column], texts), contents, skip, watch
-    )
+        skip = _skip(session, columns[0].encoder)
+    return PoolingTools(columns, session.encoder_for, contents, skip, watch)
 
 
-def _skip(encoders: Encoders, encoder: str) -> int:
+def _skip(session: Session, encoder: str) -> int:
     """How many positions a prompt takes that pooling leaves out; without a prompt nothing has to be opened."""
-    reading, _ = encoders.store.catalogue.encoders()[encoder]
+    reading, _ = session.store.catalogue.encoders()[encoder]
     if not reading.prompt:
         return 0
-    tokenizing = load("embank.encoders.tokenizer", "torch")
-    return int(tokenizing.Tokenizing(encoders.known(encoder).folder, reading).skip)
+    return int(Tokenizing(session.encoders.known(encoder).folder, reading).skip)

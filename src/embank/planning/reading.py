@@ -18,7 +18,7 @@ from embank.planning.frozen import Coded
 from embank.planning.schedule import Budget, OutOfTimeError
 from embank.planning.ways import precisions
 from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
-from embank.session import Encoders
+from embank.session import Session
 from embank.store.vectors import codec_of, reduction_of
 from embank.texts import Text
 
@@ -72,11 +72,11 @@ class Opened:
         return list(dict.fromkeys(readout_of(column) for own in self.columns.values() for column in own))
 
 
-def opened(encoders: Encoders, texts: Sequence[Text], expected: int, budget: Budget) -> Opened:
+def opened(session: Session, texts: Sequence[Text], expected: int, budget: Budget) -> Opened:
     """Open the bank's encoder as an encoding run would, and time it.
 
     Args:
-        encoders: of the bank; one without any gets the default encoder.
+        session: of the bank; one without any gets the default encoder.
         texts: the labelled ones, in random order.
         expected: texts that will be encoded: from a thousand on, a run takes the fastest backend.
         budget: of the plan.
@@ -84,18 +84,18 @@ def opened(encoders: Encoders, texts: Sequence[Text], expected: int, budget: Bud
     Raises:
         EncoderError: it cannot be found or loaded.
     """
-    own = encoders.own_columns()
+    own = session.own_columns()
     started = time.perf_counter()
-    located = encoders.known(own[0].encoder) if own else encoders.find(None)
+    located = session.encoders.known(own[0].encoder) if own else session.encoders.find(None)
     finding = time.perf_counter() - started  # the weights' digest
     default = default_columns(located, DEFAULT_CODEC)
     vectors = [one for one in own if one.encoder == located.name and one.pooling in _PLAIN]
     many = expected >= WORTH_MEASURING and budget.left > _PATIENT
     shown = list(texts) * (-(-WORTH_MEASURING // len(texts))) if many else list(texts[: WORTH_MEASURING - 1])
-    encoders.open(located.name, default, shown)
-    compute = encoders.compute[located.name]
+    session.encoders.open(located.name, default, shown)
+    compute = session.encoders.compute[located.name]
     began = time.perf_counter()
-    encoder = open_encoder(located, compute.backend, compute.dtype, encoders.options.compute.folder)
+    encoder = open_encoder(located, compute.backend, compute.dtype, session.options.compute.folder)
     readouts = [readout_of(column) for column in default]
     encode_texts(encoder, texts[:8], readouts)
     opening = finding + time.perf_counter() - began
@@ -173,9 +173,9 @@ def read_texts(
     return Readings(places, {readout: np.concatenate(parts) for readout, parts in vectors.items()}, states)
 
 
-def coded(opened: Opened, encoders: Encoders, readings: Readings) -> dict[str, dict[str, Coded]]:
+def coded(opened: Opened, session: Session, readings: Readings) -> dict[str, dict[str, Coded]]:
     """Columns in memory, by precision and name; codecs are calibrated on the texts that were read, without labels."""
-    there = encoders.store.catalogue.columns()
+    there = session.store.catalogue.columns()
     found: dict[str, dict[str, Coded]] = {}
     for precision, columns in opened.columns.items():
         found[precision] = {}
@@ -183,8 +183,8 @@ def coded(opened: Opened, encoders: Encoders, readings: Readings) -> dict[str, d
             vectors: Any = readings.vectors[readout_of(column)]
             stored = there.get(str(column))
             if stored:
-                codec, reduction = codec_of(encoders.store, stored), reduction_of(encoders.store, stored)
+                codec, reduction = codec_of(session.store, stored), reduction_of(session.store, stored)
             else:
-                codec, reduction = learned(encoders.store, column, vectors)
+                codec, reduction = learned(session.store, column, vectors)
             found[precision][str(column)] = Coded(codec, codec.encode(reduction(vectors)))
     return found

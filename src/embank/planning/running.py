@@ -28,7 +28,7 @@ from embank.planning.recommending import for_task, mean_costs, overall, with_gap
 from embank.planning.schedule import Budget, Clock, OutOfTimeError
 from embank.planning.tuning import Workshop
 from embank.planning.ways import frozen_ways, trained_ways
-from embank.session import Encoders
+from embank.session import Session
 from embank.store.catalogue import UNKNOWN
 from embank.texts import Text, keys_and_faults
 
@@ -80,11 +80,11 @@ class _Stage:
         return sorted({way.cut for way in self.ways if way.columns})
 
 
-def make_plan(encoders: Encoders, request: Request) -> Plan:
+def make_plan(session: Session, request: Request) -> Plan:
     """Measure ways to serve tasks, and say which one pays.
 
     Args:
-        encoders: of the bank.
+        session: of the bank.
         request: rows, labels and settings.
 
     Raises:
@@ -102,16 +102,16 @@ def make_plan(encoders: Encoders, request: Request) -> Plan:
             raise UsageError(f"{found}; one label a text is needed")
     rows_of, texts = numbered(request.texts)
     rows = [task_rows(task, rows_of, labels, settings.kind) for task, labels in request.labels.items()]
-    count, most = sizes(settings, len(rows), max(encoders.store.catalogue.n_texts(), len(texts)))
+    count, most = sizes(settings, len(rows), max(session.store.catalogue.n_texts(), len(texts)))
     shuffled = np.random.default_rng(settings.seed).permutation(len(texts))
     request.watch("opening the encoder, and timing it")
-    first = opened(encoders, [texts[at] for at in shuffled.tolist()], len(texts) + most, budget)
+    first = opened(session, [texts[at] for at in shuffled.tolist()], len(texts) + most, budget)
     with TemporaryDirectory() as folder:
-        upper = _upper(encoders, first)
+        upper = _upper(session, first)
         shop = Workshop(upper, texts, {}, Path(folder), budget)
         stage = _staged(texts, rows, first, upper().model.config)
-        measured, columns, notes = _measured(stage, shop, shuffled, (encoders, request))
-    ground = Ground(first.pace, stage.shape, columns, _banked(encoders, stage), count, most)
+        measured, columns, notes = _measured(stage, shop, shuffled, (session, request))
+    ground = Ground(first.pace, stage.shape, columns, _banked(session, stage), count, most)
     plans = tuple(_task_plan(one, stage, ground, settings) for one in measured)
     means = mean_costs(plans)
     return Plan(
@@ -133,9 +133,9 @@ def make_plan(encoders: Encoders, request: Request) -> Plan:
     )
 
 
-def _upper(encoders: Encoders, first: Opened) -> Any:
+def _upper(session: Session, first: Opened) -> Any:
     """Loads the encoder once more, for a trial to take apart."""
-    return lambda: open_encoder(first.located, "torch", "float32", encoders.options.compute.folder)
+    return lambda: open_encoder(first.located, "torch", "float32", session.options.compute.folder)
 
 
 def _staged(texts: Sequence[Text], rows: Sequence[TaskRows], first: Opened, config: Any) -> _Stage:
@@ -152,10 +152,10 @@ def _staged(texts: Sequence[Text], rows: Sequence[TaskRows], first: Opened, conf
 
 
 def _measured(
-    stage: _Stage, shop: Workshop, shuffled: np.ndarray, asked: tuple[Encoders, Request]
+    stage: _Stage, shop: Workshop, shuffled: np.ndarray, asked: tuple[Session, Request]
 ) -> tuple[list[Measured], dict[str, dict[str, Coded]], tuple[str, ...]]:
     """All trials that fit into the budget."""
-    encoders, request = asked
+    session, request = asked
     budget, rows = shop.budget, stage.rows
     try:
         request.watch("timing a few steps of training")
@@ -168,7 +168,7 @@ def _measured(
         unread = [dealt(one, _LEAST_ROWS, request.settings.seed) for one in rows]
         return [Measured(one, 0) for one in unread], {}, ("The time was up before the texts were read.",)
     measured = [replace(one, trials=_readable(one.trials, readings)) for one in measured]
-    by_precision = coded(stage.opened, encoders, readings)
+    by_precision = coded(stage.opened, session, readings)
     columns = {f"frozen/{precision}": own for precision, own in by_precision.items()}
     heads = budget.part(_HEADS)
     for at, one in enumerate(measured):
@@ -214,9 +214,9 @@ def _task_plan(one: Measured, stage: _Stage, ground: Ground, settings: PlanSetti
     )
 
 
-def _banked(encoders: Encoders, stage: _Stage) -> dict[str, tuple[int, int]]:
+def _banked(session: Session, stage: _Stage) -> dict[str, tuple[int, int]]:
     """For each way, the bank's texts that have all its columns, and the labelled texts among them."""
-    store = encoders.store
+    store = session.store
     there = store.catalogue.columns()
     keys, _ = keys_and_faults(stage.texts)
     labelled = store.catalogue.lookup([key for key in keys if key is not None]) if len(there) else np.empty(0, np.int64)

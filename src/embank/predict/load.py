@@ -8,9 +8,6 @@ from embank.predict import LoadedTask
 from embank.store import StoredTask
 from embank.store.folder import Store
 
-TAIL = "states"
-"""The entry of a task's record that names the states it starts from; heads have none."""
-
 
 def load_tasks(store: Store, names: Sequence[str] = ()) -> list[LoadedTask]:
     """Load tasks by name, or all of them; tails are left out.
@@ -28,7 +25,7 @@ def load_tasks(store: Store, names: Sequence[str] = ()) -> list[LoadedTask]:
     if unknown:
         raise UsageError(f"{store.root} has no task {unknown[0]!r}; it has: {', '.join(stored)}")
     try:
-        return [_load(store, stored[name]) for name in names or stored if TAIL not in stored[name].record]
+        return [_load(store, stored[name]) for name in names or stored if stored[name].states is None]
     except HeadError as stale:
         if names or len(stored) == 1:
             raise
@@ -42,7 +39,7 @@ def tail_tasks(store: Store, names: Sequence[str] = ()) -> list[StoredTask]:
         HeadError: the states that a tail starts from are of another recipe now.
     """
     stored, columns = store.catalogue.tasks(), store.catalogue.columns()
-    found = [stored[name] for name in names or stored if TAIL in stored[name].record]
+    found = [stored[name] for name in names or stored if stored[name].states is not None]
     for task in found:
         for name, fingerprint in task.record["columns"].items():
             if name in columns and columns[name].recipe.fingerprint != fingerprint:

@@ -7,28 +7,29 @@ import numpy as np
 import pyarrow as pa
 
 from embank.arrays import TextIds, Vectors
-from embank.bank import Bank
 from embank.errors import UsageError
 from embank.labels.kinds import APART
 from embank.predict.fused import FusedHeads
 from embank.predict.load import load_tasks
 from embank.predict.output_columns import answer_columns
 from embank.search import Neighbours, SearchSettings
-from embank.search.column import BLOCK, SearchedColumn
+from embank.search.column import BLOCK, SearchedColumn, full_name
 from embank.search.graph_cache import current_graph
+from embank.search.queries import query_vectors
 from embank.search.rescoring import search_index, search_vectors
+from embank.session import Session
 from embank.store.folder import Store
 from embank.store.ids import TextNames, given_ids
 from embank.store.kept_texts import kept_texts
 
 
 def search(
-    bank: Bank, queries: Sequence[Any] | Vectors, settings: SearchSettings | None = None, ids: Sequence[Any] = ()
+    session: Session, queries: Sequence[Any] | Vectors, settings: SearchSettings, ids: Sequence[Any] = ()
 ) -> pa.Table:
     """The closest texts of each query, by cosine.
 
     Args:
-        bank: an open bank; nothing is added but what makes the next search quicker: lengths of vectors, or a graph.
+        session: of the bank; nothing is added but what makes the next search quicker: lengths of vectors, or a graph.
         queries: texts, or pairs, or vectors float32 `[queries, width]`. A text that the bank has is searched with its
             stored row; others are encoded and not banked.
         settings: k, column, filters, exact or approximate.
@@ -43,27 +44,26 @@ def search(
         HeadError: a task of a filter no longer fits the bank.
         ExtraMissingError: an approximate search without usearch.
     """
-    chosen = settings or SearchSettings()
     if isinstance(queries, str):
         raise UsageError("queries is one string; give a list of texts")
     if ids and len(ids) != len(queries):
         raise UsageError(f"found {len(ids)} ids for {len(queries)} queries, expected one each")
-    store = bank.session.store
-    column = SearchedColumn(store, bank.written_out(chosen.column)).stored.name
-    vectors = _vectors(bank, column, queries)
-    allowed = allowed_texts(store, column, chosen.where) if chosen.where else None
-    if chosen.way == "approximate":
+    store = session.store
+    column = SearchedColumn(store, full_name(session, settings.column)).stored.name
+    vectors = _vectors(session, column, queries)
+    allowed = allowed_texts(store, column, settings.where) if settings.where else None
+    if settings.way == "approximate":
         searched = SearchedColumn(store, column)
-        found = search_index(searched, current_graph(store, searched)[0], vectors, chosen.k)
+        found = search_index(searched, current_graph(store, searched)[0], vectors, settings.k)
     else:
-        found = search_vectors(store, column, vectors, chosen.k, allowed)
+        found = search_vectors(store, column, vectors, settings.k, allowed)
     return _table(store, found, list(ids) or list(range(len(vectors))))
 
 
-def _vectors(bank: Bank, column: str, queries: Sequence[Any] | Vectors) -> Vectors:
+def _vectors(session: Session, column: str, queries: Sequence[Any] | Vectors) -> Vectors:
     if isinstance(queries, np.ndarray):
         return queries.astype(np.float32, copy=False)
-    return bank.queries(queries, column)
+    return query_vectors(session, column, queries)
 
 
 def allowed_texts(store: Store, column: str, where: Sequence[tuple[str, str]]) -> TextIds:

@@ -101,6 +101,12 @@ class StoredTask:
     record: dict[str, Any]
     parts: tuple[Part, ...]
 
+    @property
+    def states(self) -> str | None:
+        """The column of states that a tail starts from; None for a head."""
+        column: str | None = self.record.get("states")
+        return column
+
 
 @dataclass(frozen=True)
 class Damage:

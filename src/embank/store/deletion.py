@@ -9,7 +9,6 @@ import numpy as np
 
 from embank.arrays import TextIds
 from embank.errors import UsageError
-from embank.predict.load import TAIL
 from embank.recipe import ColumnName
 from embank.store.cache import sweep
 from embank.store.catalogue import UNKNOWN
@@ -47,7 +46,7 @@ def drop_column(store: Store, column: str, encoders: Callable[[], set[str]]) -> 
     """
     name = store.column(str(ColumnName.parse(column))).name
     tasks = store.catalogue.tasks().values()
-    orphaned = [task.name for task in tasks if name in task.record["columns"] and TAIL not in task.record]
+    orphaned = [task.name for task in tasks if name in task.record["columns"] and task.states is None]
     with store.writer() as writer:
         writer.drop_column(name)
         encoder = ColumnName.parse(name).encoder

@@ -34,7 +34,7 @@ _OUTPUTS = ("output.", "heads.")
 """How names of parameters begin that were drawn at random, and not trained before."""
 
 _OUTPUT_RATE = 2e-3
-"""The least learning rate of these (bench/RESULTS.md)."""
+"""The least learning rate of these (bench/log/2026-11.md)."""
 
 Loss = Callable[[Any, np.ndarray], torch.Tensor]
 """What a module gave for some examples, and their numbers, to one number."""

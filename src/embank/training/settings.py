@@ -8,10 +8,10 @@ from embank.models.tail_design import METHODS, Method
 
 _REFERENCE_WIDTH = 384
 _RATES: dict[Method, float] = {"full": 2e-4, "adapters": 4e-3, "lora": 2e-3}
-"""Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/RESULTS.md)."""
+"""Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/log/2026-11.md)."""
 
 _ALONE = 3e-2
-"""The rate of an output layer on its own, above which nothing is trained (bench/RESULTS.md)."""
+"""The rate of an output layer on its own, above which nothing is trained (bench/log/2026-11.md)."""
 
 
 @dataclass(frozen=True)

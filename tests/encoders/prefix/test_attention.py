@@ -47,7 +47,7 @@ def test_a_family_takes_a_prefix_and_is_changed_by_it_or_refuses_it(family):
 
 
 def test_the_families_that_take_prefixes_are_listed():
-    page = (Path(__file__).parents[2] / "docs" / "howto" / "prefixes.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "prefixes.md").read_text(encoding="utf-8")
     listed = re.search(r"`config\.json`\): ([^.]*)\. Others", page)
     assert listed[1].replace("\n", " ").split(", ") == TAKING
     assert {"bert", "roberta", "xlm-roberta", "distilbert", "electra", "modernbert"} <= set(TAKING)

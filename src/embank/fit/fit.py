@@ -1,0 +1,108 @@
+"""Fitting a task of a bank: the arguments checked, texts numbered (encoded first where they are new), head or tail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embank.encode import Watch
+from embank.errors import UsageError
+from embank.fit import FitReport, FitSettings
+from embank.fit.heads import fit_task, refit_task
+from embank.labels.kinds import APART, check_task_name
+from embank.optional import missing_extra
+from embank.session import Session
+from embank.training.settings import TrainingWatch
+
+if TYPE_CHECKING:
+    from embank.fit.tail_fits import TailFits
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTexts:
+    """Labels, and what they belong to.
+
+    Attributes:
+        labels: one per text or id.
+        texts: the labelled texts, or None.
+        ids: what they were called when they were encoded, or None.
+        seconds: second texts, for a task that reads two apart, or None.
+    """
+
+    labels: Sequence[Any]
+    texts: Sequence[Any] | None = None
+    ids: Sequence[Any] | None = None
+    seconds: Sequence[Any] | None = None
+
+    def check(self, settings: FitSettings) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            UsageError: neither texts nor ids, or both; unequal lengths; second texts where none are read.
+        """
+        found = self.texts if self.texts is not None else self.ids
+        if found is None or (self.texts is not None and self.ids is not None):
+            raise UsageError("fit needs the labelled texts or their ids: give one of texts=... and ids=...")
+        if len(found) != len(self.labels):
+            raise UsageError(
+                f"there are {len(found)} texts or ids and {len(self.labels)} labels; one label per text is needed"
+            )
+        if (self.seconds is not None) != (settings.reads == APART):
+            takes = "second texts" if settings.reads == APART else "no second texts"
+            raise UsageError(f"a task with reads={settings.reads!r} takes {takes}")
+        if settings.tail is not None and settings.reads == APART:
+            raise UsageError("a tail reads two texts together, as one: give pairs as texts (--pair)")
+
+
+def fit(
+    session: Session,
+    task: str,
+    given: LabelledTexts,
+    settings: FitSettings,
+    watch: Watch = lambda _: None,
+    train_watch: TrainingWatch = lambda _: None,
+) -> FitReport:
+    """Fit a task; texts that the bank lacks are encoded first.
+
+    Args:
+        session: of the bank.
+        task: its name; a task of that name is replaced.
+        given: labels and their texts.
+        settings: kind, columns, class weights, seed; a tail.
+        watch: progress callback while texts are encoded.
+        train_watch: called after every step while a tail is trained.
+
+    Raises:
+        UsageError: arguments that do not go together, a bad name, an unknown column or kind.
+        HeadError: too few labels, or one class only.
+        ExtraMissingError: a tail without torch.
+    """
+    check_task_name(task)
+    given.check(settings)
+    if settings.tail is not None:
+        return _tail_fits(session, train_watch).fit(task, given, settings)
+    if given.texts is not None:
+        numbers = session.numbers_of(given.texts, watch)
+    else:
+        numbers = session.numbers_of_ids(given.ids or [])
+    second = None if given.seconds is None else session.numbers_of(given.seconds, watch)
+    return fit_task(session.store, task, given.labels, (numbers, second), settings)
+
+
+def refit(session: Session, task: str, train_watch: TrainingWatch = lambda _: None) -> FitReport:
+    """Fit a task again on the labels and the split that the bank kept.
+
+    Raises:
+        UsageError: unknown task.
+        HeadError: too few of its texts are left.
+        ExtraMissingError: a tail without torch.
+    """
+    known = session.store.catalogue.tasks().get(task)
+    if known is not None and known.states is not None:
+        return _tail_fits(session, train_watch).refit(known)
+    return refit_task(session.store, task)
+
+
+def _tail_fits(session: Session, watch: TrainingWatch) -> "TailFits":
+    with missing_extra("torch"):
+        from embank.fit.tail_fits import TailFits
+    return TailFits(session, watch)
