@@ -60,7 +60,7 @@ _NUMBERS = st.floats(allow_nan=False)
 _COUNTS = st.integers(0, 2**40)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(
     position=st.builds(
         Position,
@@ -115,7 +115,7 @@ def read_of(tmp_path_factory, content: bytes):
     return Checkpoint.read(path, "this")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=settings.default.max_examples, deadline=None)
 @given(data=st.data())
 def test_a_truncated_file_is_no_checkpoint(tmp_path_factory, content, data):
     assert read_of(tmp_path_factory, content[: data.draw(st.integers(0, len(content) - 1))]) is None

@@ -16,7 +16,7 @@ def dealt(batches):
     return np.concatenate(batches).tolist()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(lengths=LENGTHS, batch=st.integers(1, 40), seed=st.integers(0, 1000))
 def test_every_example_is_dealt_exactly_once_in_batches_that_are_full_but_for_one_a_bucket(lengths, batch, seed):
     batches = order(lengths, batch, [seed, 0])
@@ -25,7 +25,7 @@ def test_every_example_is_dealt_exactly_once_in_batches_that_are_full_but_for_on
     assert sum(len(part) < batch for part in batches) <= 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(lengths=LENGTHS, batch=st.integers(1, 40), seed=st.integers(0, 1000))
 def test_the_order_depends_on_seed_and_pass_alone(lengths, batch, seed):
     first = order(lengths, batch, [seed, 1])
@@ -57,7 +57,7 @@ def test_batches_of_a_long_corpus_are_mixed_anew_in_every_pass():
     assert len(company[0] & company[1]) < 5
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(lengths=LENGTHS, budget=st.integers(1, 5000))
 def test_stretches_cover_every_example_once_and_keep_the_budget_with_their_padding(lengths, budget):
     batches = in_stretches(lengths, budget)
