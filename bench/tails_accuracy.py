@@ -23,7 +23,7 @@ from embank.encoders.load import ReadingOptions, locate, open_encoder
 from embank.fit.finetune import FineTuneData, finetune
 from embank.labels.answers import Answer
 from embank.labels.read import read_labels
-from embank.labels.tags import words_text
+from embank.labels.words import words_text
 from embank.metrics.classification import measures
 from embank.metrics.spans import squad_scores
 from embank.metrics.tagging import tagging_measures

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import embank
-from embank.labels.tags import words_fault, words_text
+from embank.labels.words import words_fault, words_text
 
 if TYPE_CHECKING:
     from embank import TextBlock

@@ -139,10 +139,7 @@ def print_report(report: "FitReport") -> None:
     )
     if report.columns:
         typer.echo(f"  reads {', '.join(report.columns)}")
-    chosen = [
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
-        for name, value in report.chosen.items()
-    ]
+    chosen = [_choice(name, value) for name, value in report.chosen.items()]
     trials = [f"{name} {score:.3f}" for name, score in report.tried.items() if name.startswith("one-layer tail")]
     if trials:
         typer.echo(f"  tried {'; '.join(trials)} (of nearly equal ones the latest is taken: it costs least)")
@@ -157,3 +154,10 @@ def _advice(report: "FitReport") -> str:
     if "cut" in report.chosen:
         return "try more texts, a lower --cut, more --epochs or another --rate"
     return "try more texts, other columns, or a tail (--tail auto)"
+
+
+def _choice(name: str, value: object) -> str:
+    """One choice of a fit, as it is printed; its name in the bank stays as it is."""
+    if name == "leans towards rare labels":
+        return f"thresholds adjusted for rare labels: {'yes' if value else 'no'}"
+    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"

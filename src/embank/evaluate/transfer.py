@@ -22,7 +22,7 @@ from embank.fit.fit import LabelledTexts, fit
 from embank.fit.targets import targets_of
 from embank.labels.kinds import APART
 from embank.labels.read import read_labels
-from embank.labels.tags import words_fault, words_text
+from embank.labels.words import words_fault, words_text
 from embank.metrics.classification import measures
 from embank.metrics.tagging import tagging_measures
 from embank.multitask import Source

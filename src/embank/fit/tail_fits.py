@@ -21,7 +21,7 @@ from embank.fit.tails import (
 )
 from embank.labels.kinds import POOLED, Kind
 from embank.labels.read import Labels, read_labels
-from embank.labels.tags import words_fault, words_text
+from embank.labels.words import words_fault, words_text
 from embank.recipe import STATES, ColumnName
 from embank.session import Session
 from embank.store import StoredTask

@@ -16,7 +16,7 @@ from embank.fit.examples import collect
 from embank.fit.objective import objective_for
 from embank.labels.kinds import APART, POOLED, Kind
 from embank.labels.read import read_labels
-from embank.labels.tags import words_fault, words_text
+from embank.labels.words import words_fault, words_text
 from embank.models.shared import HeadShape, Readings, SharedEncoder
 from embank.multitask import Source, SourceScore, TrunkProgress, TrunkReport, TrunkSettings, TrunkWatch
 from embank.multitask.dataset import Ledger, Mixed, SourceLessons, Taught, tokens_of
