@@ -1,7 +1,7 @@
 """Encode a text once, bank the representation on disk, run every task on what is banked.
 
 The names below are the public face. They are loaded at first use, so that `import embank`, and with it the command
-line's `--help`, costs next to nothing (docs/decisions/0004-late-imports.md).
+line's `--help`, costs next to nothing (docs/decisions/0019-torch-doors.md).
 """
 
 from importlib import import_module
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from embank.evaluate.retrieval import JudgedQueries as JudgedQueries
     from embank.evaluate.retrieval import RetrievalReport as RetrievalReport
     from embank.evaluate.sts import StsReport as StsReport
+    from embank.evaluate.transfer import Target as Target
+    from embank.evaluate.transfer import Transfer as Transfer
+    from embank.evaluate.transfer import TransferSettings as TransferSettings
+    from embank.evaluate.transfer import evaluate_transfer as evaluate_transfer
     from embank.export.files import ExportReport as ExportReport
     from embank.fit import FitReport as FitReport
     from embank.fit import FitSettings as FitSettings
@@ -38,8 +42,16 @@ if TYPE_CHECKING:
     from embank.integrations.sklearn import Columns as Columns
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
+    from embank.multitask import Source as Source
+    from embank.multitask import TrunkReport as TrunkReport
+    from embank.multitask import TrunkSettings as TrunkSettings
+    from embank.multitask.run import train_multitask as train_multitask
     from embank.planning import Plan as Plan
     from embank.planning import PlanSettings as PlanSettings
+    from embank.prefix.prefixes import DroppedColumn as DroppedColumn
+    from embank.prefix.prefixes import PrefixChange as PrefixChange
+    from embank.prefix.prefixes import Prefixes as Prefixes
+    from embank.prefix.train import PrefixSettings as PrefixSettings
     from embank.search import SearchSettings as SearchSettings
     from embank.search.queries import encoder_vectors as encoder_vectors
     from embank.texts import text_key as text_key
@@ -55,6 +67,7 @@ _PUBLIC = {
     "DedupReport": "embank.dedup.find",
     "DedupSettings": "embank.dedup",
     "DistilledFrom": "embank.distill.teacher",
+    "DroppedColumn": "embank.prefix.prefixes",
     "Duplicates": "embank.dedup.find",
     "EncodeReport": "embank.encode",
     "EncodeSettings": "embank.encode.run",
@@ -67,23 +80,34 @@ _PUBLIC = {
     "PlanSettings": "embank.planning",
     "PoolingDesign": "embank.models.pooling_design",
     "PoolingSettings": "embank.models.pooling_design",
+    "PrefixChange": "embank.prefix.prefixes",
+    "PrefixSettings": "embank.prefix.train",
+    "Prefixes": "embank.prefix.prefixes",
     "ProjectionReport": "embank.distill.settings",
     "ProjectionSettings": "embank.distill.settings",
     "ReadingOptions": "embank.encoders.load",
     "RetrievalReport": "embank.evaluate.retrieval",
     "SearchSettings": "embank.search",
     "SentenceEncoder": "embank.integrations.sentence_transformers",
+    "Source": "embank.multitask",
     "StsReport": "embank.evaluate.sts",
     "TailSettings": "embank.training.settings",
+    "Target": "embank.evaluate.transfer",
     "TextBlock": "embank.encode",
     "TrainingProgress": "embank.training.settings",
     "TrainingSettings": "embank.training.settings",
+    "Transfer": "embank.evaluate.transfer",
+    "TransferSettings": "embank.evaluate.transfer",
+    "TrunkReport": "embank.multitask",
+    "TrunkSettings": "embank.multitask",
     "available_encoders": "embank.encoders.available",
     "backends": "embank.encoders.available",
     "encoder_vectors": "embank.search.queries",
     "errors": "embank.errors",
+    "evaluate_transfer": "embank.evaluate.transfer",
     "tables": "embank.tables",
     "text_key": "embank.texts",
+    "train_multitask": "embank.multitask.run",
 }
 
 _MODULES = ("errors", "tables")

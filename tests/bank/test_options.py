@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 import embank
-from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score
+from embank.evaluate.transfer import Target, TransferSettings, frozen_score
 from embank.multitask import Source
 from material.distill import settings as distillation
 from material.tails import COLUMN, LINEAR, moods, options, save_tiny, texts_of
@@ -47,7 +47,7 @@ def distilled(bank, root, work):
 
 def transferred(bank, root, work):
     target = Target(Source("mood", TEXTS, moods(TEXTS), "single"), (NEW, moods(NEW)))
-    settings = EvaluationSettings(options=bank.session.options)
+    settings = TransferSettings(options=bank.session.options)
     return frozen_score(work / "frozen", str(root / "elsewhere"), target, settings)
 
 

@@ -15,7 +15,6 @@ from embank.cli import _console as console
 from embank.cli import _flags as flags
 from embank.cli import _training as training
 from embank.cli._source_tasks import read_source_file
-from embank.optional import load
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
@@ -76,20 +75,13 @@ class Maker:
 
     def __call__(self, sources: "Sequence[Source]", out: Path) -> "TrunkReport":
         """Train, and write the folder; a checkpoint lies beside it until then."""
-        opening, multitask = load("embank.encoders.load", "torch"), load("embank.multitask.train", "torch")
-        saving = load("embank.multitask.folder", "torch")
-        saving.refuse_existing(out)
-        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        located = opening.locate(self.encoder, reading, local_files_only=self.offline)
-        opened = opening.open_encoder(located, "torch", "float32", Path.home() / ".cache" / "embank")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint = out.with_name(f"{out.name}.training.safetensors")
+        options = embank.BankOptions(
+            reading=embank.ReadingOptions(max_tokens=self.max_tokens), local_files_only=self.offline
+        )
         with progress(quiet=self.quiet) as watch:
-            trained = multitask.train_trunk(opened, sources, self.settings, checkpoint, watch)
-        saving.save_trunk(opened, trained.report, out)
-        checkpoint.unlink(missing_ok=True)
-        report: TrunkReport = trained.report
-        return report
+            return embank.train_multitask(
+                sources, out, self.settings, encoder=self.encoder, options=options, watch=watch
+            )
 
 
 def settings_of(
@@ -142,7 +134,6 @@ def train(
     settings = settings_of(
         loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first, dropout=dropout
     )
-    load("embank.multitask.folder", "torch").refuse_existing(out)
     read = [entry.source() for entry in read_source_file(sources)]
     maker = Maker(settings, encoder, max_tokens, local_files_only, quiet or as_json)
     report = maker(read, out)
@@ -192,7 +183,6 @@ def evaluate(
     settings = settings_of(
         loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first, dropout=dropout
     )
-    evaluation = load("embank.evaluate.transfer", "torch")
     targets = [entry.target() for entry in read_source_file(sources)]
     names = [target.source.name for target in targets]
     groups = [group.split(",") for group in leave_out] if leave_out else [[name] for name in names]
@@ -200,8 +190,8 @@ def evaluate(
     options = embank.BankOptions(
         reading=embank.ReadingOptions(max_tokens=max_tokens), local_files_only=local_files_only
     )
-    asked = evaluation.EvaluationSettings(codec, seed, seen, encoder, options)
-    found = evaluation.leave_out(targets, groups, maker, asked, work)
+    asked = embank.TransferSettings(codec=codec, seed=seed, seen=seen, encoder=encoder, options=options)
+    found = embank.evaluate_transfer(targets, groups, maker, asked, work)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False))
     elif not quiet:

@@ -1,8 +1,7 @@
 """`embank prefix`: one prefix a source task, on an encoder that stays as it is."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +12,10 @@ from embank.cli import _console as console
 from embank.cli import _flags as flags
 from embank.cli import _training as training
 from embank.cli._source_tasks import SourceEntry, read_source_file
-from embank.optional import load
 
 if TYPE_CHECKING:
-    from embank.encoders.prefix.folder import PrefixTrunk, StoredPrefix, TrunkReference
+    from embank.encoders.prefix.folder import StoredPrefix
+    from embank.prefix.prefixes import DroppedColumn
     from embank.prefix.train import PrefixSettings, TrainedPrefix
 
 app = typer.Typer(
@@ -78,19 +77,6 @@ Banks = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a user said of a trunk that prefixes are trained for."""
-
-    trunk: Path
-    settings: "PrefixSettings"
-    encoder: str | None
-    combine: str | None
-    reading: "embank.ReadingOptions"
-    offline: bool
-    quiet: bool
-
-
 def _trainer(*, replacing: bool) -> Callable[..., None]:
     """The command that adds prefixes, or the one that replaces them: the same flags."""
 
@@ -129,15 +115,22 @@ def _trainer(*, replacing: bool) -> Callable[..., None]:
         entries = _entries(files or [], source, sources, given)
         loop = embank.TrainingSettings(epochs, batch, rate, patience, seed=seed)
         settings = _settings(loop, (length, from_layer, rows), reads, reparametrise=reparametrise)
-        reading = embank.ReadingOptions(max_tokens=max_tokens)
-        asked = Asked(trunk, settings, encoder, prefixes, reading, local_files_only, quiet or as_json)
-        chosen = _chosen(asked, entries, named=source is not None, replacing=replacing)
-        for found, orphaned in _trained(asked, chosen, bank or []):
+        options = embank.BankOptions(
+            reading=embank.ReadingOptions(max_tokens=max_tokens), local_files_only=local_files_only
+        )
+        there = embank.Prefixes(trunk, options, banks=bank or [])
+        _check_combination(there, prefixes)
+        for entry in _chosen(there, entries, named=source is not None, replacing=replacing):
+            with training.progress(quiet=quiet or as_json) as watch:
+                if replacing:
+                    change = there.replace(entry.source(), settings, watch=watch)
+                else:
+                    change = there.add(entry.source(), settings, encoder=encoder, combine=prefixes, watch=watch)
             if as_json:
-                typer.echo(json.dumps({"dropped": orphaned, **found.record}, ensure_ascii=False))
+                typer.echo(json.dumps({"dropped": _told(change.dropped), **change.trained.record}, ensure_ascii=False))
             elif not quiet:
-                _print_trained(trunk, found)
-                _print_dropped(orphaned)
+                _print_trained(trunk, change.trained)
+                _print_dropped(_told(change.dropped))
 
     return train
 
@@ -158,21 +151,18 @@ def remove(
     quiet: flags.Quiet = False,
 ) -> None:
     """Remove prefixes without a trace: their files, and in banks that are named the columns that they made."""
-    folder = load("embank.encoders.prefix.folder", "torch")
+    there = embank.Prefixes(trunk, banks=bank or [])
     for name in names:
-        there = folder.read_prefix_trunk(trunk)
-        gone = there.named(name)
-        dropped = _dropped(bank or [], trunk, {gone.digest, folder.digest_together(there.prefixes)})
-        folder.drop_prefix(trunk, name)
+        dropped = there.remove(name)
         if not quiet:
-            typer.echo(f"removed prefix {name}; {len(there.prefixes) - 1} left")
-            _print_dropped(dropped)
+            typer.echo(f"removed prefix {name}; {len(there.names)} left")
+            _print_dropped(_told(dropped))
 
 
 @app.command("list")
 def list_prefixes(trunk: TrunkPath, as_json: flags.AsJson = False) -> None:
     """List a trunk's prefixes: length, what they learned from, and how well."""
-    there = load("embank.encoders.prefix.folder", "torch").read_prefix_trunk(trunk)
+    there = embank.Prefixes(trunk).read()
     if as_json:
         listed = [
             {"name": one.name, "digest": one.digest, "length": one.length, "from_layer": one.from_layer, **one.record}
@@ -232,98 +222,43 @@ def _settings(
     if known is None:
         raise embank.errors.UsageError(f"--reads {reads!r} is unknown; there are: {', '.join(READS)}")
     length, from_layer, rows = numbers
-    made: PrefixSettings = load("embank.prefix.train", "torch").PrefixSettings(
-        loop, length, from_layer, reparametrise, rows, reads=known
+    return embank.PrefixSettings(
+        training=loop, length=length, from_layer=from_layer, reparametrise=reparametrise, most=rows, reads=known
     )
-    return made
 
 
-def _chosen(asked: Asked, entries: list[SourceEntry], *, named: bool, replacing: bool) -> list[SourceEntry]:
-    """Those that are to be trained: where none was named, those that the trunk has (to replace) or lacks (to add).
+def _chosen(
+    prefixes: "embank.Prefixes", entries: list[SourceEntry], *, named: bool, replacing: bool
+) -> list[SourceEntry]:
+    """Those that are to be trained: where none was named, those that the folder has (to replace) or lacks (to add).
 
     Raises:
         UsageError: nothing is to be done, or a name is there already or is not.
     """
-    folder = load("embank.encoders.prefix.folder", "torch")
-    there = folder.read_prefix_trunk(asked.trunk) if replacing or asked.trunk.exists() else None
-    names = {prefix.name for prefix in there.prefixes} if there else set()
+    names = [prefix.name for prefix in prefixes.read().prefixes] if replacing else prefixes.names
     for entry in entries:
-        folder.valid_prefix_name(entry.name)
-    if there is not None:
-        _check_combination(asked, there)
+        prefixes.check_name(entry.name)
     chosen = [entry for entry in entries if (entry.name in names) == replacing]
     if not chosen or (named and len(chosen) < len(entries)):
         listed, known = ", ".join(entry.name for entry in entries), ", ".join(sorted(names)) or "none"
         instead = "add" if replacing else "replace"
         raise embank.errors.UsageError(
-            f"{asked.trunk} has the prefixes: {known}; found {listed}: use embank prefix {instead}"
+            f"{prefixes.folder} has the prefixes: {known}; found {listed}: use embank prefix {instead}"
         )
     return chosen
 
 
-def _check_combination(asked: Asked, there: "PrefixTrunk") -> None:
-    own = there.reference.combine
-    if asked.combine not in (None, own):
+def _check_combination(prefixes: "embank.Prefixes", combine: str | None) -> None:
+    own = prefixes.read().reference.combine if prefixes.folder.exists() else combine
+    if combine not in (None, own):
         raise embank.errors.UsageError(
-            f"{asked.trunk} is read {own}; embank encode --prefixes {asked.combine} reads it otherwise"
+            f"{prefixes.folder} is read {own}; embank encode --prefixes {combine} reads it otherwise"
         )
 
 
-def _trained(
-    asked: Asked, entries: Sequence[SourceEntry], banks: Sequence[Path]
-) -> "Iterator[tuple[TrainedPrefix, dict[str, list[str]]]]":
-    """Train prefixes one by one, each put in its place when it is done; and what banks lose by it."""
-    opening = load("embank.encoders.load", "torch")
-    folder = load("embank.encoders.prefix.folder", "torch")
-    trunk = asked.trunk
-    stands_on = folder.read_prefix_trunk(trunk).reference.encoder if trunk.exists() else opening.DEFAULT
-    place = asked.encoder or stands_on
-    located = opening.locate(place, asked.reading, local_files_only=asked.offline)
-    reading = located.reading
-    reference: TrunkReference = folder.TrunkReference(
-        located.origin, reading.weights, reading.tokenizer, located.layers, located.width, asked.combine or folder.APART
-    )
-    if trunk.exists():
-        known = folder.read_prefix_trunk(trunk).reference
-        if (known.weights, known.tokenizer) != (reference.weights, reference.tokenizer):
-            raise embank.errors.EncoderError(f"{trunk} stands on {stands_on}, and {place} has other weights or tokens")
-    encoder = opening.open_encoder(located, "torch", "float32", Path.home() / ".cache" / "embank")
-    for entry in entries:
-        found = _train_one(asked, encoder, entry)
-        if not trunk.exists():
-            trunk.parent.mkdir(parents=True, exist_ok=True)
-            folder.create_prefix_trunk(trunk, reference)
-        there = folder.read_prefix_trunk(trunk)
-        void = {folder.digest_together(there.prefixes)} if len(there.prefixes) > 1 else set()
-        void |= {prefix.digest for prefix in there.prefixes if prefix.name == entry.name}
-        dropped = _dropped(banks, trunk, void)
-        folder.put_prefix(trunk, entry.name, (found.keys, found.values), found.from_layer, found.record)
-        _checkpoint(asked, entry).unlink(missing_ok=True)
-        yield found, dropped
-
-
-def _train_one(asked: Asked, encoder: Any, entry: SourceEntry) -> "TrainedPrefix":
-    prefixes = load("embank.prefix.train", "torch")
-    checkpoint = _checkpoint(asked, entry)
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    with training.progress(quiet=asked.quiet) as watch:
-        found: TrainedPrefix = prefixes.train_prefix(encoder, entry.source(), asked.settings, checkpoint, watch)
-    return found
-
-
-def _checkpoint(asked: Asked, entry: SourceEntry) -> Path:
-    return asked.trunk.with_name(f"{asked.trunk.name}.{entry.name}.training.safetensors")
-
-
-def _dropped(banks: Sequence[Path], trunk: Path, digests: Collection[str]) -> dict[str, list[str]]:
-    """Drop columns that had these prefixes, or all of a trunk's, from banks; says which, and which tasks read them."""
-    found: dict[str, list[str]] = {}
-    for bank in banks:
-        columns = load("embank.prefix.columns", "torch").columns_under(bank, trunk, digests)
-        with embank.Bank.open(bank) as opened:
-            for column in columns:
-                found[f"{bank}: {column}"] = [f"{bank} --refit --task {task}" for task in opened.forget_column(column)]
-    return found
+def _told(dropped: "Sequence[DroppedColumn]") -> dict[str, list[str]]:
+    """Which columns banks lost, and what is to be fitted again."""
+    return {f"{one.bank}: {one.column}": [f"{one.bank} --refit --task {task}" for task in one.tasks] for one in dropped}
 
 
 def _print_dropped(dropped: dict[str, list[str]]) -> None:
