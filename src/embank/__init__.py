@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from embank.fit import FitReport as FitReport
     from embank.fit import FitSettings as FitSettings
     from embank.fit.pooled_columns import LearnedColumn as LearnedColumn
+    from embank.fit.source_tasks import Source as Source
     from embank.integrations.sentence_transformers import SentenceEncoder as SentenceEncoder
     from embank.integrations.sklearn import Columns as Columns
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
-    from embank.multitask import Source as Source
-    from embank.multitask import TrunkReport as TrunkReport
-    from embank.multitask import TrunkSettings as TrunkSettings
+    from embank.models.tail_design import TailSettings as TailSettings
+    from embank.multitask import MultitaskReport as MultitaskReport
+    from embank.multitask import MultitaskSettings as MultitaskSettings
     from embank.multitask.run import train_multitask as train_multitask
     from embank.planning import Plan as Plan
     from embank.planning import PlanSettings as PlanSettings
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from embank.search import SearchSettings as SearchSettings
     from embank.search.queries import encoder_vectors as encoder_vectors
     from embank.texts import text_key as text_key
-    from embank.training.settings import TailSettings as TailSettings
     from embank.training.settings import TrainingProgress as TrainingProgress
     from embank.training.settings import TrainingSettings as TrainingSettings
 
@@ -76,6 +76,8 @@ _PUBLIC = {
     "FitSettings": "embank.fit",
     "JudgedQueries": "embank.evaluate.retrieval",
     "LearnedColumn": "embank.fit.pooled_columns",
+    "MultitaskReport": "embank.multitask",
+    "MultitaskSettings": "embank.multitask",
     "Plan": "embank.planning",
     "PlanSettings": "embank.planning",
     "PoolingDesign": "embank.models.pooling_design",
@@ -89,17 +91,15 @@ _PUBLIC = {
     "RetrievalReport": "embank.evaluate.retrieval",
     "SearchSettings": "embank.search",
     "SentenceEncoder": "embank.integrations.sentence_transformers",
-    "Source": "embank.multitask",
+    "Source": "embank.fit.source_tasks",
     "StsReport": "embank.evaluate.sts",
-    "TailSettings": "embank.training.settings",
+    "TailSettings": "embank.models.tail_design",
     "Target": "embank.evaluate.transfer",
     "TextBlock": "embank.encode",
     "TrainingProgress": "embank.training.settings",
     "TrainingSettings": "embank.training.settings",
     "Transfer": "embank.evaluate.transfer",
     "TransferSettings": "embank.evaluate.transfer",
-    "TrunkReport": "embank.multitask",
-    "TrunkSettings": "embank.multitask",
     "available_encoders": "embank.encoders.available",
     "backends": "embank.encoders.available",
     "encoder_vectors": "embank.search.queries",

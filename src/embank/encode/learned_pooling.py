@@ -10,8 +10,8 @@ from embank.models.learned_pooling import LearnedPooling, restored
 from embank.models.pooling_file import StoredPooling
 from embank.recipe import ColumnName
 from embank.store.folder import Store
-from embank.training.datasets import in_stretches
-from embank.training.pooling_dataset import LayerLessons
+from embank.training.datasets import batches_by_length
+from embank.training.state_inputs import LayerInputs
 
 _BUDGET = 4096
 """Tokens of a batch."""
@@ -23,14 +23,14 @@ def column_of(pooling: StoredPooling, codec: str) -> ColumnName:
 
 
 def fill_learned(
-    store: Store, pooling: StoredPooling, lessons: LayerLessons, numbers: TextIds, codec: str
+    store: Store, pooling: StoredPooling, source: LayerInputs, numbers: TextIds, codec: str
 ) -> EncodeReport:
     """Write the pooled vectors of texts that have none yet.
 
     Args:
         store: the bank.
         pooling: as it is stored.
-        lessons: the states of these texts, as `LayerLessons` gives them.
+        source: the states of these texts, as `LayerInputs` gives them.
         numbers: of the texts, ascending.
         codec: the precision of the column.
 
@@ -41,13 +41,13 @@ def fill_learned(
     module = restored(pooling.design, pooling.width, pooling.weights)
     origin = f"pooling of {', '.join(pooling.sources)}"
     column = Derived(column_of(pooling, codec), pooling.digest, origin)
-    return fill_derived(store, column, numbers, lambda which: pooled(module, lessons, which))
+    return fill_derived(store, column, numbers, lambda which: pooled(module, source, which))
 
 
-def pooled(module: LearnedPooling, lessons: LayerLessons, which: np.ndarray) -> Vectors:
+def pooled(module: LearnedPooling, source: LayerInputs, which: np.ndarray) -> Vectors:
     """Vectors of some examples, float32 `[examples, width]`, in their order."""
     found = np.empty((len(which), module.design.width(module.width)), np.float32)
     with torch.inference_mode():
-        for places in in_stretches(lessons.lengths[which], _BUDGET):
-            found[places] = module(**lessons.inputs(which[places])).numpy()
+        for places in batches_by_length(source.lengths[which], _BUDGET):
+            found[places] = module(**source.inputs(which[places])).numpy()
     return found

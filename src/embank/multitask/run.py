@@ -5,20 +5,22 @@ from pathlib import Path
 
 from embank.encode.options import BankOptions
 from embank.encoders.load import DEFAULT, locate, open_torch_encoder
-from embank.multitask import Source, TrunkReport, TrunkSettings, TrunkWatch
-from embank.multitask.folder import refuse_existing, save_trunk
-from embank.multitask.train import train_trunk
+from embank.fit.source_tasks import Source
+from embank.models.encoder_folder import refuse_existing
+from embank.multitask import MultitaskReport, MultitaskSettings, MultitaskWatch
+from embank.multitask.folder import save_multitask
+from embank.multitask.train import train_multitask as train
 
 
 def train_multitask(
     sources: Sequence[Source],
     out: str | Path,
-    settings: TrunkSettings,
+    settings: MultitaskSettings,
     *,
     encoder: str = DEFAULT,
     options: BankOptions | None = None,
-    watch: TrunkWatch = lambda _: None,
-) -> TrunkReport:
+    watch: MultitaskWatch = lambda _: None,
+) -> MultitaskReport:
     """Train one encoder on several source tasks, and write it as a folder that is an encoder.
 
     A checkpoint lies beside the folder until it is written; called again after a kill, training goes on from there.
@@ -42,7 +44,7 @@ def train_multitask(
     opened = open_torch_encoder(located)
     place.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = place.with_name(f"{place.name}.training.safetensors")
-    trained = train_trunk(opened, sources, settings, checkpoint, watch)
-    save_trunk(opened, trained.report, place)
+    trained = train(opened, sources, settings, checkpoint, watch)
+    save_multitask(opened, trained.report, place)
     checkpoint.unlink(missing_ok=True)
     return trained.report

@@ -19,7 +19,7 @@ from embank.encoders.prefix.folder import (
 )
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import EncoderError, UsageError
-from embank.multitask import Source
+from embank.fit.source_tasks import Source
 from embank.prefix.columns import columns_under
 from embank.prefix.train import PrefixSettings, TrainedPrefix, train_prefix
 from embank.session import Session
