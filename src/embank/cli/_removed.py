@@ -17,7 +17,30 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Old words of a command, and the new ones."""
 
-FLAGS: Final[Mapping[tuple[str, str], str]] = {}
+_COLUMN = "is now '--columns'"
+_ENCODER = "is now '--encoder-path'"
+_BEST = "is gone: training does what measured best"
+_RECIPE = "is gone: '--recipe best' or '--recipe paper' decides it"
+
+FLAGS: Final[Mapping[tuple[str, str], str]] = {
+    **{(command, "--column"): _COLUMN for command in ("search", "dedup", "export", "forget", "distill fill")},
+    **{(command, "--column"): _COLUMN for command in ("evaluate sts", "evaluate retrieval")},
+    **{(command, "--encoder"): _ENCODER for command in ("fit", "predict", "search", "plan")},
+    **{
+        (command, flag): _BEST
+        for command in ("multitask train", "multitask evaluate")
+        for flag in ("--served", "--accumulate", "--heads-first", "--no-heads-first", "--dropout", "--no-dropout")
+    },
+    **{
+        ("distill train", flag): _RECIPE
+        for flag in ("--losses", "--activation", "--pca", "--start", "--choice", "--learns", "--dropout")
+    },
+    ("distill train", "--texts"): "is gone: files follow OUT, as in embank distill train OUT FILE",
+    ("distill train", "--column"): "is gone: a student learns its teacher's own pooling of the last layer",
+    ("distill train", "--max-tokens"): "is gone: a student reads as much as its teacher",
+    ("distill train", "--patience"): "is gone: training stops after 3 passes without a better score",
+    ("distill train", "--held-out"): "is gone: a tenth of the texts validates, at most 1,000",
+}
 """A command that is there and a flag that it had, and what became of the flag."""
 
 
