@@ -12,7 +12,7 @@ from safetensors.numpy import save
 from embank.codecs import calibrate
 from embank.errors import BankError, BankExistsError, BankLockedError, DamageError, FormatError, NotABankError
 from embank.store import FORMAT_VERSION
-from embank.store.atomic import map_array
+from embank.store.files import map_array
 from embank.store.folder import Store
 from embank.store.vectors import codec_of, vectors
 from embank.store.verify import verify

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from embank.atomic import write_durably
 from embank.encode.blocks import blocks_of
 from embank.encode.options import BankOptions
 from embank.encoders.load import DEFAULT
@@ -28,7 +29,6 @@ from embank.multitask import Source
 from embank.predict.predict import Predictor
 from embank.recipe import STATES
 from embank.session import Session
-from embank.store.atomic import write_durably
 from embank.store.folder import Store
 from embank.texts import keys_and_faults
 from embank.training.settings import TailSettings

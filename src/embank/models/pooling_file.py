@@ -10,9 +10,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from embank.atomic import write_durably
 from embank.errors import HeadError
 from embank.models.pooling_design import PoolingDesign
-from embank.store.atomic import write_durably
 
 FOLDER = "poolings"
 """The folder of a bank in which they lie."""

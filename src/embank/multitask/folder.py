@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from embank.atomic import sync_folder
 from embank.encoders import EncoderFacts
 from embank.encoders.folder import EncoderFolder
 from embank.encoders.torch import quietly
 from embank.errors import UsageError
 from embank.multitask import SourceScore, TrunkReport
-from embank.store.atomic import sync_folder
 
 REPORT = "embank_trunk.json"
 """What training found, beside the weights."""

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from embank.store.atomic import write_durably
+from embank.atomic import write_durably
 from embank.training.precision import Dtype
 
 Tensors = dict[str, torch.Tensor]
