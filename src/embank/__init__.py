@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from embank.labels.tags import words_text as words_text
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
+    from embank.models.tail_design import TailSettings as TailSettings
     from embank.planning import Plan as Plan
     from embank.planning import PlanSettings as PlanSettings
     from embank.recipe import ColumnName as ColumnName
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from embank.store.names import bank_names as bank_names
     from embank.store.summary import BankSummary as BankSummary
     from embank.texts import text_key as text_key
-    from embank.training.settings import TailSettings as TailSettings
     from embank.training.settings import TrainingProgress as TrainingProgress
     from embank.training.settings import TrainingSettings as TrainingSettings
 
@@ -86,7 +86,7 @@ _PUBLIC = {
     "SearchSettings": "embank.search",
     "SentenceEncoder": "embank.integrations.sentence_transformers",
     "StsReport": "embank.evaluate.sts",
-    "TailSettings": "embank.training.settings",
+    "TailSettings": "embank.models.tail_design",
     "TextBlock": "embank.encode",
     "TrainingProgress": "embank.training.settings",
     "TrainingSettings": "embank.training.settings",

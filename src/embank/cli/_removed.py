@@ -19,22 +19,26 @@ COMMANDS: Final[Mapping[str, str]] = {
 
 _COLUMN = "is now '--columns'"
 _ENCODER = "is now '--encoder-path'"
-_BEST = "is gone: training does what measured best"
+_MULTITASK = {
+    "--served": "is gone: source heads read float32, which measured best",
+    "--accumulate": "is gone: a step is of four batches, which measured best",
+    "--heads-first": "is gone: heads are always learned first",
+    "--no-heads-first": "is gone: heads are always learned first, which measured best",
+    "--dropout": "is gone: training has no dropout, which measured best",
+    "--no-dropout": "is gone: training never has dropout",
+}
 _RECIPE = "is gone: '--recipe best' or '--recipe paper' decides it"
 
 FLAGS: Final[Mapping[tuple[str, str], str]] = {
     **{(command, "--column"): _COLUMN for command in ("search", "dedup", "export", "forget", "distill fill")},
     **{(command, "--column"): _COLUMN for command in ("evaluate sts", "evaluate retrieval")},
     **{(command, "--encoder"): _ENCODER for command in ("fit", "predict", "search", "plan")},
-    **{
-        (command, flag): _BEST
-        for command in ("multitask train", "multitask evaluate")
-        for flag in ("--served", "--accumulate", "--heads-first", "--no-heads-first", "--dropout", "--no-dropout")
-    },
+    **{(f"multitask {verb}", flag): said for verb in ("train", "evaluate") for flag, said in _MULTITASK.items()},
     **{
         ("distill train", flag): _RECIPE
-        for flag in ("--losses", "--activation", "--pca", "--start", "--choice", "--learns", "--dropout")
+        for flag in ("--losses", "--activation", "--pca", "--start", "--choice", "--learns")
     },
+    ("distill train", "--dropout"): "is gone: a student learns without dropout, which measured best",
     ("distill train", "--texts"): "is gone: files follow OUT, as in embank distill train OUT FILE",
     ("distill train", "--column"): "is gone: a student learns its teacher's own pooling of the last layer",
     ("distill train", "--max-tokens"): "is gone: a student reads as much as its teacher",

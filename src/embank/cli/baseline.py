@@ -187,7 +187,8 @@ def student(
     given = labelled.read()
     opened = model.opened()
     given_rows = _rows(labelled, given, rows)
-    keep = checkpoint and (checkpoint, checkpoint.with_name(f"{checkpoint.name}.student"))
+    own = checkpoint and checkpoint.with_name(f"{checkpoint.name}.student")
+    keep = students.DistillCheckpoints(checkpoint, own)
     with training.progress(quiet=printed.silent) as watch:
         made = students.distil(opened, given_rows, loop.settings(), wanted, keep, watch)
     if printed.as_json:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -47,7 +47,7 @@ FILL_EXAMPLES = (
     "embank distill fill bank models/small --codec binary",
 )
 
-RECIPES = ("best", "paper")
+RECIPES: Final = ("best", "paper")
 """How a student learns: as measured best, or as in 2203.07687."""
 
 
@@ -103,17 +103,8 @@ class Student:
             raise embank.errors.UsageError(f"unknown --recipe {self.recipe!r}: use {' or '.join(RECIPES)}")
         loop = embank.TrainingSettings(epochs=self.epochs, batch=self.batch, rate=self.rate, seed=self.seed)
         widths = tuple(_width(part, self.matryoshka) for part in listed(self.matryoshka))
-        if self.recipe == "best":
-            return embank.ProjectionSettings(width=self.width, training=loop, widths=widths, unit=self.unit)
-        return embank.ProjectionSettings(
-            width=self.width,
-            training=loop,
-            widths=widths,
-            unit=self.unit,
-            losses=(("mse", 1.0),),
-            activation="tanh",
-            learns="reduced",
-        )
+        recipe = next(known for known in RECIPES if known == self.recipe)
+        return embank.ProjectionSettings(width=self.width, training=loop, widths=widths, unit=self.unit, recipe=recipe)
 
 
 @command(app, TRAIN_EXAMPLES)
@@ -214,7 +205,7 @@ def print_report(report: "ProjectionReport", out: Path) -> None:
         f"held out of {report.texts + report.held_out:,}"
     )
     passes = ", ".join(f"{score:.4f}" for score in report.passes)
-    typer.echo(f"by {report.settings['choice']} after each pass {passes}: pass {report.best} is kept")
+    typer.echo(f"after each pass {passes}: pass {report.best} is kept")
     typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
     layers = len(report.origins.layers) or "LAYERS"
     typer.echo(

@@ -31,7 +31,8 @@ from embank.optional import load
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
-    from embank.multitask import Source, TrunkProgress, TrunkReport, TrunkSettings
+    from embank.fit.source_tasks import Source
+    from embank.multitask import MultitaskProgress, MultitaskReport, MultitaskSettings
 
 app = typer.Typer(help="Train one encoder on several source tasks.", no_args_is_help=True)
 
@@ -64,7 +65,7 @@ class Training(training.Loop):
         str, flag(ENCODER, "--encoder", help="Where training begins: minilm, a folder, or a hub name.")
     ] = "minilm"
     max_tokens: MaxTokens = None
-    epochs: Annotated[int | None, flag(TRAINING, "--epochs", help="Most passes over the sources.", default="3")] = None
+    epochs: Annotated[int | None, flag(TRAINING, "--epochs", help="Most passes over the sources.", default="1")] = None
     temperature: Annotated[
         float,
         flag(TRAINING, "--temperature", help="Sources are drawn by rows ** (1 / temperature): 1 by size, high alike."),
@@ -82,43 +83,44 @@ class Training(training.Loop):
         bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
     ] = False
 
-    def multitask(self) -> "TrunkSettings":
+    def multitask(self) -> "MultitaskSettings":
         """Settings of multi-task training.
 
         Raises:
             UsageError: an unknown word, or a number that no training can start with.
         """
-        from embank.multitask import READS, TrunkSettings
+        from embank.fit.source_tasks import READS
+        from embank.multitask import MultitaskSettings
 
         reads = next((word for word in READS if word == self.reads), None)
         if reads is None:
             raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(READS)}")
-        return TrunkSettings(training=self.settings(), temperature=self.temperature, most=self.rows, reads=reads)
+        return MultitaskSettings(training=self.settings(), temperature=self.temperature, most=self.rows, reads=reads)
 
 
 @dataclass(frozen=True)
 class Maker:
     """Trains encoders as the flags say."""
 
-    settings: "TrunkSettings"
+    settings: "MultitaskSettings"
     asked: Training
     quiet: bool
 
-    def __call__(self, sources: "Sequence[Source]", out: Path) -> "TrunkReport":
+    def __call__(self, sources: "Sequence[Source]", out: Path) -> "MultitaskReport":
         """Train, and write the folder; a checkpoint lies beside it until then."""
         opening, multitask = load("embank.encoders.load", "torch"), load("embank.multitask.train", "torch")
         saving = load("embank.multitask.folder", "torch")
-        saving.refuse_existing(out)
+        load("embank.models.encoder_folder", "torch").refuse_existing(out)
         reading = embank.ReadingOptions(max_tokens=self.asked.max_tokens)
         located = opening.locate(self.asked.encoder, reading, local_files_only=self.asked.local_files_only)
         opened = opening.open_encoder(located, "torch", "float32", Path.home() / ".cache" / "embank")
         out.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = out.with_name(f"{out.name}.training.safetensors")
         with progress(quiet=self.quiet) as watch:
-            trained = multitask.train_trunk(opened, sources, self.settings, checkpoint, watch)
-        saving.save_trunk(opened, trained.report, out)
+            trained = multitask.train_multitask(opened, sources, self.settings, checkpoint, watch)
+        saving.save_multitask(opened, trained.report, out)
         checkpoint.unlink(missing_ok=True)
-        report: TrunkReport = trained.report
+        report: MultitaskReport = trained.report
         return report
 
 
@@ -133,7 +135,7 @@ def train(
     The folder is an encoder, also for other tools: embank encode --encoder OUT.
     """
     settings = asked.multitask()
-    load("embank.multitask.folder", "torch").refuse_existing(out)
+    load("embank.models.encoder_folder", "torch").refuse_existing(out)
     read = [entry.source() for entry in read_source_file(asked.sources)]
     report = Maker(settings, asked, printed.silent)(read, out)
     if printed.as_json:
@@ -197,7 +199,7 @@ def source_record(source: Any) -> dict[str, Any]:
     return {("baseline" if name == "guess" else name): value for name, value in record.items()}
 
 
-def print_report(report: "TrunkReport") -> None:
+def print_report(report: "MultitaskReport") -> None:
     """Say what became of each source."""
     rows = [
         [
@@ -242,7 +244,7 @@ def print_transfers(found: Sequence[Any]) -> None:
 
 
 @contextmanager
-def progress(*, quiet: bool) -> "Iterator[Callable[[TrunkProgress], None]]":
+def progress(*, quiet: bool) -> "Iterator[Callable[[MultitaskProgress], None]]":
     """Show steps, and the loss and validation score of every source; silent where it is not a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
@@ -252,7 +254,7 @@ def progress(*, quiet: bool) -> "Iterator[Callable[[TrunkProgress], None]]":
         bar = shown.add_task("training", total=None, said="")
         lines: dict[str, Any] = {}
 
-        def watch(now: "TrunkProgress") -> None:
+        def watch(now: "MultitaskProgress") -> None:
             if not now.epoch:
                 shown.update(bar, said=f"heads on the encoder as it is: {len(now.scores)}")
                 return

@@ -206,7 +206,7 @@ class PrefixFlags(training.Loop):
         Raises:
             UsageError: an unknown word, or a number that no prefix can have.
         """
-        from embank.multitask import READS
+        from embank.fit.source_tasks import READS
 
         reads = next((word for word in READS if word == self.reads), None)
         if reads is None:
