@@ -112,6 +112,10 @@ class Catalogue:
                     numbers[start : start + len(asked)] = [known.get(key, UNKNOWN) for key in asked]
         return numbers
 
+    def version(self) -> tuple[int, int]:
+        """Two numbers that stay as long as nobody, in this process or another, has changed the catalogue."""
+        return self._number("PRAGMA data_version"), self._connection.total_changes
+
     def n_texts(self) -> int:
         """Count the texts."""
         return self._number("SELECT count(*) FROM texts")

@@ -1,4 +1,4 @@
-"""The connection to a catalogue, and what SQLite's errors mean."""
+"""A connection to the catalogue's SQLite file, and its errors in the words of this package."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -16,11 +16,10 @@ _HELD = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 def connected(path: Path) -> sqlite3.Connection:
-    """Open the catalogue at `path`.
+    """Connect to a catalogue that is there; its commits survive a power cut.
 
     Raises:
-        NotABankError: there is none.
-        DamageError: it cannot be read.
+        NotABankError: there is no such file.
         FormatError: it is newer than this code.
     """
     if not path.is_file():
@@ -38,14 +37,7 @@ def connected(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Say in Embank's own errors what SQLite found wrong inside.
-
-    Raises:
-        StorageFullError: no space is left.
-        BankLockedError: another program keeps the catalogue locked.
-        DamageError: it is damaged.
-        UsageError: it has this already, or cannot take it.
-    """
+    """Around statements: what SQLite raises becomes an error of the tree, which names the file and the next step."""
     try:
         yield
     except UnicodeDecodeError as fault:  # SQLite quotes what it found, and Python cannot read the quotation
