@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 from measuring import WORK, claim, data_folder, record
 
 import embank
+from embank.codecs import codec_names
 from embank.encoders.load import locate
 from embank.evaluate.retrieval import DEPTHS, JudgedQueries
 from embank.linalg.cosine import unit
 from embank.metrics.ranking import ndcg, recall
-from embank.recipe import CODECS
 
 COLUMN = "minilm/6/own"
 TEN, HUNDRED = DEPTHS
@@ -120,7 +120,7 @@ def embank_ways(
     name: str, corpus: Corpus, also: list[str], students: list[str]
 ) -> tuple[dict[str, Scores], tuple[Any, Any]]:
     """Each precision, and first passes; and the float32 vectors of texts and queries. The bank is kept."""
-    specs = [f"{COLUMN}@{codec}" for codec in CODECS] + [f"{COLUMN}@binary+int8", *also]
+    specs = [f"{COLUMN}@{codec}" for codec in codec_names()] + [f"{COLUMN}@binary+int8", *also]
     passes = {}
     for spec in specs:
         column, _, codec = spec.partition("@")

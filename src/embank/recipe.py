@@ -12,6 +12,8 @@ import re
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
+from embank.codecs import codec_names
+from embank.codecs.steps import LEARNED, LIMITS, STEPS, limit_of
 from embank.errors import UsageError
 
 STATES = "states"
@@ -19,21 +21,6 @@ STATES = "states"
 
 POOLINGS = ("mean", "max", "first", "last", "own", STATES)
 """How states become one vector. `own` is what the encoder's folder itself prescribes, projections included."""
-
-STEPS = ("unit", "centred", "pca", "dims")
-"""What may follow pooling. `unit` scales a vector to length one; `centred` takes the mean of a sample away; `pca64` are
-the coordinates along the 64 leading axes of a sample; `dims64` keeps the first 64 dimensions. What `centred` and `pca`
-learn from their sample is kept with the column, as a codec's calibration is."""
-
-LEARNED = ("centred", "pca")
-"""Steps that learn from a sample, each at most once in a column."""
-
-LIMITS = ("first", "segments")
-"""What may follow `states` to limit their number: `first8` keeps the first 8 positions, `segments8` the means of 8
-stretches of equal length."""
-
-CODECS = ("float32", "float16", "int8", "int4", "binary")
-"""The precisions in which rows are stored."""
 
 DEFAULT_CODEC = "float16"
 """The precision of columns that do not name one."""
@@ -138,7 +125,7 @@ class ColumnName:
             _check_limits(steps, spec)
         else:
             _check_steps(steps, spec)
-        return cls(encoder, int(layer), pooling, tuple(steps), _known(precision or codec, CODECS, "codec", spec))
+        return cls(encoder, int(layer), pooling, tuple(steps), _known(precision or codec, codec_names(), "codec", spec))
 
 
 @dataclass(frozen=True)
@@ -193,16 +180,6 @@ def valid_name(name: str, what: str) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for {what}: use letters, digits, dot, dash and underscore")
     return name
-
-
-def limit_of(step: str) -> tuple[str, int]:
-    """Take a step with a number apart: a limit of states, or a width; 0 where it has none.
-
-    >>> limit_of("segments8"), limit_of("unit")
-    (('segments', 8), ('unit', 0))
-    """
-    word = step.rstrip("0123456789")
-    return word, int(step[len(word) :] or 0)
 
 
 def _check_limits(steps: list[str], spec: str) -> None:

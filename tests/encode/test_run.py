@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from embank.codecs import CODECS
+from embank.codecs import codec_names
 from embank.encode import TextBlock
 from embank.encode.columns import check_reading
 from embank.encode.options import BankOptions
@@ -22,7 +22,7 @@ from embank.testing import FakeEncoder
 from embank.texts import text_key
 
 COLUMN = "fake/2/mean@float32"
-EVERY = [f"fake/2/mean@{codec}" for codec in CODECS]
+EVERY = [f"fake/2/mean@{codec}" for codec in codec_names()]
 TEXTS = [f"message {number} says that the pump is {'cold ' * (number % 7)}broken" for number in range(40)]
 
 

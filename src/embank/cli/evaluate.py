@@ -125,15 +125,17 @@ def _line(report: "RetrievalReport") -> str:
 
 def _passes(column: str, codecs: list[str]) -> list[tuple[str, str]]:
     """The columns of each search: of its only or first pass, and of the second one, or ""."""
-    from embank.recipe import CODECS, ColumnName
+    from embank.codecs import codec_names
+    from embank.recipe import ColumnName
 
+    codecs_known = codec_names()
     parsed = ColumnName.parse(column)
     found = []
     for written in codecs or [parsed.codec]:
         first, _, second = written.partition("+")
-        if first not in CODECS or (second and second not in CODECS) or written.endswith("+"):
+        if first not in codecs_known or (second and second not in codecs_known) or written.endswith("+"):
             raise embank.errors.UsageError(
-                f"found --codec {written!r}; known are {', '.join(CODECS)}, and two of them as FIRST+SECOND"
+                f"found --codec {written!r}; known are {', '.join(codecs_known)}, and two of them as FIRST+SECOND"
             )
         found.append((str(replace(parsed, codec=first)), str(replace(parsed, codec=second)) if second else ""))
     return found

@@ -21,98 +21,41 @@ binary    1 bit a number        least squares over the sample; no bound for a si
 True
 """
 
-from typing import Any, Final, Protocol, runtime_checkable
-
-import numpy as np
-from jaxtyping import Float32 as Single
-
-from embank.arrays import Matrix, Rows, Vectors
+from embank.arrays import Vectors
 from embank.codecs.binary import Binary
 from embank.codecs.calibration import Calibration
 from embank.codecs.floats import Float16, Float32
 from embank.codecs.int4 import Int4
 from embank.codecs.int8 import Int8
-from embank.errors import UsageError
+from embank.codecs.registry import Codec, codec_class, codec_names, register
 
-__all__ = ["CODECS", "Calibration", "Codec", "calibrate", "restore"]
-
-
-@runtime_checkable
-class Codec(Protocol):
-    """Vectors `[texts, width]` to rows `[texts, cells]` and back.
-
-    `encode`, `decode` and `raw` raise UsageError for another width, another dtype of rows, and for vectors with NaN or
-    infinity; they take any number of texts, none included.
-    """
-
-    @property
-    def name(self) -> str:
-        """One of `CODECS`."""
-
-    @property
-    def width(self) -> int:
-        """Numbers in a vector."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of stored rows; little-endian."""
-
-    @property
-    def cells(self) -> int:
-        """Numbers of that dtype in a stored row."""
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a stored row."""
-
-    @property
-    def calibration_digest(self) -> str:
-        """Hash of the calibration, 32 hexadecimal digits; "" where nothing was learned."""
-
-    def calibration(self) -> Calibration:
-        """Return what was learned, to be stored; empty where nothing was."""
-
-    def encode(self, vectors: Vectors) -> Rows:
-        """Return stored rows; each depends on its own vector only, to the byte."""
-
-    def decode(self, rows: Rows) -> Vectors:
-        """Return vectors as float32, to be read only: float32 rows come back as they lie in memory."""
-
-    def raw(self, rows: Rows) -> Vectors:
-        """Return the cheapest float32 `[texts, width]` that `fold`ed weights can read."""
-
-    def fold(
-        self, weights: Matrix, bias: Single[np.ndarray, " outputs"]
-    ) -> tuple[Matrix, Single[np.ndarray, " outputs"]]:
-        """Return W', b' so that `raw(rows) @ W' + b'` is `decode(rows) @ weights + bias`, to float32's rounding."""
-
-
-CODECS: Final = ("float32", "float16", "int8", "int4", "binary")
-"""Names of all codecs, from exact to small."""
+__all__ = [
+    "Binary",
+    "Calibration",
+    "Codec",
+    "Float16",
+    "Float32",
+    "Int4",
+    "Int8",
+    "calibrate",
+    "codec_class",
+    "codec_names",
+    "register",
+    "restore",
+]
 
 
 def calibrate(name: str, sample: Vectors) -> Codec:
     """Learn a codec from a sample of vectors, once, before the first row is written.
 
     Args:
-        name: one of `CODECS`.
-        sample: `[texts, width]`; floats read only its width, so there it may be empty.
+        name: one of `codec_names()`.
+        sample: `[texts, width]`; a codec that learns nothing reads only its width, so there it may be empty.
 
     Raises:
         UsageError: an unknown name; an empty sample where something has to be learned; NaN or infinity.
     """
-    match name:
-        case "float32":
-            return Float32(sample.shape[1])
-        case "float16":
-            return Float16(sample.shape[1])
-        case "int8":
-            return Int8.calibrate(sample)
-        case "int4":
-            return Int4.calibrate(sample)
-        case "binary":
-            return Binary.calibrate(sample)
-    raise _unknown(name)
+    return codec_class(name).calibrate(sample)
 
 
 def restore(name: str, width: int, calibration: Calibration) -> Codec:
@@ -121,19 +64,4 @@ def restore(name: str, width: int, calibration: Calibration) -> Codec:
     Raises:
         UsageError: an unknown name, or arrays that this codec did not write for this width.
     """
-    match name:
-        case "float32":
-            return Float32(width)
-        case "float16":
-            return Float16(width)
-        case "int8":
-            return Int8.restore(width, calibration)
-        case "int4":
-            return Int4.restore(width, calibration)
-        case "binary":
-            return Binary.restore(width, calibration)
-    raise _unknown(name)
-
-
-def _unknown(name: str) -> UsageError:
-    return UsageError(f"unknown codec {name!r}; known are {', '.join(CODECS)}")
+    return codec_class(name).restore(width, calibration)

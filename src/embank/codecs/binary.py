@@ -13,7 +13,7 @@ Rows are no Hamming codes: compare decoded vectors, not bits.
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt8
@@ -22,6 +22,7 @@ from embank.arrays import Matrix, PerDimension, Rows, Vectors, Whole
 from embank.codecs.allotment import MOST_BITS, cut
 from embank.codecs.calibration import Calibrated, Calibration, frozen, spread, stored
 from embank.codecs.guards import checked_rows, checked_sample, checked_vectors
+from embank.codecs.registry import register
 from embank.errors import UsageError
 
 _AXIS_UNIT: Final = 2.0**20
@@ -40,6 +41,7 @@ _BLOCK: Final = 4096
 """Texts rotated at a time, which bounds the memory for float64."""
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Binary(Calibrated):
     """`x = centre + scale * axes @ (step * (level + 1/2))`, where `level` is what an axis' bits say.
@@ -59,9 +61,12 @@ class Binary(Calibrated):
     bits: UInt8[np.ndarray, " axes"]
     name: ClassVar[str] = "binary"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("u1")
+    bits_per_number: ClassVar[int] = 1
+    lowest: ClassVar[int] = 0
+    highest: ClassVar[int] = 1
 
     @classmethod
-    def calibrate(cls, sample: Vectors) -> "Binary":
+    def calibrate(cls, sample: Vectors) -> Self:
         """Learn centre, axes and steps from a sample; some thousand texts of the corpus itself do best.
 
         A few hundred texts, or texts of another kind, cost some accuracy, but stay ahead of signs
@@ -84,7 +89,7 @@ class Binary(Calibrated):
         )
 
     @classmethod
-    def restore(cls, width: int, calibration: Calibration) -> "Binary":
+    def restore(cls, width: int, calibration: Calibration) -> Self:
         """Make the codec again that gave this calibration.
 
         Raises:

@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from jaxtyping import Shaped
 from numpy.typing import DTypeLike
 
+from embank.arrays import Rows, Whole
 from embank.errors import UsageError
 
 Array: TypeAlias = Shaped[np.ndarray, "..."]
@@ -19,7 +20,22 @@ Calibration: TypeAlias = dict[str, Array]
 
 
 class Calibrated(ABC):
-    """A codec that learned something, and whose cells are bytes."""
+    """A codec that learned something, and whose cells are bytes.
+
+    Attributes:
+        learns: it is calibrated on a sample.
+        lowest: the smallest of the whole numbers that `whole` gives.
+        highest: the largest.
+    """
+
+    learns: ClassVar[bool] = True
+    lowest: ClassVar[int]
+    highest: ClassVar[int]
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Numbers in a vector."""
 
     @property
     @abstractmethod
@@ -30,6 +46,10 @@ class Calibrated(ABC):
     def row_bytes(self) -> int:
         """Bytes of a row."""
         return self.cells
+
+    @abstractmethod
+    def whole(self, rows: Rows) -> Whole:
+        """Return rows as whole numbers, int8 `[texts, width]`, which is what `raw` gives as float32."""
 
     @abstractmethod
     def calibration(self) -> Calibration:

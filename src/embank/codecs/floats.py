@@ -1,7 +1,7 @@
 """Floating point rows: float32 as it is, float16 at half the bytes and a relative error of at most 2**-11."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from jaxtyping import Float32 as Single
@@ -10,6 +10,7 @@ from embank.arrays import Matrix, Rows, Vectors
 from embank.codecs.calibration import Calibration
 from embank.codecs.guards import checked_rows, checked_vectors
 from embank.codecs.halves import widened
+from embank.codecs.registry import register
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,19 @@ class _Floats:
     width: int
     name: ClassVar[str]
     dtype: ClassVar[np.dtype[Any]]
+    bits_per_number: ClassVar[int]
+    learns: ClassVar[bool] = False
+
+    @classmethod
+    def calibrate(cls, sample: Vectors) -> Self:
+        """Return the codec for vectors as wide as those of the sample, which may be empty."""
+        return cls(sample.shape[1])
+
+    @classmethod
+    def restore(cls, width: int, calibration: Calibration) -> Self:
+        """Return the codec for this width; nothing was learned."""
+        del calibration
+        return cls(width)
 
     @property
     def cells(self) -> int:
@@ -46,12 +60,14 @@ class _Floats:
         return weights, bias
 
 
+@register
 @dataclass(frozen=True)
 class Float32(_Floats):
     """Four bytes a number, exact."""
 
     name: ClassVar[str] = "float32"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("<f4")
+    bits_per_number: ClassVar[int] = 32
 
     def encode(self, vectors: Vectors) -> Rows:
         """Return `[texts, width]` float32, the vectors themselves.
@@ -74,12 +90,14 @@ class Float32(_Floats):
         return self.decode(rows)
 
 
+@register
 @dataclass(frozen=True)
 class Float16(_Floats):
     """Two bytes a number; relative error at most 2**-11, absolute at most 2**-25 below 2**-14; clipped at +-65504."""
 
     name: ClassVar[str] = "float16"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("<f2")
+    bits_per_number: ClassVar[int] = 16
 
     def encode(self, vectors: Vectors) -> Rows:
         """Return `[texts, width]` float16, rounded half to even; beyond the range, the largest float16.

@@ -8,6 +8,7 @@ import numpy as np
 from embank.arrays import Rows, Vectors, Whole
 from embank.codecs.calibration import frozen, spread
 from embank.codecs.guards import checked_rows, checked_sample
+from embank.codecs.registry import register
 from embank.codecs.stepped import Stepped
 
 _TOP: Final = 15
@@ -17,12 +18,14 @@ _PERCENTILE: Final = 99.5
 """With so few levels a narrow range serves better: one number in 200 on each side is stored as the last level."""
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Int4(Stepped):
     """Codes 0 to 15; those of dimensions 2 i and 2 i + 1 are the low and the high half of byte i."""
 
     name: ClassVar[str] = "int4"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("u1")
+    bits_per_number: ClassVar[int] = 4
     lowest: ClassVar[int] = 0
     highest: ClassVar[int] = _TOP
 

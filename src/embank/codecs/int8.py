@@ -8,6 +8,7 @@ import numpy as np
 from embank.arrays import Rows, Vectors, Whole
 from embank.codecs.calibration import frozen, spread
 from embank.codecs.guards import checked_rows, checked_sample
+from embank.codecs.registry import register
 from embank.codecs.stepped import Stepped
 
 _TOP: Final = 127
@@ -19,12 +20,14 @@ widen the steps of all others. Below 10,000 texts it is all but the range of the
 99.99, 99.9 and 99.5 differ by less than the noise (bench/log/2026-11.md)."""
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Int8(Stepped):
     """Codes -127 to 127; the offset is the middle of the calibrated range."""
 
     name: ClassVar[str] = "int8"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("i1")
+    bits_per_number: ClassVar[int] = 8
     lowest: ClassVar[int] = -_TOP
     highest: ClassVar[int] = _TOP
 

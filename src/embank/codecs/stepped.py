@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from jaxtyping import Float32
 
-from embank.arrays import Matrix, PerDimension, Rows, Vectors, Whole
+from embank.arrays import Matrix, PerDimension, Rows, Vectors
 from embank.codecs.calibration import Calibrated, Calibration, frozen, stored
 from embank.codecs.guards import checked_vectors
 
@@ -28,8 +28,7 @@ class Stepped(Calibrated):
     offset: PerDimension
     name: ClassVar[str]
     dtype: ClassVar[np.dtype[Any]]
-    lowest: ClassVar[int]
-    highest: ClassVar[int]
+    bits_per_number: ClassVar[int]
 
     @classmethod
     def restore(cls, width: int, calibration: Calibration) -> Self:
@@ -84,14 +83,6 @@ class Stepped(Calibrated):
             UsageError: rows of another codec or width.
         """
         return self.whole(rows).astype(np.float32)
-
-    @abstractmethod
-    def whole(self, rows: Rows) -> Whole:
-        """Return what `raw` returns, as int8.
-
-        Raises:
-            UsageError: rows of another codec or width.
-        """
 
     def fold(
         self, weights: Matrix, bias: Float32[np.ndarray, " outputs"]

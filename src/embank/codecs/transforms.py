@@ -19,9 +19,9 @@ from jaxtyping import Float64, Int32
 
 from embank.arrays import PerDimension, Vectors
 from embank.codecs.calibration import Calibration, digest, frozen
+from embank.codecs.steps import LEARNED, limit_of
 from embank.errors import UsageError
 from embank.linalg.rotations import leading_axes
-from embank.recipe import LEARNED, limit_of
 
 _AXIS_UNIT: Final = 20
 """Axes are stored as whole numbers of 2**-20, and the numbers of a vector are rounded to 2**-24 of the power of two

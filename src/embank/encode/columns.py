@@ -7,7 +7,7 @@ import numpy as np
 from safetensors.numpy import save as save_arrays
 
 from embank.arrays import Vectors
-from embank.codecs import Codec, calibrate
+from embank.codecs import Codec, calibrate, codec_class
 from embank.codecs.transforms import Reduction, learn, learns, width_after
 from embank.encode.batch_encode import encode_texts
 from embank.encoders import Encoder, EncoderFacts, Readout
@@ -82,7 +82,7 @@ def add_missing_columns(
     widths = {name: encoder.width_of(readout_of(name)) for name in new}
     for name, width in widths.items():  # before a text is encoded in vain
         width_after(name.later, width)
-    learning = [name for name in new if name.codec in ("int8", "int4", "binary") or learns(name.later)]
+    learning = [name for name in new if codec_class(name.codec).learns or learns(name.later)]
     sample = dict(zip(learning, _sample(encoder, learning, texts), strict=True)) if learning else {}
     # The encoder first: a column without one could not be told from a column of another encoder of that name.
     _enter_encoder(store, writer, encoder.facts, encoder.reading)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.recipe import limit_of
+from embank.codecs.steps import limit_of
 
 
 def limited(states: Vectors, steps: Sequence[str]) -> Vectors:

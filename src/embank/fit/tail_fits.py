@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import TextIds
+from embank.codecs import codec_class
 from embank.encode import TextBlock
 from embank.errors import HeadError, UsageError
 from embank.fit import Examples, FitReport, FitSettings
@@ -21,7 +22,7 @@ from embank.fit.tails import (
 from embank.labels.kinds import POOLED, Kind
 from embank.labels.read import Labels, read_labels
 from embank.labels.tags import words_fault, words_text
-from embank.recipe import CODECS, STATES, ColumnName
+from embank.recipe import STATES, ColumnName
 from embank.session import Session
 from embank.store import StoredTask
 from embank.store.catalogue import UNKNOWN
@@ -151,7 +152,7 @@ def states_column(session: Session, settings: FitSettings) -> ColumnName:
     states = [name for name in there if name.is_states and tail.cut in (None, name.layer) and not name.steps]
     if states:
         rows = {name: session.store.reader(str(name)).n_rows for name in states}
-        return min(states, key=lambda name: (-rows[name], -name.layer, CODECS.index(name.codec)))
+        return min(states, key=lambda name: (-rows[name], -name.layer, -codec_class(name.codec).bits_per_number))
     own = session.own_columns()
     encoder = own[0].encoder if own else session.encoders.find(None).name
     return session.states_column(encoder, tail.cut)

@@ -15,8 +15,7 @@ from jaxtyping import Float32, Float64
 from embank.arrays import Rows, Vectors
 from embank.codecs import Codec
 from embank.codecs.binary import Binary
-from embank.codecs.int4 import Int4
-from embank.codecs.int8 import Int8
+from embank.codecs.calibration import Calibrated
 from embank.optional import is_installed, load
 
 _STRETCH: Final = 2048
@@ -27,9 +26,6 @@ _SUMS: Final = 2**17
 
 _TOP: Final = 127
 """The largest part of a weight: it is `coarse * first + fine * second`, both from -127 to 127."""
-
-_RANGES: Final = {"int8": (-127, 127), "int4": (0, 15), "binary": (0, 1)}
-"""From where to where the whole numbers of a codec go."""
 
 _PLANES: Final = 12
 """Bits of a weight where rows are bits: a product is then as many counts of common bits."""
@@ -78,10 +74,10 @@ class FoldedQueries:
         elif isinstance(codec, Binary) and len(queries) <= _FEW:
             counted = _Counted(fast, weights, bias)
             self._multiply, self.error = counted, counted.error
-        elif isinstance(codec, (Binary, Int4, Int8)):
+        elif isinstance(codec, Calibrated):
             rounded = _Rounded(fast, codec, weights, bias)
             self._multiply, self.error = rounded, rounded.error
-        elif codec.name == "float16" and len(queries) <= _HALVES:
+        elif codec.dtype == np.float16 and len(queries) <= _HALVES:
             self._multiply = _Halves(fast, weights)
         else:
             self._multiply = _Plain(codec, weights, bias)
@@ -148,7 +144,7 @@ class _Halves:
 class _Rounded:
     """Whole numbers times weights of two whole numbers each."""
 
-    def __init__(self, fast: ModuleType, codec: Binary | Int4 | Int8, weights: Any, bias: Any) -> None:
+    def __init__(self, fast: ModuleType, codec: Calibrated, weights: Any, bias: Any) -> None:
         self._fast, self._codec = fast, codec
         exact = weights.astype(np.float64)
         coarse = np.maximum(np.abs(exact).max(axis=1), np.finfo(np.float32).tiny)[:, None] / _TOP
@@ -159,14 +155,14 @@ class _Rounded:
         second = np.clip(np.rint((exact - first * coarse) / fine), -_TOP, _TOP)
         self._steps = np.concatenate([coarse, fine]).ravel().astype(np.float32)
         lost = exact - first * coarse - second * fine
-        low, high = _RANGES[codec.name]
+        low, high = codec.lowest, codec.highest
         self.error, middle = _largest(lost, (low + high) / 2, (high - low) / 2)
         self._bias = bias + middle
         self._packed = fast.dots_pack(np.concatenate([first, second]).astype(np.int8), dtype="int8")
 
     def __call__(self, rows: Rows, found: Products) -> None:
         queries = len(self._bias)
-        stretch = _SUMS // len(self._steps) + 1 if isinstance(self._codec, Int8) else _STRETCH
+        stretch = _SUMS // len(self._steps) + 1 if self._codec.cells == self._codec.width else _STRETCH
         for start in range(0, len(rows), stretch):
             part = slice(start, start + stretch)
             whole = np.ascontiguousarray(self._codec.whole(rows[part]))

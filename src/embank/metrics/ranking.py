@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 
 def spearman(one: Float[np.ndarray, " pairs"], other: Float[np.ndarray, " pairs"]) -> float:
@@ -13,9 +13,10 @@ def spearman(one: Float[np.ndarray, " pairs"], other: Float[np.ndarray, " pairs"
     >>> round(spearman(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0, 2.0, 4.0])), 6)
     0.8
     """
-    if len(one) == 0 or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return float("nan")
-    return float(spearmanr(one, other).statistic)
+    # scipy.stats.spearmanr differs from this in the last bit, and reports of trained students hold the number
+    left, right = rankdata(one) - (len(one) + 1) / 2, rankdata(other) - (len(other) + 1) / 2
+    lengths = float(np.sqrt((left @ left) * (right @ right)))
+    return float(left @ right) / lengths if lengths > 0 else float("nan")
 
 
 def ndcg(ranking: Sequence[str], grades: Mapping[str, float], depth: int) -> float:

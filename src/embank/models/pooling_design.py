@@ -9,8 +9,8 @@ layer and then attention over layers.
 from dataclasses import dataclass
 from typing import Literal
 
+from embank.codecs import codec_names
 from embank.errors import UsageError
-from embank.recipe import CODECS
 from embank.training.settings import TrainingSettings
 
 Over = Literal["mean", "first", "max", "attention"]
@@ -89,8 +89,8 @@ class PoolingSettings:
 
     def __post_init__(self) -> None:
         """Refuse an unknown codec, and a dropout that leaves nothing."""
-        if self.codec not in CODECS:
-            raise UsageError(f"{self.codec!r} is no codec; there are: {', '.join(CODECS)}")
+        if self.codec not in codec_names():
+            raise UsageError(f"{self.codec!r} is no codec; there are: {', '.join(codec_names())}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"found dropout {self.dropout} for a pooling, expected 0 or more and less than 1")
         if self.kind in ("tagging", "span"):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from embank.codecs import codec_class
+from embank.codecs.steps import limit_of
 from embank.encode.columns import calibrated_on
 from embank.encoders.flops import Shape, flops, head_flops
 from embank.planning import Cost, Finding, PlanSettings, Unmeasured, Way
@@ -14,11 +16,9 @@ from embank.planning.frozen import Coded
 from embank.planning.intervals import score
 from embank.planning.measuring import Measured
 from embank.planning.shrinking import expected
-from embank.recipe import ColumnName, limit_of
+from embank.recipe import ColumnName
 
 _STATE_BYTES = 2
-LEARNING = ("int8", "int4", "binary")
-"""Codecs that are calibrated on a sample."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def _of_heads(task: Measured, way: Way, ground: Ground) -> tuple[Cost, Cost, Tra
     text = flops(ground.shape, ground.pace.tokens)
     head = head_flops(width, rows.outputs, hidden)
     # A codec that learns reads a first sample of the texts once more.
-    new = way.name not in ground.banked and ColumnName.parse(way.columns[0]).codec in LEARNING
+    new = way.name not in ground.banked and codec_class(ColumnName.parse(way.columns[0]).codec).learns
     read = fresh + (calibrated_on(fresh) if new else 0)
     seconds = Cost(
         (ground.pace.opening if fresh else 0.0) + read * ground.pace.reading,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embank.codecs.steps import limit_of
 from embank.encoders.batching import rounded_length
 from embank.encoders.flops import Shape, adapter_flops, embedding_flops, flops, layer_flops, training_flops
 from embank.fit.finetune import FineTuneData
@@ -13,7 +14,7 @@ from embank.labels.read import Labels
 from embank.optional import load
 from embank.planning import Way
 from embank.planning.tuning import Workshop
-from embank.recipe import ColumnName, limit_of
+from embank.recipe import ColumnName
 from embank.texts import Text
 from embank.training.settings import TailSettings, TrainingSettings
 

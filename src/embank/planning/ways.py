@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from embank.codecs import codec_names
 from embank.encoders.architectures import ANATOMY
 from embank.fit.cut_trials import cuts_of
 from embank.planning import Way
-from embank.recipe import CODECS, STATES, ColumnName
+from embank.recipe import STATES, ColumnName
 
 LIMITS = ("first8", "segments8")
 """How states are limited."""
@@ -61,7 +62,7 @@ def precisions(default: Sequence[ColumnName], own: Sequence[ColumnName]) -> dict
     """
     found: dict[str, Sequence[ColumnName]] = {
         codec: [ColumnName(one.encoder, one.layer, one.pooling, one.steps, codec) for one in default]
-        for codec in CODECS
+        for codec in codec_names()
     }
     if own and not any(set(own) <= set(columns) for columns in found.values()):
         found["own"] = own

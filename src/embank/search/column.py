@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from embank.arrays import TextIds, Vectors
-from embank.codecs import Codec
+from embank.codecs import Codec, codec_class
 from embank.errors import UsageError
 from embank.index import RowBlock
-from embank.recipe import CODECS, ColumnName
+from embank.recipe import ColumnName
 from embank.session import Session
 from embank.store import StoredColumn
 from embank.store.folder import Store
@@ -27,8 +27,8 @@ SCANNED: Final = 65536
 _WIDER: Final = ("own", "mean", "last", "first", "max")
 """Poolings in the order in which they are taken for a column that is to be searched."""
 
-_FINER: Final = ("int8", "float16", "float32", "int4")
-"""Codecs in the order in which one is taken to order again what a binary column finds."""
+_ENOUGH: Final = 8
+"""Bits per number that order again what a binary column finds as well as float32 does; fewer are the last choice."""
 
 
 class SearchedColumn:
@@ -112,7 +112,7 @@ def choose_column(store: Store) -> str:
             -name.layer,
             _WIDER.index(name.pooling),
             -column.width,
-            CODECS.index(name.codec),
+            -codec_class(name.codec).bits_per_number,
         )
 
     return min(columns, key=order).name
@@ -120,11 +120,11 @@ def choose_column(store: Store) -> str:
 
 def finer_column(store: Store, column: StoredColumn) -> str | None:
     """For a binary column, another one of the same vectors that orders what it finds; None where there is none."""
-    if column.recipe.codec != "binary":
+    if codec_class(column.recipe.codec).bits_per_number > 1:
         return None
     same = [
-        other
+        (codec_class(other.recipe.codec).bits_per_number, other.name)
         for other in store.catalogue.columns().values()
-        if other.recipe.source == column.recipe.source and other.recipe.codec in _FINER
+        if other.recipe.source == column.recipe.source and codec_class(other.recipe.codec).bits_per_number > 1
     ]
-    return min(same, key=lambda other: _FINER.index(other.recipe.codec)).name if same else None
+    return min(same, key=lambda other: (other[0] < _ENOUGH, abs(other[0] - _ENOUGH)))[1] if same else None
