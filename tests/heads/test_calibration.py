@@ -26,7 +26,7 @@ def test_it_finds_the_factor_by_which_logits_are_too_sure(kind, factor):
     assert temperature(logits, truth, kind) == pytest.approx(factor, rel=0.1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 10, deadline=None)
 @given(factor=st.floats(0.1, 10), seed=st.integers(0, 1000), kind=st.sampled_from(["single", "multi"]))
 def test_it_never_raises_the_loss_it_was_learnt_on(factor, seed, kind):
     logits, truth = logits_and_truth(kind, factor, seed)

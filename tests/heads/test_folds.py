@@ -11,7 +11,7 @@ def rows(texts, seed=0):
     return np.random.default_rng(seed).normal(size=(texts, 4)).astype(np.float32)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(strata=st.lists(st.integers(0, 3), min_size=1, max_size=60), seed=st.integers(0, 100))
 def test_shuffled_rows_are_dealt_to_the_same_folds(strata, seed):
     X, classes = rows(len(strata)), np.array(strata)
@@ -19,7 +19,7 @@ def test_shuffled_rows_are_dealt_to_the_same_folds(strata, seed):
     np.testing.assert_array_equal(deal(X, classes, 5)[order], deal(X[order], classes[order], 5))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(strata=st.lists(st.integers(0, 3), min_size=1, max_size=60))
 def test_every_class_is_spread_evenly_and_singles_are_never_held_back(strata):
     classes = np.array(strata)

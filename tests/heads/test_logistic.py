@@ -118,7 +118,7 @@ def test_unknown_class_weights_are_refused():
         MultiLabelHead(class_weight="other").fit(X, y[:, None])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(
     labels=st.lists(st.integers(0, 4), min_size=2, max_size=30).filter(lambda found: len(set(found)) > 1),
     width=st.integers(1, 40),

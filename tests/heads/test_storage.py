@@ -44,7 +44,7 @@ def test_a_head_survives_a_round_trip_through_disk(tmp_path, kind, outputs, laye
         np.testing.assert_array_equal(one.bias, other.bias)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(
     labels=st.lists(st.text(min_size=1).filter(lambda name: name.isprintable()), min_size=2, max_size=5, unique=True)
 )

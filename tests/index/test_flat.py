@@ -25,7 +25,7 @@ def by_hand(vectors, query, k):
     return np.lexsort((np.arange(len(vectors)), -scores))[:k].tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 5, deadline=None)
 @given(
     texts=st.integers(1, 60),
     queries=st.integers(1, 4),

@@ -58,7 +58,7 @@ def test_products_are_those_of_decoded_vectors_to_the_error_that_is_told(codec_n
 
 
 @pytest.mark.parametrize("codec_name", codec_names())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 20, deadline=None)
 @given(
     texts=st.integers(4, 80),
     queries=st.integers(1, 9),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from embank.index.topk import Pool
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=settings.default.max_examples * 4 // 5, deadline=None)
 @given(
     k=st.integers(1, 8),
     queries=st.integers(1, 3),

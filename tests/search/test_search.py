@@ -30,7 +30,11 @@ def by_hand(bank, column, query, k, allowed=None):
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples * 3 // 20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(k=st.integers(1, 320), block=st.integers(1, 400), seed=st.integers(0, 99), queries=st.integers(1, 5))
 def test_exact_search_equals_brute_force_whatever_the_blocks(bank, column, k, block, seed, queries):
     asked = np.random.default_rng(seed).standard_normal((queries, 24)).astype(np.float32)

@@ -112,7 +112,7 @@ def test_a_bank_that_cannot_be_written_is_searched_all_the_same(bank, monkeypatc
     def refused(*_, **__):
         raise PermissionError(13, "read-only")
 
-    monkeypatch.setattr("embank.store.norms.write_array", refused)
+    monkeypatch.setattr("embank.store.norms.npy_pieces", refused)
     assert bank.search(np.ones((1, 12), np.float32), SearchSettings(5, COLUMN)).num_rows == 5
     assert list((bank.path / "lengths").glob("*")) == []
 

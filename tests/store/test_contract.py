@@ -388,7 +388,7 @@ def test_a_calibration_that_is_another_ones_is_damage(store):
         codec_of(store, store.column(name))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 10, deadline=None)
 @given(st.lists(st.sets(st.integers(0, 40), min_size=1), min_size=1, max_size=5), st.integers(1, 20))
 def test_blocks_and_coverage_agree_however_segments_lie(tmp_path_factory, chosen, size):
     root = tmp_path_factory.mktemp("bank") / "bank"

@@ -12,11 +12,12 @@ from safetensors.numpy import save
 from embank.codecs import calibrate
 from embank.errors import BankError, BankExistsError, BankLockedError, DamageError, FormatError, NotABankError
 from embank.store import FORMAT_VERSION
-from embank.store.atomic import map_array
+from embank.store.files import map_array
 from embank.store.folder import Store
 from embank.store.vectors import codec_of, vectors
 from embank.store.verify import verify
 from embank.store.writing import Addition
+from material.seeds import seeds
 from store.material import add, append, column, copied, files, flip, keys, rows
 
 ONE, TWO, SMALL = "fake/1/mean@float32", "fake/2/mean@float32", "fake/3/mean@int8"
@@ -91,11 +92,12 @@ def test_a_whole_bank_has_no_damage(root):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_flipped_bit_is_found(root, kind):
+@pytest.mark.parametrize("most", [400, pytest.param(100_000, marks=pytest.mark.faults)])
+def test_every_flipped_bit_is_found(root, kind, most):
     path, name = part(root, kind)
     content = path.read_bytes()
     every = [(byte, bit) for byte in range(len(content)) for bit in range(8)]
-    chosen = random.Random(kind).sample(every, min(len(every), 400))
+    chosen = random.Random(kind).sample(every, min(len(every), most))
     with Store(root) as store:
         for byte, bit in chosen:
             flip(path, byte, bit)
@@ -213,7 +215,7 @@ def test_rows_of_another_shape_than_the_catalogue_says_are_found(root):
             store.reader(column.name).gather(np.arange(3))
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60, faults=3000))
 def test_garbage_in_the_catalogue_gives_one_error_of_the_bank_or_no_wrong_row(root, template, seed):
     draw = random.Random(seed)
     path = root / "catalogue.sqlite"

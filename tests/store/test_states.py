@@ -57,7 +57,7 @@ def test_blocks_come_back_in_any_order_and_as_often_as_asked(filled):
 
 
 @given(st.lists(st.integers(0, 24), max_size=12))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 10, deadline=None)
 def test_any_choice_of_texts_is_gathered_as_if_one_by_one(tmp_path_factory, asked):
     root = tmp_path_factory.mktemp("ragged") / "bank"
     with Store.create(root) as store:

@@ -8,7 +8,11 @@ from embank.tables import open_writer, read
 
 # A file cannot hold a lone surrogate. NUL and line ends of all kinds are included.
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=30)
-QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+QUICK = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=settings.default.max_examples * 3 // 5,
+)
 
 
 @pytest.mark.parametrize("extension", ["csv", "tsv", "jsonl", "parquet"])

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from embank.atomic import storage_errors
 from embank.codecs import calibrate
 from embank.encode.batch_encode import encode_texts
 from embank.encode.columns import readout_of
 from embank.encoders import Encoder
 from embank.errors import UsageError
 from embank.recipe import ColumnName
-from embank.store.atomic import storage_errors
 from embank.texts import Text
 
 SAMPLE = 128

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from embank.arrays import Vectors
+from embank.atomic import whole_file
 from embank.encoders import Encoder, Readout
 from embank.encoders.batching import batches
 from embank.texts import Text
@@ -104,11 +105,10 @@ def remember(cache: Path, key: str, choice: Compute, measured: Sequence[Compute]
     """Keep a choice for this machine."""
     path = _choice_path(cache, key)
     record = {"choice": asdict(choice), "measured": [asdict(compute) for compute in measured]}
-    part = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(record, indent=1))
-        part.replace(path)
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(record, indent=1))
     except OSError as fault:
         _log.warning("the choice of backend is not kept: %s", fault)  # it is made again by the next run
 

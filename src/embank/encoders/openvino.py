@@ -13,6 +13,7 @@ import openvino as ov
 import torch
 
 from embank.arrays import Vectors
+from embank.atomic import put_in_place
 from embank.encoders import Batch, EncoderFacts, Readout, Tokens
 from embank.encoders.batching import finite, is_bare, single_rows, stacked
 from embank.encoders.torch import TransformerEncoder, quietly
@@ -109,5 +110,5 @@ class GraphEncoder:
         part = path.with_name(f"{path.stem}.{os.getpid()}.part.xml")  # two processes may convert the same at once
         ov.save_model(graph, part, compress_to_fp16=False)
         # the weights first: a graph that is there is whole
-        part.with_suffix(".bin").replace(path.with_suffix(".bin"))
-        part.replace(path)
+        put_in_place(part.with_suffix(".bin"), path.with_suffix(".bin"))
+        put_in_place(part, path)

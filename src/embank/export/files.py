@@ -1,8 +1,6 @@
 """A column for other tools: its vectors, with the ids of their texts, as Parquet, NumPy, usearch or faiss."""
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from embank.arrays import TextIds, Vectors
+from embank.atomic import storage_errors, whole_file
 from embank.errors import UsageError
 from embank.linalg.cosine import unit
 from embank.optional import load
 from embank.search.column import SearchedColumn, full_name
 from embank.session import Session
-from embank.store.atomic import storage_errors, sync_folder
 from embank.store.folder import Store
 from embank.store.ids import TextNames
 from embank.tables import open_writer
@@ -72,9 +70,9 @@ def export(session: Session, out: str | Path, kind: str, column: str | None = No
     else:
         beside = path.with_name(f"{path.stem}.ids.npy")
         writers = {"npy": _write_npy, "usearch": _write_usearch, "faiss": _write_faiss}
-        with _whole(path) as partial:
+        with storage_errors(path.name), whole_file(path) as partial:
             writers[kind](partial, searched, texts)
-            with _whole(beside) as partial_ids, partial_ids.open("wb") as file:
+            with whole_file(beside) as partial_ids, partial_ids.open("wb") as file:
                 np.save(file, np.array(TextNames(store).first_of(texts).to_pylist()))
         files.append(beside)
     return ExportReport(searched.stored.name, len(texts), searched.stored.width, tuple(map(str, files)))
@@ -126,19 +124,3 @@ def _write_faiss(partial: Path, searched: SearchedColumn, texts: TextIds) -> Non
     for _, vectors in _blocks(searched, texts):
         index.add(unit(vectors))
     faiss.write_index(index, str(partial))
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A hidden file beside `path` that gets its name at a clean end, and is removed upon any exception."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with storage_errors(path.name):
-            yield partial
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-            partial.replace(path)
-            sync_folder(path.parent)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)

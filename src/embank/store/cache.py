@@ -24,8 +24,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
+from embank.atomic import storage_errors, write_durably
 from embank.store import Damage, StoredColumn
-from embank.store.atomic import storage_errors, write_durably
 from embank.store.folder import Store
 from embank.store.norms import FOLDER as LENGTHS
 from embank.store.norms import fault_of, place_of

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from embank.atomic import storage_errors, sync_folder, write_durably
 from embank.errors import BankExistsError, NotABankError, UsageError
 from embank.store import FORMAT_VERSION, StoredColumn
-from embank.store.atomic import storage_errors, sync_folder, write_durably
 from embank.store.catalogue import Catalogue
 from embank.store.schema import refuse_newer
 from embank.store.segments import ColumnReader

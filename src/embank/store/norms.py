@@ -5,20 +5,20 @@ follows from its name, so it cannot be out of date, only without a use once the 
 be written, lengths are measured again in every search.
 """
 
-import os
+from contextlib import suppress
 from pathlib import Path
-from threading import get_ident
 from typing import Final
 
 import numpy as np
 from jaxtyping import Float32
 
 from embank.arrays import Rows
+from embank.atomic import npy_pieces, whole_file
 from embank.codecs import Codec
-from embank.errors import DamageError, StorageFullError
+from embank.errors import DamageError
 from embank.linalg.cosine import lengths
 from embank.store import Segment, StoredColumn
-from embank.store.atomic import map_array, write_array
+from embank.store.files import map_array
 from embank.store.folder import Store
 from embank.store.segments import ColumnReader
 from embank.store.vectors import codec_of
@@ -91,11 +91,7 @@ def _kept(place: Path, segment: Segment) -> Lengths | None:
 
 
 def _keep(place: Path, found: Lengths) -> None:
-    # A name of its own: several searches may measure the same segment at once.
-    own = place.with_name(f"{place.stem}-{os.getpid()}-{get_ident()}.npy")
-    try:
+    with suppress(OSError):  # measured again by the next search
         place.parent.mkdir(exist_ok=True)
-        write_array(own, found)
-        own.replace(place)
-    except (OSError, StorageFullError):
-        own.unlink(missing_ok=True)
+        with whole_file(place) as partial:
+            partial.write_bytes(b"".join(npy_pieces(found)))

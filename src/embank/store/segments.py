@@ -10,7 +10,7 @@ import numpy as np
 from embank.arrays import Mask, Rows, TextIds
 from embank.errors import DamageError, UsageError
 from embank.store import Segment, StoredColumn
-from embank.store.atomic import map_array
+from embank.store.files import map_array
 
 _Answer = TypeVar("_Answer")
 

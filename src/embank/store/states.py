@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from embank.arrays import Ragged, Rows, TextIds
 from embank.errors import DamageError
 from embank.store import Segment
-from embank.store.atomic import map_array
+from embank.store.files import map_array
 from embank.store.segments import ColumnReader
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from embank.arrays import TextIds
 from embank.errors import DamageError
 from embank.store import Damage, Part, Segment, StoredColumn, StoredTask
-from embank.store.atomic import digest_of, map_array
 from embank.store.cache import auxiliary_damage
 from embank.store.catalogue import Catalogue
+from embank.store.files import digest_of, map_array
 from embank.store.folder import Store
 from embank.store.segments import ColumnReader
 from embank.store.states import StatesReader

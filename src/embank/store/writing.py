@@ -14,10 +14,11 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from embank.arrays import Ragged, Rows, TextIds
+from embank.atomic import storage_errors, sync_folder, write_durably
 from embank.errors import BankLockedError, UsageError
 from embank.store import Part, Segment, StoredColumn, StoredTask
-from embank.store.atomic import storage_errors, sync_folder, write_array, write_durably
 from embank.store.catalogue import Catalogue
+from embank.store.files import write_array
 from embank.store.segments import ColumnReader
 
 _LOCK = "lock"

@@ -1,16 +1,16 @@
 """Writing: a file has its name only once it is whole."""
 
 import errno
-import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, final
 
 import pyarrow as pa
 
+from embank.atomic import whole_file
 from embank.errors import InputError, StorageFullError, UsageError
 from embank.tables.contract import Sink, Values
 from embank.tables.streams import STANDARD_INPUT as STANDARD_OUTPUT
@@ -57,7 +57,7 @@ class TableWriter:
         self._path = path
         # Behind a link, the file it points to is written, not the link replaced.
         self._target = path.resolve() if path else None
-        self._partial = self._target.with_name(f".{self._target.name}.{os.getpid()}.partial") if self._target else None
+        self._whole = ExitStack()
         self._handle: BinaryIO | None = None
         self._sink: Sink | None = None
 
@@ -83,11 +83,11 @@ class TableWriter:
 
     def __enter__(self) -> Self:
         """Open the hidden file."""
-        if self._partial is None or self._path is None:
+        if self._target is None or self._path is None:
             self._sink = JsonLinesSink(sys.stdout.buffer)
             return self
         with _explained(self._path):
-            self._handle = self._partial.open("wb")
+            self._handle = self._whole.enter_context(whole_file(self._target)).open("wb")
         self._sink = sink_of(self._path)(self._handle)
         return self
 
@@ -95,24 +95,23 @@ class TableWriter:
         self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give the file its name, or remove it."""
-        try:
-            if kind is None:
-                with _explained(self._path):
+        if kind is None:
+            with _explained(self._path), self._whole:
+                try:
                     self._finish()
-        finally:
+                finally:
+                    self._let_go()
+        else:
             self._let_go()
+            self._whole.__exit__(kind, failure, trace)
 
     def _finish(self) -> None:
         if self._sink is not None:
             self._sink.close()
         if self._handle is None:
             sys.stdout.buffer.flush()
-            return
-        self._handle.flush()
-        os.fsync(self._handle.fileno())
-        self._handle.close()
-        if self._partial and self._target:
-            self._partial.replace(self._target)
+        else:
+            self._handle.close()
 
     def _let_go(self) -> None:
         if self._sink is not None:
@@ -120,8 +119,6 @@ class TableWriter:
         if self._handle is not None:
             with suppress(OSError):  # what is still buffered has no place on a full disk
                 self._handle.close()
-        if self._partial is not None:
-            self._partial.unlink(missing_ok=True)
         self._sink = self._handle = None
 
 

@@ -5,8 +5,6 @@ how they came about. Nothing here needs torch.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -17,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 from safetensors.numpy import load_file, save
 
+from embank.atomic import whole_file, whole_folder
 from embank.errors import EncoderError, UsageError
 from embank.recipe import valid_name
 
@@ -137,11 +136,9 @@ def create_prefix_trunk(path: Path, reference: TrunkReference) -> None:
     """
     if path.exists():
         raise UsageError(f"{path} is there already, and is no prefix trunk: name a folder that is not there")
-    begun = path.with_name(f"{path.name}.part")
-    shutil.rmtree(begun, ignore_errors=True)
-    (begun / _FOLDER).mkdir(parents=True)
-    _write_json(begun / _TRUNK, {"kind": _KIND, "version": _VERSION, **asdict(reference)})
-    begun.rename(path)
+    with whole_folder(path) as begun:
+        (begun / _FOLDER).mkdir(parents=True)
+        _write_json(begun / _TRUNK, {"kind": _KIND, "version": _VERSION, **asdict(reference)})
 
 
 def read_prefix_trunk(path: Path) -> PrefixTrunk:
@@ -184,15 +181,12 @@ def put_prefix(
     folder = path / _FOLDER
     folder.mkdir(exist_ok=True)
     weights, written = folder / f"{name}.safetensors", folder / f"{name}.json"
-    parts = folder / f"{name}.safetensors.part", folder / f"{name}.json.part"
-    parts[0].write_bytes(save({"keys": keys, "values": values}))
     digest = digest_of(keys, values, from_layer)
-    _write_json(parts[1], {"digest": digest, "length": keys.shape[1], "from_layer": from_layer, "record": dict(record)})
-    for part in parts:
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-    parts[0].replace(weights)  # a record whose digest is another's is refused, so a kill here mixes nothing up
-    parts[1].replace(written)
+    described = {"digest": digest, "length": keys.shape[1], "from_layer": from_layer, "record": dict(record)}
+    with whole_file(weights) as partial:
+        partial.write_bytes(save({"keys": keys, "values": values}))
+    with whole_file(written) as partial:  # a record whose digest is another's is refused: a kill here mixes nothing up
+        _write_json(partial, described)
     return _read_prefix(written)
 
 
