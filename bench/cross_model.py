@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from corpus import lesson, macro_f1
+from embank.training.fit import Assignment, StateLessons, learn, outputs_of
 from measuring import kept, record
 
 import embank
@@ -22,7 +23,6 @@ from embank.fit.cut_trials import MemorySource, states_at
 from embank.models.full import LiveEncoder, TokenLessons
 from embank.models.tail import Tail, build_tail
 from embank.models.tail_design import TailDesign
-from embank.training.fit import Assignment, StateLessons, learn, outputs_of
 from embank.training.settings import default_rate
 
 DEPTH = 3

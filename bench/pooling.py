@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from embank.training.fit import Assignment, learn, outputs_of
+from embank.training.pooling_dataset import LayerLessons
 from measuring import kept, record
 from tails_accuracy import KINDS, MEASURE, rows
 
@@ -30,8 +32,6 @@ from embank.fit.objective import measure_of, objective_for
 from embank.labels.read import Labels, read_labels
 from embank.models.learned_pooling import LearnedPooling, PooledHead
 from embank.models.pooling_design import OVER, RATE, PoolingDesign
-from embank.training.fit import Assignment, learn, outputs_of
-from embank.training.pooling_dataset import LayerLessons
 
 LAYERS = (1, 2, 3, 4, 5, 6)
 ONE = (4,)

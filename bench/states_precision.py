@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from corpus import lesson, macro_f1
+from embank.training.fit import Assignment, StateLessons, learn, outputs_of
 from measuring import kept, record
 
 import embank
@@ -23,7 +24,6 @@ from embank.encoders.load import locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
 from embank.models.tail import build_tail
 from embank.models.tail_design import TailDesign
-from embank.training.fit import Assignment, StateLessons, learn, outputs_of
 from embank.training.settings import default_rate
 
 CUT = 3

@@ -19,6 +19,7 @@ import numpy as np
 import peft
 import torch
 from corpus import lesson, macro_f1, split
+from embank.training.fit import Assignment, learn, outputs_of, run_tails
 from measuring import WORK, kept, record
 from sklearn.metrics import f1_score
 
@@ -29,7 +30,6 @@ from embank.models.full import LiveEncoder, TokenLessons
 from embank.models.tail import build_tail
 from embank.models.tail_design import TailDesign
 from embank.store.folder import Store
-from embank.training.fit import Assignment, learn, outputs_of, run_tails
 
 CUT = 3
 TASKS = (1, 5, 20)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from corpus import lesson
+from embank.training.fit import Assignment, StateLessons, learn
 from measuring import kept, record
 
 import embank
@@ -17,7 +18,6 @@ from embank.fit.cut_trials import MemorySource, states_at
 from embank.models.full import LiveEncoder, TokenLessons
 from embank.models.tail import build_tail
 from embank.models.tail_design import TailDesign
-from embank.training.fit import Assignment, StateLessons, learn
 
 CUT = 3
 RATES = {

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 import transformers
+from embank.training.fit import StateLessons, outputs_of
 from measuring import WORK, data_folder, kept, record
 
 import embank
@@ -32,7 +33,6 @@ from embank.models.tail import build_tail, loss
 from embank.models.tail_design import TailDesign
 from embank.recipe import ColumnName
 from embank.store.folder import Store
-from embank.training.fit import StateLessons, outputs_of
 from embank.training.objectives import PooledObjective
 from embank.training.precision import precision
 

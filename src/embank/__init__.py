@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from embank.integrations.sklearn import Columns as Columns
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
+    from embank.models.tail_design import TailSettings as TailSettings
     from embank.planning import Plan as Plan
     from embank.planning import PlanSettings as PlanSettings
     from embank.search import SearchSettings as SearchSettings
     from embank.search.queries import encoder_vectors as encoder_vectors
     from embank.texts import text_key as text_key
-    from embank.training.settings import TailSettings as TailSettings
     from embank.training.settings import TrainingProgress as TrainingProgress
     from embank.training.settings import TrainingSettings as TrainingSettings
 
@@ -74,7 +74,7 @@ _PUBLIC = {
     "SearchSettings": "embank.search",
     "SentenceEncoder": "embank.integrations.sentence_transformers",
     "StsReport": "embank.evaluate.sts",
-    "TailSettings": "embank.training.settings",
+    "TailSettings": "embank.models.tail_design",
     "TextBlock": "embank.encode",
     "TrainingProgress": "embank.training.settings",
     "TrainingSettings": "embank.training.settings",

@@ -9,14 +9,14 @@ import pytest
 
 import embank
 from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score
-from embank.multitask import Source
+from embank.fit.source_tasks import Source
 from material.distill import settings as distillation
 from material.tails import COLUMN, LINEAR, moods, options, save_tiny, texts_of
 
 TEXTS, NEW = texts_of(60), texts_of(9, 700)
 LOOP = embank.TrainingSettings(epochs=1, batch=16, rate=2e-3)
-TAIL = embank.FitSettings(columns=(COLUMN,), tail=embank.TailSettings("full", training=LOOP))
-TRIED = embank.FitSettings(tail=embank.TailSettings("full", training=LOOP, trials=True))
+TAIL = embank.FitSettings(columns=(COLUMN,), tail=embank.TailSettings(training=LOOP))
+TRIED = embank.FitSettings(tail=embank.TailSettings(training=LOOP, trials=True))
 POOLING = embank.PoolingSettings(embank.PoolingDesign((2,)), training=LOOP)
 HEAD = embank.FitSettings(columns=(LINEAR,))
 
@@ -46,7 +46,7 @@ def distilled(bank, root, work):
 
 
 def transferred(bank, root, work):
-    target = Target(Source("mood", TEXTS, moods(TEXTS), "single"), (NEW, moods(NEW)))
+    target = Target(Source(name="mood", texts=TEXTS, labels=moods(TEXTS), kind="single"), (NEW, moods(NEW)))
     settings = EvaluationSettings(options=bank.session.options)
     return frozen_score(work / "frozen", str(root / "elsewhere"), target, settings)
 

@@ -34,7 +34,7 @@ def called(*arguments):
 
 
 def distilled(place, out, *more):
-    asked = ("--teacher", place / "tiny", "--student", "2", "--width", "8", "--held-out", "6")
+    asked = ("--teacher", place / "tiny", "--student", "2", "--width", "8")
     called("distill", "train", out, "--texts", place / "one.txt", place / "two.csv", *asked, *QUICK, *more)
 
 
@@ -61,18 +61,6 @@ def test_a_student_is_distilled_from_several_files_and_encodes(place, tmp_path, 
 
 def test_flags_reach_the_settings_and_the_bank_keeps_the_teacher(place, tmp_path, capsys):
     bank = tmp_path / "bank"
-    more = (
-        "--losses",
-        "mse=0.5,similarity",
-        "--activation",
-        "tanh",
-        "--pca",
-        "centred",
-        "--start",
-        "pca",
-        "--unit",
-        "--dropout",
-    )
     distilled(
         place,
         tmp_path / "small",
@@ -80,23 +68,16 @@ def test_flags_reach_the_settings_and_the_bank_keeps_the_teacher(place, tmp_path
         bank,
         "--column",
         "tiny/3/max@int8",
-        "--choice",
-        "loss",
+        "--recipe",
+        "paper",
+        "--unit",
         "--seed",
         "3",
         "--json",
-        *more,
     )
     report = json.loads(capsys.readouterr().out)
     found = report["settings"]
-    assert found["losses"] == [["mse", 0.5], ["similarity", 1.0]]
-    assert (found["activation"], found["centring"], found["start"], found["choice"]) == (
-        "tanh",
-        "centred",
-        "pca",
-        "loss",
-    )
-    assert (found["unit"], found["dropout"], found["training"]["seed"]) == (True, True, 3)
+    assert (found["recipe"], found["unit"], found["training"]["seed"]) == ("paper", True, 3)
     assert report["origins"]["column"] == "tiny/3/max@int8"
     with embank.Bank.open(bank) as opened:
         assert [column.name for column in opened.summary().columns] == ["tiny/3/max@int8"]
@@ -115,20 +96,12 @@ def test_flags_reach_the_settings_and_the_bank_keeps_the_teacher(place, tmp_path
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--losses", "mse,kl"), "--losses 'kl' is unknown; there are: mse, cosine, similarity"),
-        (("--losses", "mse=much"), "'mse=much' in --losses is no loss with a weight"),
-        (("--losses", "mse=-1"), "expected a weight above 0"),
         (("--matryoshka", "4,x"), "no list of widths; write 16,32"),
         (("--matryoshka", "8"), "numbers from 1 to 7"),
-        (("--activation", "relu"), "--activation 'relu' is unknown; there are: identity, tanh"),
-        (("--pca", "no"), "--pca 'no' is unknown; there are: uncentred, centred"),
-        (("--start", "random"), "--start 'random' is unknown; there are: pca, regression"),
-        (("--learns", "half"), "--learns 'half' is unknown; there are: whole, reduced"),
-        (("--choice", "test"), "--choice 'test' is unknown; there are: similarity, loss"),
+        (("--recipe", "other"), "--recipe 'other' is unknown; there are: best, paper"),
         (("--width", "33"), "found a width of 33, expected at most 32, which the teacher has"),
         (("--student", "7"), "found a student of 7 layers; tiny has 4"),
         (("--student", "nowhere"), "no encoder at 'nowhere'"),
-        (("--held-out", "1"), "expected at least 3"),
     ],
 )
 def test_mistakes_are_answered_in_one_line_and_leave_no_student(place, tmp_path, more, says):

@@ -85,12 +85,12 @@ def test_a_trunk_is_trained_and_encodes(place, tmp_path, capsys):
 
 def test_a_report_as_json_has_every_source(place, tmp_path, capsys):
     out = tmp_path / "trunk"
-    more = ("--encoder", place / "tiny", "--served", "sign", "--reads", "last", "--rows", "16", "--json", *QUICK)
+    more = ("--encoder", place / "tiny", "--reads", "last", "--rows", "16", "--json", *QUICK)
     called("multitask", "train", out, "--sources", place / "sources.toml", *more)
     report = json.loads(capsys.readouterr().out)
     assert [source["name"] for source in report["sources"]] == ["mood", "size", "pair", "tags"]
     assert all(source["rows"] == 16 for source in report["sources"])
-    assert (report["settings"]["served"], report["settings"]["reads"]) == ("sign", "last")
+    assert report["settings"]["reads"] == "last"
 
 
 def test_tasks_are_left_out_and_what_that_brings_is_printed(place, tmp_path, capsys):
@@ -135,7 +135,6 @@ def test_a_file_of_sources_that_cannot_be_understood_says_why(tmp_path, content,
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--served", "int4"), "--served 'int4' is unknown"),
         (("--reads", "first"), "--reads 'first' is unknown"),
         (("--temperature", "0"), "temperature of 0"),
         (("--rows", "0"), "0 rows"),

@@ -1,6 +1,5 @@
 """Distillation as a whole: students of every kind learn, every loss is used, and what was killed goes on."""
 
-import copy
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,7 +9,8 @@ import torch
 import embank
 from embank.distill import task_loss as student_module
 from embank.distill import task_student as students
-from embank.distill.task_student import StudentSettings, distil
+from embank.distill.task_settings import StudentSettings
+from embank.distill.task_student import DistillCheckpoints, distil
 from embank.errors import HeadError, UsageError
 from embank.fit.finetune import FineTuneData, finetune
 from embank.labels.read import read_labels
@@ -57,8 +57,8 @@ def test_a_student_of_every_kind_beats_guessing(folder, kind):
 
 def test_the_teacher_is_what_finetune_gives(folder, tmp_path):
     alone = finetune(opened(folder), rows("single"), LOOP, tmp_path / "teacher")
-    steps, keep = [], (tmp_path / "teacher", tmp_path / "student")
-    made = distil(opened(folder), rows("single"), LOOP, keep=keep, watch=lambda now: steps.append(now.step))
+    steps, keep = [], DistillCheckpoints(tmp_path / "teacher", tmp_path / "student")
+    made = distil(opened(folder), rows("single"), LOOP, checkpoints=keep, watch=lambda now: steps.append(now.step))
     report, test = outcome(made.teacher)
     assert (report | {"task": "baseline"}, test) == outcome(alone)
     assert steps == list(range(1, 7))  # the teacher's checkpoint was finished: only the student was trained
@@ -74,16 +74,14 @@ def test_a_student_agrees_with_a_teacher_of_other_labels_more_where_the_teacher_
     """The teacher learns that all is the other way round: only its outputs can tell the student."""
     data = rows("single", MANY)
     wrong = read_labels(["bad" if mood == "good" else "good" for mood in data.labels.values], "single", data.texts)
-    tuned = students.tuned
+    train_encoder = students.train_encoder
 
     def misled(task, settings, checkpoint, watch):
-        objective = task.objective
-        other = replace(objective, y=np.array(wrong.values)[task.examples.texts])
-        return tuned(
-            replace(task, objective=other, lessons=_retargeted(task.lessons, other)), settings, checkpoint, watch
-        )
+        other = replace(task.objective, y=np.array(wrong.values)[task.examples.texts])
+        misled = replace(task, data=replace(task.data, objective=other))
+        return train_encoder(misled, settings, checkpoint, watch)
 
-    monkeypatch.setattr(students, "tuned", misled)
+    monkeypatch.setattr(students, "train_encoder", misled)
     rights = {}
     for share in (1.0, 0.0):
         made = distil(opened(folder), data, LONG, StudentSettings(label_weight=share, hidden_weight=0.0))
@@ -91,12 +89,6 @@ def test_a_student_agrees_with_a_teacher_of_other_labels_more_where_the_teacher_
         assert made.teacher.report.train["accuracy"] < 0.2
     assert rights[1.0] > 0.8
     assert rights[0.0] < rights[1.0] - 0.1
-
-
-def _retargeted(lessons, objective):
-    other = copy.copy(lessons)
-    other._objective = objective
-    return other
 
 
 def test_states_come_nearer_to_the_teachers_where_they_weigh_more(folder, monkeypatch):
@@ -120,7 +112,7 @@ def test_states_come_nearer_to_the_teachers_where_they_weigh_more(folder, monkey
 def test_a_kill_between_the_phases_or_within_the_second_changes_nothing(folder, tmp_path, stop):
     data = rows("single")
     undisturbed = distil(opened(folder), data, LOOP)
-    keep = (tmp_path / "one.teacher", tmp_path / "one.student")
+    keep = DistillCheckpoints(tmp_path / "one.teacher", tmp_path / "one.student")
     steps = []
 
     def watch(_):
@@ -129,22 +121,22 @@ def test_a_kill_between_the_phases_or_within_the_second_changes_nothing(folder, 
             raise Killed
 
     with pytest.raises(Killed):
-        distil(opened(folder), data, LOOP, keep=keep, watch=watch)
+        distil(opened(folder), data, LOOP, checkpoints=keep, watch=watch)
     seen = []
-    again = distil(opened(folder), data, LOOP, keep=keep, watch=lambda now: seen.append(now.step))
+    again = distil(opened(folder), data, LOOP, checkpoints=keep, watch=lambda now: seen.append(now.step))
     assert len(seen) < 12
     assert outcome(again.teacher) == outcome(undisturbed.teacher)
     assert outcome(again.student) == outcome(undisturbed.student)
     seen.clear()
-    done = distil(opened(folder), data, LOOP, keep=keep, watch=lambda now: seen.append(now.step))
+    done = distil(opened(folder), data, LOOP, checkpoints=keep, watch=lambda now: seen.append(now.step))
     assert seen == []
     assert outcome(done.student) == outcome(undisturbed.student)
 
 
 def test_other_settings_or_other_texts_do_not_go_on_from_a_checkpoint(folder, tmp_path):
-    keep = (tmp_path / "t", tmp_path / "s")
+    keep = DistillCheckpoints(tmp_path / "t", tmp_path / "s")
     data = rows("single")
-    distil(opened(folder), data, LOOP, keep=keep)
+    distil(opened(folder), data, LOOP, checkpoints=keep)
 
     def steps(data, **settings):
         seen = []
@@ -161,7 +153,7 @@ def test_what_can_be_no_student_is_refused_before_anything_is_trained(folder, tm
     seen = []
 
     def asked(folder, data, **settings):
-        distil(opened(folder), data, LOOP, StudentSettings(**settings), None, seen.append)
+        distil(opened(folder), data, LOOP, StudentSettings(**settings), watch=seen.append)
 
     with pytest.raises(UsageError, match="a student asks for 5 layers; this encoder has 4, numbered 0 to 3"):
         asked(folder, rows("single"), layers=5)
@@ -179,5 +171,5 @@ def test_the_callers_random_numbers_are_not_touched(folder):
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    distil(encoder, rows("single", 20, 5), embank.TrainingSettings(1, 16, 1e-3))
+    distil(encoder, rows("single", 20, 5), embank.TrainingSettings(epochs=1, batch=16, rate=1e-3))
     torch.testing.assert_close(torch.rand(2), expected)

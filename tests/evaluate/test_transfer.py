@@ -6,10 +6,10 @@ import pytest
 
 from embank.errors import UsageError
 from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score, leave_out, without_texts
+from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART
-from embank.multitask import Source
-from embank.multitask.folder import save_trunk
-from embank.multitask.train import train_trunk
+from embank.multitask.folder import save_multitask
+from embank.multitask.train import train_multitask
 from material.multitask import TEXTS, opened, pairs, settings
 from material.tails import moods, options, sizes, tags, texts_of, topics
 
@@ -18,9 +18,9 @@ TEST = texts_of(30, start=100)
 
 def targets():
     return [
-        Target(Source("mood", TEXTS, moods(TEXTS)), (TEST, moods(TEST))),
-        Target(Source("topics", TEXTS, topics(TEXTS), "multi"), (TEST, topics(TEST))),
-        Target(Source("size", TEXTS, sizes(TEXTS), "regression")),
+        Target(Source(name="mood", texts=TEXTS, labels=moods(TEXTS)), (TEST, moods(TEST))),
+        Target(Source(name="topics", texts=TEXTS, labels=topics(TEXTS), kind="multi"), (TEST, topics(TEST))),
+        Target(Source(name="size", texts=TEXTS, labels=sizes(TEXTS), kind="regression")),
     ]
 
 
@@ -36,7 +36,7 @@ def make(folder):
     def train(sources, out):
         made.append([source.name for source in sources])
         encoder = opened(folder)
-        save_trunk(encoder, train_trunk(encoder, sources, settings(epochs=1)).report, out)
+        save_multitask(encoder, train_multitask(encoder, sources, settings(epochs=1)).report, out)
 
     train.made = made
     return train
@@ -80,9 +80,11 @@ def test_no_source_reads_a_text_that_the_left_out_task_is_scored_on(folder, tmp_
     def make(sources, out):
         seen.extend(text for source in sources for text in source.texts)
         encoder = opened(folder)
-        save_trunk(encoder, train_trunk(encoder, sources, settings(epochs=1)).report, out)
+        save_multitask(encoder, train_multitask(encoder, sources, settings(epochs=1)).report, out)
 
-    other = Source("topics", [*TEXTS, TEST[0].upper() + " !"], topics([*TEXTS, TEST[0]]), "multi")
+    other = Source(
+        name="topics", texts=[*TEXTS, TEST[0].upper() + " !"], labels=topics([*TEXTS, TEST[0]]), kind="multi"
+    )
     leave_out(
         [targets()[0], Target(other, (TEST, topics(TEST)))], [["mood"]], make, asked(folder, seen=False), tmp_path / "w"
     )
@@ -90,8 +92,8 @@ def test_no_source_reads_a_text_that_the_left_out_task_is_scored_on(folder, tmp_
 
 
 def test_halves_of_pairs_and_lists_of_words_count_as_texts():
-    source = Source("pairs", [("A cat.", "a dog"), ("a bird", "a fish")], [0, 1])
-    tags = Source("tags", [["a", "cat"], ["a", "bird"]], [["O", "O"], ["O", "O"]])
+    source = Source(name="pairs", texts=[("A cat.", "a dog"), ("a bird", "a fish")], labels=[0, 1])
+    tags = Source(name="tags", texts=[["a", "cat"], ["a", "bird"]], labels=[["O", "O"], ["O", "O"]])
     assert without_texts(Target(source), {"acat"}).source.texts == [("a bird", "a fish")]
     assert without_texts(Target(tags), {"acat"}).source.labels == [["O", "O"]]
 
@@ -105,7 +107,7 @@ def test_rows_that_are_set_aside_are_not_trained_on():
 
 
 def test_a_text_that_stands_twice_is_on_one_side():
-    doubled = Target(Source("mood", TEXTS * 2, moods(TEXTS) * 2)).divided(seed=1)
+    doubled = Target(Source(name="mood", texts=TEXTS * 2, labels=moods(TEXTS) * 2)).divided(seed=1)
     assert not set(doubled.source.texts) & set(doubled.test[0])
 
 
@@ -113,11 +115,11 @@ def test_a_text_that_stands_twice_is_on_one_side():
 def test_every_kind_is_scored_on_frozen_columns(folder, tmp_path, kind):
     both, alike = pairs(TEXTS)
     source = {
-        "single": Source("t", TEXTS, moods(TEXTS)),
-        "multi": Source("t", TEXTS, topics(TEXTS), "multi"),
-        "regression": Source("t", TEXTS, sizes(TEXTS), "regression"),
-        "tagging": Source("t", [text.split() for text in TEXTS], tags(TEXTS), "tagging"),
-        "apart": Source("t", both, alike, reads=APART),
+        "single": Source(name="t", texts=TEXTS, labels=moods(TEXTS)),
+        "multi": Source(name="t", texts=TEXTS, labels=topics(TEXTS), kind="multi"),
+        "regression": Source(name="t", texts=TEXTS, labels=sizes(TEXTS), kind="regression"),
+        "tagging": Source(name="t", texts=[text.split() for text in TEXTS], labels=tags(TEXTS), kind="tagging"),
+        "apart": Source(name="t", texts=both, labels=alike, reads=APART),
     }[kind]
     measure, score = frozen_score(tmp_path / "bank", str(folder), Target(source).divided(0), asked(folder))
     assert measure == {"regression": "r2", "tagging": "entity_f1"}.get(kind, "macro_f1")

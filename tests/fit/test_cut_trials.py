@@ -5,10 +5,9 @@ import pytest
 
 import embank
 from embank.encoders.load import locate, open_encoder
-from embank.fit import Examples
-from embank.fit.cut_trials import NEARLY, MemorySource, best_cut, cuts_of, sampled, states_at, trial_scores
-from embank.models import tail as modules
-from embank.models.tail_design import TailDesign
+from embank.fit import Examples, cut_trials
+from embank.fit.cut_trials import NEARLY, CutTrials, MemorySource, best_cut, sampled, states_at
+from embank.models.tail_design import TailDesign, cuts_of
 from embank.store.folder import Store
 from embank.store.states import StatesReader
 from embank.store.vectors import codec_of
@@ -85,9 +84,8 @@ def test_states_for_trials_are_those_that_a_bank_would_keep(tmp_path, folder, en
 def test_every_trial_is_a_tail_of_one_layer_on_states_of_its_own_cut(encoder, folder, tmp_path, monkeypatch):
     cuts = cuts_of(LAYERS)
     found = states_at(encoder, TEXTS, cuts)
-    states = {cut: dict(enumerate(found[cut])) for cut in cuts}
     built, read = [], []
-    build, blocks = modules.build_tail, MemorySource.blocks
+    build, blocks = cut_trials.build_tail, MemorySource.blocks
 
     def watched(model, layers, design, seed):
         built.append((design.cut, design.layers))
@@ -95,24 +93,24 @@ def test_every_trial_is_a_tail_of_one_layer_on_states_of_its_own_cut(encoder, fo
 
     def reading(self, texts):
         given = blocks(self, texts)
-        (own,) = [cut for cut in cuts if given[0] is states[cut][int(texts[0])]]
+        (own,) = [cut for cut in cuts if given[0] is found[cut][int(texts[0])]]
         read.append((built[-1][0], own))
         return given
 
-    monkeypatch.setattr(modules, "build_tail", watched)
+    monkeypatch.setattr(cut_trials, "build_tail", watched)
     monkeypatch.setattr(MemorySource, "blocks", reading)
     held = np.arange(len(TEXTS)) % 5 == 0
     y = np.array(moods(TEXTS))
-    examples = Examples(np.arange(len(TEXTS)), None, y.tolist(), held.tolist())
-    objective = PooledObjective("single", y, ("bad", "good"), np.flatnonzero(~held))
-    design = TailDesign(1, "full", "single", 2)
-    training = embank.TrainingSettings(batch=8, rate=5e-3)
-    scores = trial_scores(
-        lambda: open_encoder(locate(str(folder)), "torch", "float32", tmp_path),
-        states,
-        (objective, examples, design),
-        training,
+    train, held_back = np.flatnonzero(~held), np.flatnonzero(held)
+    trials = CutTrials(
+        upper=lambda: open_encoder(locate(str(folder)), "torch", "float32", tmp_path),
+        objective=PooledObjective("single", y, ("bad", "good"), train),
+        train=train,
+        held_back=held_back,
+        design=TailDesign(cut=1, method="full", kind="single", outputs=2, layers=1),
+        training=embank.TrainingSettings(batch=8, rate=5e-3),
     )
+    scores = {cut: trials.score(cut, found[cut]) for cut in cuts}
     assert built == [(1, 1), (2, 1), (3, 1)]
     assert set(read) == {(1, 1), (2, 2), (3, 3)}
     assert set(scores) == set(cuts)

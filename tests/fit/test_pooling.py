@@ -1,5 +1,6 @@
 """A pooling is learned on a bank's states, frozen into a column, and heads read the column like any other."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 import embank
 from embank.errors import HeadError, UsageError
 from embank.models.pooling_design import MIXES, PoolingDesign, PoolingSettings
-from embank.models.pooling_file import StoredPooling, keep, read
+from embank.models.pooling_file import keep, read
 from embank.store.folder import Store
 from material.tails import moods, options, save_tiny, sizes, texts_of, topics
 
@@ -123,8 +124,8 @@ def test_learning_again_gives_the_same_column_and_other_weights_another(bank, le
     assert bank.learn_pooling("mood", moods(TEXTS), TEXTS, asked()).column == learned.column
     others = {learned.column}
     for changed in (
-        asked(training=embank.TrainingSettings(2, 16, 2e-2)),
-        asked(training=embank.TrainingSettings(12, 16, 2e-2, patience=12, seed=1)),
+        asked(training=embank.TrainingSettings(epochs=2, batch=16, rate=2e-2)),
+        asked(training=embank.TrainingSettings(epochs=12, batch=16, rate=2e-2, patience=12, seed=1)),
         asked(PoolingDesign((4,))),
         asked(PoolingDesign((2,), queries=2)),
     ):
@@ -231,7 +232,7 @@ def test_a_pooling_that_is_not_there_is_named_beside_those_that_are(bank, learne
 def test_states_of_another_recipe_are_refused(bank, learned):
     path = bank.path / "poolings" / f"{learned.column.split('/')[0]}.safetensors"
     stored = read(bank.path, path.stem)
-    strange = StoredPooling(stored.name, stored.design, {STATES[1]: "0" * 32}, 32, 0, stored.weights)
+    strange = dataclasses.replace(stored, sources={STATES[1]: "0" * 32})
     keep(bank.path, strange)
     with pytest.raises(HeadError, match="holds other states than .* was learned on; learn it again"):
         bank.fill_pooling(f"{strange.encoder}/2/own@float16")

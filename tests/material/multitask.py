@@ -2,8 +2,9 @@
 
 import embank
 from embank.encoders.load import locate, open_encoder
+from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART
-from embank.multitask import Source, TrunkSettings
+from embank.multitask import MultitaskSettings
 from material.tails import moods, sizes, tags, texts_of, topics
 
 TEXTS = texts_of(48)
@@ -20,12 +21,12 @@ def sources(*names):
     """All kinds, or those that are named."""
     both, alike = pairs(TEXTS)
     every = [
-        Source("mood", TEXTS, moods(TEXTS)),
-        Source("topics", TEXTS, topics(TEXTS), "multi"),
-        Source("size", TEXTS, sizes(TEXTS), "regression", weight=0.5),
-        Source("tags", [text.split() for text in TEXTS], tags(TEXTS), "tagging"),
-        Source("together", both, alike),
-        Source("apart", both, alike, reads=APART),
+        Source(name="mood", texts=TEXTS, labels=moods(TEXTS)),
+        Source(name="topics", texts=TEXTS, labels=topics(TEXTS), kind="multi"),
+        Source(name="size", texts=TEXTS, labels=sizes(TEXTS), kind="regression", weight=0.5),
+        Source(name="tags", texts=[text.split() for text in TEXTS], labels=tags(TEXTS), kind="tagging"),
+        Source(name="together", texts=both, labels=alike),
+        Source(name="apart", texts=both, labels=alike, reads=APART),
     ]
     return [source for source in every if not names or source.name in names]
 
@@ -35,6 +36,6 @@ def opened(folder):
     return open_encoder(locate(str(folder)), "torch", "float32", folder / "cache")
 
 
-def settings(served="float32", reads="default", temperature=2.0, most=None, **training):
+def settings(reads="default", temperature=2.0, most=None, **training):
     loop = embank.TrainingSettings(**{"epochs": 2, "batch": 8, "rate": 2e-3, **training})
-    return TrunkSettings(loop, temperature, most, served=served, reads=reads)
+    return MultitaskSettings(training=loop, temperature=temperature, most=most, reads=reads)

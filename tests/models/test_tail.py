@@ -10,9 +10,11 @@ from embank.encoders.architectures import ANATOMY
 from embank.encoders.pooling import pool as pooled
 from embank.errors import UsageError
 from embank.labels.kinds import KINDS
-from embank.models.tail import build_tail, loss
-from embank.models.tail_design import IGNORED, METHODS, TailDesign, TailOptions
-from material.families import LAYERS, WHOLE, WIDTH, all_states, inputs, run, tiny
+from embank.labels.tags import IGNORED
+from embank.models.tail import build_tail
+from embank.models.tail_design import METHODS, TailDesign, TailOptions
+from embank.training.losses import class_loss, span_loss, tagging_loss
+from material.families import LAYERS, WHOLE, all_states, inputs, run, tiny
 
 
 def tail_of(family="bert", seed=1, **design):
@@ -38,6 +40,14 @@ def targets_of(kind):
         "tagging": torch.arange(27).view(3, 9) % 3,
         "span": torch.tensor([[1, 4], [0, 3], [2, 2]]),
     }[kind]
+
+
+def loss(kind, logits, mask):
+    """The loss of a kind on `targets_of`; tokens outside the mask bear no label."""
+    targets = targets_of(kind)
+    if kind == "tagging":
+        return tagging_loss(logits, targets.masked_fill(mask == 0, IGNORED))
+    return span_loss(logits, targets, mask) if kind == "span" else class_loss(kind, logits, targets)
 
 
 @pytest.mark.parametrize("family", WHOLE)
@@ -76,7 +86,7 @@ def test_training_from_cached_states_equals_training_above_live_frozen_layers_st
         losses[way] = []
         for step in range(5):
             torch.manual_seed(step)
-            found = loss("single", logits(), targets, mask)
+            found = class_loss("single", logits(), targets)
             optimiser.zero_grad()
             found.backward()
             optimiser.step()
@@ -101,14 +111,14 @@ def test_every_kind_is_learned_by_every_method_and_only_what_is_trainable_moves(
     before = {id(parameter): parameter.detach().clone() for parameter in tail.parameters()}
     optimiser = torch.optim.Adam(trained.values(), lr=0.01)
     with torch.no_grad():
-        untrained = loss(kind, logits, targets_of(kind), mask)
+        untrained = loss(kind, logits, mask)
     for _ in range(20):
-        found = loss(kind, tail.train()(states, mask, mask), targets_of(kind), mask)
+        found = loss(kind, tail.train()(states, mask, mask), mask)
         optimiser.zero_grad()
         found.backward()
         optimiser.step()
     with torch.no_grad():
-        assert loss(kind, tail.eval()(states, mask, mask), targets_of(kind), mask) < 0.95 * untrained
+        assert loss(kind, tail.eval()(states, mask, mask), mask) < 0.95 * untrained
     moved = {id(parameter) for parameter in tail.parameters() if not torch.equal(parameter, before[id(parameter)])}
     assert moved == wanted
 
@@ -189,52 +199,6 @@ def test_a_tail_depends_on_its_seed_alone(method):
     assert not torch.equal(tail_of(method=method, seed=3).state()["output.weight"], one["output.weight"])
 
 
-def test_losses_are_those_of_torch():
-    torch.manual_seed(0)
-    _, mask = inputs()
-    functions = torch.nn.functional
-    logits = torch.randn(3, 3)
-    assert loss("single", logits, targets_of("single"), mask) == functions.cross_entropy(logits, targets_of("single"))
-    multi = targets_of("multi")
-    assert loss("multi", logits, multi, mask) == functions.binary_cross_entropy_with_logits(logits, multi.float())
-    numbers = torch.randn(3, 1)
-    found = loss("regression", numbers, torch.tensor([1.0, 2.0, 3.0]), mask)
-    torch.testing.assert_close(found, ((numbers[:, 0] - torch.tensor([1.0, 2.0, 3.0])) ** 2).mean())
-    assert loss("single", logits.bfloat16(), targets_of("single"), mask).dtype == torch.float32
-
-
-def test_tokens_outside_the_mask_or_without_a_label_do_not_count():
-    torch.manual_seed(0)
-    _, mask = inputs()
-    logits = torch.randn(3, 9, 3, requires_grad=True)
-    targets = targets_of("tagging").clone()
-    targets[:, 0] = IGNORED
-    counted = (mask > 0) & (targets != IGNORED)
-    found = loss("tagging", logits, targets, mask)
-    torch.testing.assert_close(found, torch.nn.functional.cross_entropy(logits[counted], targets[counted]))
-    nothing = loss("tagging", logits, torch.full_like(targets, IGNORED), mask)
-    nothing.backward()
-    assert float(nothing.detach()) == 0.0
-    assert not logits.grad.any()
-
-
-def test_a_span_is_sought_among_the_places_that_are_allowed():
-    torch.manual_seed(0)
-    logits = torch.randn(3, 9, 2, requires_grad=True)
-    allowed = torch.ones(3, 9, dtype=torch.long)
-    allowed[0, 5:] = 0
-    allowed[2] = 0  # nowhere: a text without an answer in it
-    targets = torch.tensor([[1, 4], [0, 8], [IGNORED, IGNORED]])
-    found = loss("span", logits, targets, allowed)
-    places = torch.log_softmax(logits[0, :5], 0), torch.log_softmax(logits[1], 0)
-    right = -(places[0][1, 0] + places[0][4, 1] + places[1][0, 0] + places[1][8, 1]) / 2
-    torch.testing.assert_close(found, right)
-    found.backward()
-    assert logits.grad.isfinite().all()
-    assert not logits.grad[0, 5:].any()
-    assert torch.isinf(loss("span", logits, torch.tensor([[7, 7], [0, 8], [IGNORED, IGNORED]]), allowed))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -250,8 +214,3 @@ def test_a_span_is_sought_among_the_places_that_are_allowed():
 def test_a_design_that_cannot_be_is_refused(changes, message):
     with pytest.raises(UsageError, match=message):
         tail_of(**changes)
-
-
-def test_a_loss_of_an_unknown_kind_is_refused():
-    with pytest.raises(UsageError, match="'ranking' is no kind of tail"):
-        loss("ranking", torch.zeros(1, WIDTH), torch.zeros(1), torch.ones(1, 1))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embank.multitask.sampling import dealt, shares
+from embank.multitask.sampling import mixed_batches, shares
 
 SIZES = st.lists(st.integers(1, 400), min_size=1, max_size=6)
 
@@ -25,7 +25,7 @@ def test_a_temperature_of_one_is_by_size_and_a_high_one_is_alike():
 @given(SIZES, st.integers(1, 40), st.floats(0.5, 10), st.integers(0, 5))
 def test_every_batch_is_of_one_source_and_every_source_has_one(sizes, batch, temperature, seed):
     lengths = [np.random.default_rng(number).integers(1, 30, size) for number, size in enumerate(sizes)]
-    found = dealt(lengths, batch, temperature, [seed, 0])
+    found = mixed_batches(lengths, batch, temperature, [seed, 0])
     ends = np.cumsum(sizes)
     owners = [set(np.searchsorted(ends, which, side="right").tolist()) for which in found]
     assert all(len(owner) == 1 for owner in owners)
@@ -36,7 +36,7 @@ def test_every_batch_is_of_one_source_and_every_source_has_one(sizes, batch, tem
 @given(st.integers(0, 3))
 def test_a_pass_is_the_same_whenever_it_is_asked_for_and_unlike_the_next(epoch):
     lengths = [np.arange(1, 65), np.arange(1, 17)]
-    first, again, after = (dealt(lengths, 8, 2.0, [3, number]) for number in (epoch, epoch, epoch + 1))
+    first, again, after = (mixed_batches(lengths, 8, 2.0, [3, number]) for number in (epoch, epoch, epoch + 1))
     assert [which.tolist() for which in first] == [which.tolist() for which in again]
     assert len(first) == len(after)
     assert [which.tolist() for which in first] != [which.tolist() for which in after]
@@ -44,5 +44,5 @@ def test_a_pass_is_the_same_whenever_it_is_asked_for_and_unlike_the_next(epoch):
 
 def test_a_source_by_size_is_gone_through_once():
     lengths = [np.arange(1, 33), np.arange(1, 97)]
-    seen = np.concatenate(dealt(lengths, 8, 1.0, [0, 0]))
+    seen = np.concatenate(mixed_batches(lengths, 8, 1.0, [0, 0]))
     assert sorted(seen.tolist()) == list(range(128))

@@ -10,16 +10,19 @@ from sentence_transformers import SentenceTransformer
 
 import embank
 from embank.errors import HeadError, UsageError
+from embank.fit.source_datasets import source_dataset
+from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART
 from embank.models import shared as shared_module
-from embank.models.full import TokenLessons
-from embank.models.shared import HeadShape, Readings, SharedEncoder, through
-from embank.multitask import Source, TrunkSettings
+from embank.models.encoder_folder import CARD, REPORT
+from embank.models.shared import HeadShape, Readings, SharedEncoder
+from embank.multitask import MultitaskSettings
 from embank.multitask import heads_first as probing
 from embank.multitask import train as multitask_module
-from embank.multitask.folder import CARD, REPORT, save_trunk
-from embank.multitask.train import train_trunk
-from embank.training.fit import outputs_of, taught
+from embank.multitask.folder import save_multitask
+from embank.multitask.train import train_multitask
+from embank.training.outputs import predict_outputs
+from embank.training.token_inputs import TokenInputs
 from material.multitask import TEXTS, opened, pairs, settings, sources
 from material.tails import moods, options, save_tiny
 
@@ -35,7 +38,7 @@ def equal(one, other):
 @pytest.fixture(scope="module")
 def trained(folder):
     encoder = opened(folder)
-    return encoder, train_trunk(encoder, sources(), settings(epochs=6, rate=5e-3))
+    return encoder, train_multitask(encoder, sources(), settings(epochs=6, rate=5e-3))
 
 
 def test_every_kind_of_source_is_learned(trained):
@@ -54,9 +57,9 @@ def test_the_mean_of_the_best_pass_is_the_best(trained):
 
 def test_a_head_of_many_dimensions_hears_them_all_more_softly(folder, monkeypatch):
     encoder = opened(folder)
-    readings = Readings(((1, "mean"), (4, "mean")), dropout=0.0)
+    readings = Readings(((1, "mean"), (4, "mean")))
     texts = ["a calm day", "a cold night", "a red house", "a long road"]
-    inputs = TokenLessons(encoder, encoder.tokens(texts), None).inputs(np.arange(4))
+    inputs = TokenInputs(encoder, texts).inputs(np.arange(4))
 
     def scored(reach):
         monkeypatch.setattr(shared_module, "_REACH", reach)
@@ -81,7 +84,7 @@ def test_all_layers_change_and_every_head_learns(folder, trained):
 
 def test_the_same_seed_gives_the_same_trunk_and_another_seed_another(folder):
     def made(seed):
-        return weights(train_trunk(opened(folder), sources("mood", "tags"), settings(seed=seed)).module)
+        return weights(train_multitask(opened(folder), sources("mood", "tags"), settings(seed=seed)).module)
 
     first = made(1)
     assert equal(first, made(1))
@@ -92,12 +95,9 @@ class Stopped(Exception):  # noqa: N818 - a kill is no error
     """The training was killed."""
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
-    folder, tmp_path, monkeypatch, accumulate
-):
-    asked = settings(accumulate=accumulate, epochs=3)
-    whole = train_trunk(opened(folder), sources("mood", "size"), asked)
+def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(folder, tmp_path):
+    asked = settings(epochs=3)
+    whole = train_multitask(opened(folder), sources("mood", "size"), asked)
 
     def stop(now):
         if now.epoch == 2 and now.losses:
@@ -105,8 +105,8 @@ def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
 
     checkpoint = tmp_path / "training.safetensors"
     with pytest.raises(Stopped):
-        train_trunk(opened(folder), sources("mood", "size"), asked, checkpoint, stop)
-    resumed = train_trunk(opened(folder), sources("mood", "size"), asked, checkpoint)
+        train_multitask(opened(folder), sources("mood", "size"), asked, checkpoint, stop)
+    resumed = train_multitask(opened(folder), sources("mood", "size"), asked, checkpoint)
     assert resumed.report.resumed
     assert not whole.report.resumed
     assert equal(weights(whole.module), weights(resumed.module))
@@ -120,62 +120,45 @@ def test_a_checkpoint_of_other_rows_is_not_taken_up(folder, tmp_path):
 
     checkpoint = tmp_path / "training.safetensors"
     with pytest.raises(Stopped):
-        train_trunk(opened(folder), sources("mood"), settings(), checkpoint, stop)
-    other = [Source("mood", TEXTS, ["good", *moods(TEXTS)[1:]])]
+        train_multitask(opened(folder), sources("mood"), settings(), checkpoint, stop)
+    other = [Source(name="mood", texts=TEXTS, labels=["good", *moods(TEXTS)[1:]])]
     changed = [dataclasses.replace(other[0], texts=[*TEXTS[:-1], "the pump is lost in rome"])]
-    assert not train_trunk(opened(folder), changed, settings(), checkpoint).report.resumed
+    assert not train_multitask(opened(folder), changed, settings(), checkpoint).report.resumed
 
 
 def test_padding_and_neighbours_do_not_move_what_heads_read(trained):
     encoder, found = trained
-    (lessons,) = [multitask_module.teach(encoder, 0, source, settings()) for source in sources("apart")]
-    del found
-    module = trained[1].module
-    number = 5
-    one = dataclasses.replace(lessons.lessons, number=number)
+    (source,) = sources("apart")
+    one = source_dataset(encoder, 5, source, settings().source_settings).inputs
     every = np.arange(8)
-    together = np.stack(outputs_of(module, one, every))
-    alone = np.stack([outputs_of(module, one, np.array([at]))[0] for at in every])
+    together = np.stack(predict_outputs(found.module, one, every))
+    alone = np.stack([predict_outputs(found.module, one, np.array([at]))[0] for at in every])
     np.testing.assert_allclose(together, alone, atol=0.15)  # bfloat16 where the processor has it
 
 
-def test_steps_on_several_batches_are_fewer(folder):
-    one = train_trunk(opened(folder), sources("mood"), settings(epochs=1)).report.steps
-    two = train_trunk(opened(folder), sources("mood"), settings(epochs=1, accumulate=2)).report.steps
-    assert two == -(-one // 2)
+def test_steps_are_of_four_batches(folder):
+    report = train_multitask(opened(folder), sources("mood"), settings(epochs=1)).report
+    batches = -(-report.sources[0].rows // 8)
+    assert report.steps == -(-batches // 4)
 
 
 def test_validation_rows_that_are_given_are_the_ones_that_validate(folder):
-    given = Source("mood", TEXTS[:36], moods(TEXTS[:36]), validation=(TEXTS[36:], moods(TEXTS[36:])))
-    (score,) = train_trunk(opened(folder), [given], settings(epochs=1)).report.sources
+    given = Source(name="mood", texts=TEXTS[:36], labels=moods(TEXTS[:36]), validation=(TEXTS[36:], moods(TEXTS[36:])))
+    (score,) = train_multitask(opened(folder), [given], settings(epochs=1)).report.sources
     assert (score.rows, score.held_back) == (36, 12)
 
 
 def test_no_more_rows_are_used_than_are_allowed(folder):
-    (score,) = train_trunk(opened(folder), sources("mood"), settings(epochs=1, most=10)).report.sources
+    (score,) = train_multitask(opened(folder), sources("mood"), settings(epochs=1, most=10)).report.sources
     assert score.rows == 10
-
-
-def test_signs_pass_the_gradient_of_numbers_that_are_not_far_out():
-    numbers = torch.tensor([-3.0, -0.5, 0.0, 1.5, 2.5], requires_grad=True)
-    signs = through(numbers)
-    assert signs.tolist() == [-1, -1, 1, 1, 1]
-    signs.sum().backward()
-    assert numbers.grad.tolist() == [0, 1, 1, 1, 0]
-
-
-def test_heads_that_read_signs_learn_as_well(folder):
-    found = train_trunk(opened(folder), sources("mood", "apart"), settings("sign", epochs=6, rate=5e-3))
-    assert found.report.sources[0].score > found.report.sources[0].guess
-    assert found.report.settings["served"] == "sign"
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "electra", "fnet"])
 def test_a_trunk_is_a_folder_that_others_load_and_that_fills_columns_of_its_own(family, tmp_path):
     raw = save_tiny(tmp_path / "tiny", family)
     encoder = opened(raw)
-    found = train_trunk(encoder, sources("mood"), settings(epochs=1))
-    save_trunk(encoder, found.report, tmp_path / "trunk")
+    found = train_multitask(encoder, sources("mood"), settings(epochs=1))
+    save_multitask(encoder, found.report, tmp_path / "trunk")
     here = dict(encoder.model.named_parameters())
     there = dict(transformers.AutoModel.from_pretrained(tmp_path / "trunk").named_parameters())
     assert all(torch.equal(tensor, there[name]) for name, tensor in here.items())
@@ -191,7 +174,7 @@ def test_a_trunk_is_a_folder_that_others_load_and_that_fills_columns_of_its_own(
 
 def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
     encoder, found = trained
-    save_trunk(encoder, found.report, tmp_path / "trunk")
+    save_multitask(encoder, found.report, tmp_path / "trunk")
     card = (tmp_path / "trunk" / CARD).read_text()
     for source in found.report.sources:
         assert f"| {source.name} | {source.kind} |" in card
@@ -199,7 +182,7 @@ def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
     assert str(encoder.folder.path) not in card
     assert (tmp_path / "trunk" / REPORT).is_file()
     with pytest.raises(UsageError, match="is there already"):
-        save_trunk(encoder, found.report, tmp_path / "trunk")
+        save_multitask(encoder, found.report, tmp_path / "trunk")
 
 
 @pytest.mark.parametrize(
@@ -207,48 +190,46 @@ def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
     [
         ([], "expected at least one"),
         ([*sources("mood"), *sources("mood")], "a name of its own"),
-        ([Source("mood", TEXTS, ["same"] * 48)], "source 'mood'.*same label"),
-        ([Source("mood", TEXTS[:4], moods(TEXTS[:4]))], "source 'mood'.*too few"),
-        ([Source("apart", TEXTS, moods(TEXTS), reads=APART)], "reads pairs apart"),
-        ([Source("tags", TEXTS, [["O"]] * 48, "tagging")], "source 'tags'.*not one a word"),
-        ([Source("mood", TEXTS, moods(TEXTS), validation=(TEXTS, moods(TEXTS)))], "no text is left to validate"),
+        ([Source(name="mood", texts=TEXTS, labels=["same"] * 48)], "source 'mood'.*same label"),
+        ([Source(name="mood", texts=TEXTS[:4], labels=moods(TEXTS[:4]))], "source 'mood'.*too few"),
+        ([Source(name="apart", texts=TEXTS, labels=moods(TEXTS), reads=APART)], "reads pairs apart"),
+        ([Source(name="tags", texts=TEXTS, labels=[["O"]] * 48, kind="tagging")], "source 'tags'.*not one a word"),
+        (
+            [Source(name="mood", texts=TEXTS, labels=moods(TEXTS), validation=(TEXTS, moods(TEXTS)))],
+            "no text is left to validate",
+        ),
     ],
 )
 def test_sources_that_cannot_teach_are_refused(folder, given, says):
     with pytest.raises((UsageError, HeadError), match=says):
-        train_trunk(opened(folder), given, settings())
+        train_multitask(opened(folder), given, settings())
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"temperature": 0}, {"most": 0}, {"validate": 0}, {"reads": "first"}, {"served": "int4"}]
-)
+@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"most": 0}, {"validate": 0}, {"reads": "first"}])
 def test_settings_that_no_training_can_start_with_are_refused(wrong):
     with pytest.raises(UsageError):
-        TrunkSettings(**wrong)
+        MultitaskSettings(**wrong)
 
 
 def test_a_pair_read_apart_is_one_example(folder):
     both, alike = pairs(TEXTS)
-    (score,) = train_trunk(
-        opened(folder), [Source("apart", both, alike, reads=APART)], settings(epochs=1)
+    (score,) = train_multitask(
+        opened(folder), [Source(name="apart", texts=both, labels=alike, reads=APART)], settings(epochs=1)
     ).report.sources
     assert score.rows + score.held_back == len(both)
 
 
 def test_heads_begin_where_linear_heads_on_the_raw_encoder_are(folder):
-    report = train_trunk(opened(folder), sources(), settings(rate=1e-9)).report
+    report = train_multitask(opened(folder), sources(), settings(rate=1e-9)).report
     for source in report.sources:
         assert source.score == pytest.approx(source.frozen, abs=0.03), source.name
     frozen = {source.name: source.frozen > source.guess for source in report.sources}
     assert frozen["mood"]
     assert frozen["tags"]
-    later = train_trunk(opened(folder), sources("mood"), dataclasses.replace(settings(), heads_first=False)).report
-    assert later.sources[0].frozen is None
 
 
-@pytest.mark.parametrize("dropout", [True, False])
-def test_training_has_dropout_or_none(folder, dropout):
-    found = train_trunk(opened(folder), sources("mood"), dataclasses.replace(settings(epochs=1), dropout=dropout))
+def test_training_has_no_dropout(folder):
+    found = train_multitask(opened(folder), sources("mood"), settings(epochs=1))
     inputs = {
         "source": torch.tensor(0),
         "pool": torch.ones(2, 4),
@@ -256,10 +237,16 @@ def test_training_has_dropout_or_none(folder, dropout):
         "attention_mask": torch.ones(2, 4, dtype=torch.long),
     }
     found.module.train()
-    once, again = found.module(**inputs), found.module(**inputs)
-    assert torch.equal(once, again) is not dropout
+    trained = found.module(**inputs)
+    assert torch.equal(trained, found.module(**inputs))
     found.module.train(mode=False)
-    assert torch.equal(found.module(**inputs), found.module(**inputs))
+    assert torch.equal(trained, found.module(**inputs))
+
+
+def test_what_is_left_open_is_what_measured_best(folder):
+    report = train_multitask(opened(folder), sources("mood"), MultitaskSettings()).report
+    asked = report.settings["training"]
+    assert (asked["epochs"], asked["accumulate"], asked["rate"]) == (1, 4, pytest.approx(1.5e-4))
 
 
 def test_a_head_that_is_learned_first_has_no_gradient_left_but_its_penalty(folder):
@@ -267,23 +254,23 @@ def test_a_head_that_is_learned_first_has_no_gradient_left_but_its_penalty(folde
 
     def noted(head, source, train, penalty):
         fit(head, source, train, penalty)
-        count = sum(len(which) for _, which in train)
+        count = sum(len(batch.which) for batch in train)
         head.zero_grad()
-        losses = [taught(source.objective, source.lessons, head(read), which) * len(which) for read, which in train]
+        losses = [source.objective.loss(head(batch.vectors), batch.targets) * len(batch.which) for batch in train]
         (sum(losses) / count).backward()
         seen.append((head.weight.grad + penalty * head.weight).abs().max().item())
 
     fit = probing._fit
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probing, "_fit", noted)
-        train_trunk(opened(folder), sources("mood", "tags", "apart"), settings(epochs=1))
+        train_multitask(opened(folder), sources("mood", "tags", "apart"), settings(epochs=1))
     assert len(seen) == 3 * len(probing._PENALTIES)
     assert max(seen) < 2e-3
 
 
 def test_those_who_watch_hear_of_heads_before_the_first_step(folder):
     heard = []
-    train_trunk(opened(folder), sources("mood", "size"), settings(epochs=1), watch=heard.append)
+    train_multitask(opened(folder), sources("mood", "size"), settings(epochs=1), watch=heard.append)
     assert [set(now.scores) for now in heard if not now.epoch] == [{"mood"}, {"mood", "size"}]
     assert heard[2].epoch == 1
 
@@ -295,9 +282,9 @@ def test_a_resumed_training_does_not_learn_its_heads_again_and_knows_what_they_s
 
     checkpoint, asked = tmp_path / "training.safetensors", settings(epochs=2)
     with pytest.raises(Stopped):
-        train_trunk(opened(folder), sources("mood"), asked, checkpoint, stop)
+        train_multitask(opened(folder), sources("mood"), asked, checkpoint, stop)
     monkeypatch.setattr(multitask_module, "learn_head", None)
-    resumed = train_trunk(opened(folder), sources("mood"), asked, checkpoint).report
+    resumed = train_multitask(opened(folder), sources("mood"), asked, checkpoint).report
     assert resumed.resumed
     assert resumed.sources[0].frozen > resumed.sources[0].guess
 
@@ -305,11 +292,11 @@ def test_a_resumed_training_does_not_learn_its_heads_again_and_knows_what_they_s
 @pytest.mark.parametrize(("name", "most"), [("mood", 20), ("tags", 9), ("mood", 100)])
 def test_first_heads_are_learned_from_examples_throughout_a_source(folder, monkeypatch, name, most):
     (source,) = sources(name)
-    lessons = multitask_module.teach(opened(folder), 0, source, settings())
-    mean = lessons.lessons.lengths[lessons.train].mean()
+    data = source_dataset(opened(folder), 0, source, settings().source_settings)
+    mean = data.inputs.lengths[data.train].mean()
     monkeypatch.setattr(probing, "_MOST_TOKENS", 9.5 * mean)
     monkeypatch.setattr(probing, "_MOST", 10**6 if most == 100 else 20)
-    found = probing.probed(lessons)
-    assert set(found) <= set(lessons.train)
-    assert len(found) == min(most, len(lessons.train))
-    assert (found[0], found[-1]) == (lessons.train[0], lessons.train[-1])
+    found = probing.probed(data)
+    assert set(found) <= set(data.train)
+    assert len(found) == min(most, len(data.train))
+    assert (found[0], found[-1]) == (data.train[0], data.train[-1])

@@ -20,7 +20,7 @@ from material.tails import LAYERS, WIDTH, save_tiny
 
 def asked(length=4, from_layer=0, *, reparametrise=False, **training):
     loop = settings(**{"rate": 2e-2, **training}).training
-    return PrefixSettings(loop, length, from_layer, reparametrise)
+    return PrefixSettings(training=loop, length=length, from_layer=from_layer, reparametrise=reparametrise)
 
 
 def equal(one, other):
@@ -142,3 +142,13 @@ def test_damage_and_wrong_names_are_refused(trunk):
             put_prefix(trunk, name, arrays(0), 0, {})
     with pytest.raises(UsageError, match="there already"):
         create_prefix_trunk(trunk, TrunkReference("minilm", "w", "t", LAYERS, WIDTH))
+
+
+def test_the_digests_of_prefixes_and_sets_are_those_of_every_version(trunk):
+    """They name columns: another digest would be another column."""
+    keys = np.arange(LAYERS * 3 * WIDTH, dtype=np.float32).reshape(LAYERS, 3, WIDTH)
+    one, other = (put_prefix(trunk, name, (keys * sign, keys), 0, {}) for name, sign in (("a", 1), ("b", -1)))
+    assert (one.digest, digest_together([one, other])) == (
+        "08ae4990cb066ebe8cc5e7741007d883",
+        "b91202a2602ad4cf481c17224bd943d6",
+    )

@@ -12,10 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save
 
-from embank.errors import StorageFullError
-from embank.training.checkpoint import Checkpoint, Position, _digest
+from embank.errors import HeadError, StorageFullError
+from embank.training.checkpoint import FORMAT_VERSION, Checkpoint, Position, _digest, training_identity
+from embank.training.settings import TrainingSettings
 
-POSITION = Position(7, 2, 3, 0.75, 1, (0.5, 0.75), (1.25, 0.5), 2.5, 12.5, "bfloat16")
+POSITION = Position(
+    step=7,
+    epoch=2,
+    batch=3,
+    best=0.75,
+    best_epoch=1,
+    scores=(0.5, 0.75),
+    losses=(1.25, 0.5),
+    loss_sum=2.5,
+    seconds=12.5,
+    dtype="bfloat16",
+)
 
 
 def checkpoint(position=POSITION, identity="this", *, best=True):
@@ -27,7 +39,14 @@ def checkpoint(position=POSITION, identity="this", *, best=True):
     moments = {f"exp_avg.{name}": tensor * 2 for name, tensor in weights.items()}
     moments |= {f"step.{name}": torch.tensor(7.0) for name in weights}
     kept = {name: tensor + 1 for name, tensor in weights.items()} if best else {}
-    return Checkpoint(identity, position, weights, moments, kept, torch.get_rng_state())
+    return Checkpoint(
+        identity=identity,
+        position=position,
+        weights=weights,
+        moments=moments,
+        best=kept,
+        random=torch.get_rng_state(),
+    )
 
 
 def alike(one, other):
@@ -52,7 +71,9 @@ def test_what_is_written_is_read_back_to_the_bit(tmp_path, best):
 def test_weights_that_are_views_of_something_larger_are_written_as_they_look(tmp_path):
     whole = torch.arange(12.0).view(3, 4)
     views = {"turned": whole.T, "part": whole[1:, ::2]}
-    Checkpoint("this", POSITION, views, {}, {}, torch.get_rng_state()).write(tmp_path / "c")
+    Checkpoint(
+        identity="this", position=POSITION, weights=views, moments={}, best={}, random=torch.get_rng_state()
+    ).write(tmp_path / "c")
     alike(Checkpoint.read(tmp_path / "c", "this").weights, views)
 
 
@@ -64,15 +85,15 @@ _COUNTS = st.integers(0, 2**40)
 @given(
     position=st.builds(
         Position,
-        _COUNTS,
-        _COUNTS,
-        _COUNTS,
-        _NUMBERS,
-        _COUNTS,
-        st.lists(_NUMBERS, max_size=5).map(tuple),
-        st.lists(st.floats(), max_size=5).map(tuple),
-        _NUMBERS,
-        _NUMBERS,
+        step=_COUNTS,
+        epoch=_COUNTS,
+        batch=_COUNTS,
+        best=_NUMBERS,
+        best_epoch=_COUNTS,
+        scores=st.lists(_NUMBERS, max_size=5).map(tuple),
+        losses=st.lists(st.floats(), max_size=5).map(tuple),
+        loss_sum=_NUMBERS,
+        seconds=_NUMBERS,
     )
 )
 def test_every_position_survives(tmp_path_factory, position):
@@ -156,7 +177,7 @@ def test_a_flipped_bit_anywhere_leaves_no_checkpoint_or_the_one_that_was_written
 def test_a_whole_file_of_another_version_is_no_checkpoint_where_its_position_makes_no_sense(tmp_path, position):
     checkpoint().write(tmp_path / "c")
     tensors = load_file(tmp_path / "c")
-    notes = {"identity": "this", "position": position}
+    notes = {"format_version": FORMAT_VERSION, "identity": "this", "position": position}
     (tmp_path / "c").write_bytes(save(tensors, notes | {"digest": _digest(notes, tensors)}))
     assert Checkpoint.read(tmp_path / "c", "this") is None
 
@@ -178,3 +199,39 @@ def test_where_the_disk_is_full_the_older_one_is_kept(tmp_path, monkeypatch):
         checkpoint(Position(step=8)).write(path)
     assert Checkpoint.read(path, "this").position == POSITION
     assert [file.name for file in tmp_path.iterdir()] == ["c"]
+
+
+@pytest.mark.parametrize("notes", [{}, {"format_version": "1"}])
+def test_a_checkpoint_of_another_version_is_refused_with_the_line_to_start_again(tmp_path, notes):
+    path = tmp_path / "c"
+    checkpoint().write(path)
+    tensors = load_file(path)
+    own = {"identity": "this", "position": json.dumps(vars(POSITION)), **notes}
+    path.write_bytes(save(tensors, own | {"digest": _digest(own, tensors)}))
+    with pytest.raises(HeadError, match=r"another version of embank.*delete it \(rm .*c\) and give the same command"):
+        Checkpoint.read(path, "this")
+
+
+GOLDEN = {
+    "what": "tail",
+    "training": TrainingSettings(epochs=3, rate=2e-4),
+    "weights": "00ff",
+    "texts": ["zwölf Boxkämpfer", ("question", "context")],
+    "labels": [("B-city", "O"), None, 0.5],
+    "held_back": [True, False],
+}
+
+
+def test_the_identity_of_a_training_is_the_same_in_every_version():
+    assert training_identity(GOLDEN) == "fe9fe21be34cfe301a931f74cd54dffe"
+
+
+@pytest.mark.parametrize("changed", [{"weights": "00fe"}, {"labels": []}, {"training": TrainingSettings(epochs=4)}])
+def test_whatever_decides_the_outcome_is_part_of_the_identity(changed):
+    assert training_identity({**GOLDEN, **changed}) != training_identity(GOLDEN)
+
+
+@pytest.mark.parametrize("strange", [object(), {1, 2}, float("nan")])
+def test_what_json_cannot_write_is_no_part_of_an_identity(strange):
+    with pytest.raises((TypeError, ValueError)):
+        training_identity({"strange": strange})

@@ -5,20 +5,24 @@ import pytest
 import torch
 
 from embank.errors import HeadError, UsageError
-from embank.models.tail_design import METHODS
-from embank.training.checkpoint import Checkpoint
+from embank.models.tail_design import METHODS, default_rate
+from embank.training.checkpoint import Checkpoint, CheckpointFile
 from embank.training.loop import Run, train
-from embank.training.settings import TrainingSettings, default_rate
-from material.lessons import BATCH, EXAMPLES, STEPS, Lessons, Plain, accuracy, bert_tail, settings_of, trainer
+from embank.training.settings import TrainingSettings
+from material.training import BATCH, EXAMPLES, STEPS, Plain, TinyDataset, accuracy, bert_tail, settings_of, trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def run_of(tail=None, lessons=None, validate=None, loss=None, **settings):
-    tail, lessons = tail or bert_tail(), lessons or Lessons()
-    kept = {name: settings.pop(name) for name in ("identity", "checkpoint", "checkpoint_seconds") if name in settings}
-    scored = validate or (lambda: accuracy(tail, lessons))
-    return Run(tail, lessons, loss or lessons.loss, scored, settings_of(**settings), **kept)
+def run_of(tail=None, dataset=None, validate=None, checkpoint=None, **settings):
+    tail, dataset = tail or bert_tail(), dataset or TinyDataset()
+    return Run(
+        module=tail,
+        dataset=dataset,
+        validate=validate or (lambda: accuracy(tail, dataset)),
+        settings=settings_of(**settings),
+        checkpoint=checkpoint,
+    )
 
 
 def equal(one, other):
@@ -30,13 +34,13 @@ def equal(one, other):
 def test_training_lowers_the_loss_and_finds_the_classes(method):
     if method == "lora":
         pytest.importorskip("peft")
-    tail, lessons = bert_tail(method=method), Lessons(48)
-    before = accuracy(tail, lessons)
-    trained = train(run_of(tail, lessons, epochs=10, rate=5e-3, patience=10))
+    tail, dataset = bert_tail(method=method), TinyDataset(48)
+    before = accuracy(tail, dataset)
+    trained = train(run_of(tail, dataset, epochs=10, rate=5e-3, patience=10))
     losses = trained.position.losses
     assert len(losses) == trained.position.epoch == 10
     assert losses[-1] < 0.7 * losses[0]
-    assert accuracy(tail, lessons) == trained.position.best > before
+    assert accuracy(tail, dataset) == trained.position.best > before
     assert not trained.resumed
 
 
@@ -70,7 +74,7 @@ def test_training_leaves_the_random_numbers_of_whoever_calls_it(tmp_path):
     torch.manual_seed(5)
     right = torch.rand(4)
     torch.manual_seed(5)
-    train(run_of(identity="this", checkpoint=tmp_path / "c"))
+    train(run_of(checkpoint=CheckpointFile(tmp_path / "c", "this")))
     assert torch.equal(torch.rand(4), right)
 
 
@@ -116,34 +120,34 @@ def test_training_stops_when_patience_is_over_and_gives_back_the_weights_of_the_
     assert not tail.training
 
 
-class Broken(Lessons):
-    """Lessons whose losses are no numbers from some step on."""
+class Broken(TinyDataset):
+    """TinyDataset whose losses are no numbers from some step on."""
 
     def __init__(self, after):
         super().__init__()
         self.left = after
 
-    def loss(self, logits, which):
+    def loss(self, logits, targets):
         self.left -= 1
-        return super().loss(logits, which) * (float("nan") if self.left < 0 else 1.0)
+        return super().loss(logits, targets) * (float("nan") if self.left < 0 else 1.0)
 
 
 def test_losses_that_are_no_numbers_end_in_advice():
-    lessons = Broken(0)
+    dataset = Broken(0)
     with pytest.raises(HeadError, match=r"training went astray \(losses nan, nan\): try again with a lower learning"):
-        train(run_of(lessons=lessons, patience=2))
+        train(run_of(dataset=dataset, patience=2))
 
 
 @pytest.mark.parametrize("after", [STEPS, STEPS + 3])
 def test_a_pass_whose_losses_are_no_numbers_is_never_the_best(after):
-    tail, lessons = bert_tail(), Broken(after)
+    tail, dataset = bert_tail(), Broken(after)
     asked = []
 
     def validate():
         asked.append(True)
         return float(len(asked))  # a tail of no numbers may well have a score: it says the first class of everything
 
-    trained = train(run_of(tail, lessons, validate, patience=2))
+    trained = train(run_of(tail, dataset, validate, patience=2))
     assert trained.position.best_epoch == len(asked) == 1
     assert all(tensor.isfinite().all() for tensor in tail.state().values())
 
@@ -196,7 +200,7 @@ def test_where_nobody_says_there_are_four_passes_and_300_steps_at_least(count, b
         raise StopHereError
 
     with pytest.raises(StopHereError):
-        train(run_of(lessons=Lessons(count), epochs=None, batch=batch), stop)
+        train(run_of(dataset=TinyDataset(count), epochs=None, batch=batch), stop)
 
 
 def test_gradients_are_clipped(monkeypatch):
@@ -209,8 +213,10 @@ def test_gradients_are_clipped(monkeypatch):
         lengths.append(float(torch.stack([one.grad.norm() for one in held if one.grad is not None]).norm()))
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", watched)
-    lessons = Lessons()
-    train(run_of(lessons=lessons, loss=lambda *given: 100 * lessons.loss(*given), clip=0.25, epochs=1))
+    dataset = TinyDataset()
+    loss = dataset.loss
+    dataset.loss = lambda *given: 100 * loss(*given)
+    train(run_of(dataset=dataset, clip=0.25, epochs=1))
     assert len(lengths) == STEPS
     np.testing.assert_allclose(lengths, 0.25, rtol=1e-3)
 
@@ -310,10 +316,10 @@ def test_checkpoints_at_the_end_of_passes_alone_cost_the_running_pass(server, un
 def test_another_training_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tmp_path):
     path = tmp_path / "task.safetensors"
     first, other = bert_tail(), bert_tail()
-    train(run_of(first, identity="first", checkpoint=path))
+    train(run_of(first, checkpoint=CheckpointFile(path, "first")))
     assert Checkpoint.read(path, "first") is not None
     steps = []
-    trained = train(run_of(other, identity="other", checkpoint=path, seed=1), lambda now: steps.append(now.step))
+    trained = train(run_of(other, checkpoint=CheckpointFile(path, "other"), seed=1), lambda now: steps.append(now.step))
     assert (steps[0], trained.resumed) == (1, False)
     assert Checkpoint.read(path, "first") is None
 
@@ -322,10 +328,10 @@ def test_a_training_that_was_over_gives_the_weights_of_its_best_pass_again(tmp_p
     path = tmp_path / "task.safetensors"
     scores = iter([0.5, 0.9, 0.1])
     tail = bert_tail()
-    train(run_of(tail, identity="this", checkpoint=path, validate=lambda: next(scores)))
+    train(run_of(tail, checkpoint=CheckpointFile(path, "this"), validate=lambda: next(scores)))
     again = bert_tail(seed=2)
     steps = []
-    trained = train(run_of(again, identity="this", checkpoint=path), steps.append)
+    trained = train(run_of(again, checkpoint=CheckpointFile(path, "this")), steps.append)
     assert not steps
     assert trained.resumed
     assert trained.position.best_epoch == 2
@@ -334,12 +340,12 @@ def test_a_training_that_was_over_gives_the_weights_of_its_best_pass_again(tmp_p
 
 def test_without_a_place_for_checkpoints_none_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    train(run_of(epochs=1, checkpoint_seconds=0.0))
+    train(run_of(epochs=1))
     assert list(tmp_path.iterdir()) == []
 
 
-class Watched(Lessons):
-    """Lessons that remember which examples were asked for."""
+class Watched(TinyDataset):
+    """TinyDataset that remember which examples were asked for."""
 
     def __init__(self, count=EXAMPLES):
         super().__init__(count)
@@ -351,31 +357,32 @@ class Watched(Lessons):
 
 
 def test_batches_are_as_large_as_was_asked():
-    lessons = Watched(26)
-    train(run_of(lessons=lessons, validate=lambda: 0.5, epochs=1))
-    assert sorted(map(len, lessons.asked)) == [2] + [BATCH] * 6
+    dataset = Watched(26)
+    train(run_of(dataset=dataset, validate=lambda: 0.5, epochs=1))
+    assert sorted(map(len, dataset.asked)) == [2] + [BATCH] * 6
 
 
 def test_every_pass_deals_every_example_in_an_order_of_its_own():
-    lessons = Watched()
-    train(run_of(lessons=lessons, validate=iter(range(9)).__next__))
-    passes = [lessons.asked[at : at + STEPS] for at in range(0, 3 * STEPS, STEPS)]
+    dataset = Watched()
+    train(run_of(dataset=dataset, validate=iter(range(9)).__next__))
+    passes = [dataset.asked[at : at + STEPS] for at in range(0, 3 * STEPS, STEPS)]
     assert [sorted(sum(batches, [])) for batches in passes] == [list(range(EXAMPLES))] * 3  # noqa: RUF017
     assert passes[0] != passes[1] != passes[2] != passes[0]
 
 
 def test_dropout_acts_in_every_step_and_in_no_validation():
-    tail, lessons = bert_tail(), Lessons()
-    modes = []
+    tail, dataset = bert_tail(), TinyDataset()
+    modes, right = [], dataset.loss
 
     def loss(*given):
         modes.append(tail.training and tail.dropout.training)
-        return lessons.loss(*given)
+        return right(*given)
 
     def validate():
-        found = accuracy(tail, lessons)
-        assert found == accuracy(tail, lessons)
+        found = accuracy(tail, dataset)
+        assert found == accuracy(tail, dataset)
         return found
 
-    train(run_of(tail, lessons, validate, loss))
+    dataset.loss = loss
+    train(run_of(tail, dataset, validate))
     assert modes == [True] * (3 * STEPS)

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from embank.training import precision as module
-from embank.training.checkpoint import Checkpoint
+from embank.training.checkpoint import Checkpoint, CheckpointFile
 from embank.training.loop import train
 from embank.training.precision import faster, precision, settled
-from material.lessons import Lessons, accuracy, bert_tail, settings_of
+from material.training import TinyDataset, accuracy, bert_tail, settings_of
 from training.test_loop import Run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,13 +58,19 @@ def test_a_training_that_goes_on_computes_in_what_it_began_in(tmp_path, monkeypa
     seen = []
 
     def run(**settings):
-        tail, lessons = bert_tail(), Lessons()
+        tail, dataset = bert_tail(), TinyDataset()
 
         def score():
             seen.append(computed_in())
-            return accuracy(tail, lessons)
+            return accuracy(tail, dataset)
 
-        return Run(tail, lessons, lessons.loss, score, settings_of(**settings), "this", tmp_path / "c")
+        return Run(
+            module=tail,
+            dataset=dataset,
+            validate=score,
+            settings=settings_of(**settings),
+            checkpoint=CheckpointFile(tmp_path / "c", "this"),
+        )
 
     with monkeypatch.context() as patched:
         patched.setattr("embank.training.loop.faster", lambda: "bfloat16")

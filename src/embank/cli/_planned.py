@@ -89,7 +89,7 @@ def _settings(advice: "Advice", asked: "FitSettings") -> "FitSettings":
     tail = None
     if advice.family in ("tail", "limited"):
         loop = embank.TrainingSettings(epochs=advice.epochs, patience=advice.epochs or 3)
-        tail = embank.TailSettings("adapters" if advice.method == "adapters" else "full", None, loop)
+        tail = embank.TailSettings(method="adapters" if advice.method == "adapters" else "full", training=loop)
     return embank.FitSettings(asked.kind, advice.columns, class_weight=asked.class_weight, seed=asked.seed, tail=tail)
 
 

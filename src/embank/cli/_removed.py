@@ -17,7 +17,27 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Old words of a command, and the new ones."""
 
-FLAGS: Final[Mapping[tuple[str, str], str]] = {}
+_MULTITASK = {
+    "--served": "is gone: source heads read float32, which measured best",
+    "--accumulate": "is gone: a step is of four batches, which measured best",
+    "--heads-first": "is gone: heads are always learned first",
+    "--no-heads-first": "is gone: heads are always learned first, which measured best",
+    "--dropout": "is gone: training has no dropout, which measured best",
+    "--no-dropout": "is gone: training never has dropout",
+}
+_DISTILL = {
+    **dict.fromkeys(
+        ("--losses", "--activation", "--pca", "--start", "--choice", "--learns"),
+        "is gone: choose --recipe best or --recipe paper",
+    ),
+    "--dropout": "is gone: a student learns without dropout, which measured best",
+    "--held-out": "is gone: a tenth of the texts validates, at most 1,000",
+}
+
+FLAGS: Final[Mapping[tuple[str, str], str]] = {
+    **{(f"multitask {verb}", flag): said for verb in ("train", "evaluate") for flag, said in _MULTITASK.items()},
+    **{("distill train", flag): said for flag, said in _DISTILL.items()},
+}
 """A command that is there and a flag that it had, and what became of the flag."""
 
 

@@ -12,7 +12,7 @@ from embank.labels.kinds import APART, TOGETHER
 
 if TYPE_CHECKING:
     from embank.evaluate.transfer import Target
-    from embank.multitask import Source
+    from embank.fit.source_tasks import Source
 
 _NAMES = {"name", "files", "validation", "test", "text", "words", "pair", "label", "kind", "weight", "reads", "format"}
 
@@ -41,13 +41,15 @@ class SourceEntry:
             InputError: a file that cannot be read, or lacks a column.
             HeadError: labels that do not fit the kind.
         """
-        from embank.multitask import Source
+        from embank.fit.source_tasks import Source
 
         texts, labels = self._rows("files")
         reads = str(self.entry.get("reads", TOGETHER))
         held = self._rows("validation") if "validation" in self.entry else None
         kind, weight = str(self.entry.get("kind", "auto")), float(self.entry.get("weight", 1.0))
-        return Source(self.name, texts, labels, kind, weight, reads, held)
+        return Source(
+            name=self.name, texts=texts, labels=labels, kind=kind, weight=weight, reads=reads, validation=held
+        )
 
     def target(self) -> "Target":
         """Read its rows as a task that a frozen representation is tried on."""

@@ -61,8 +61,15 @@ class Training:
         method = next((known for known in ("full", "adapters", "lora") if word == known), None)
         if word not in words:
             raise embank.errors.UsageError(f"{word!r} is no way to train a tail; there are: {', '.join(words)}")
-        loop = embank.TrainingSettings(self.epochs, self.batch, self.rate, self.patience)
-        return embank.TailSettings(method or "full", cut, loop, self.width, self.rank, trials=word == "auto")
+        loop = embank.TrainingSettings(epochs=self.epochs, batch=self.batch, rate=self.rate, patience=self.patience)
+        return embank.TailSettings(
+            method=method or "full",
+            cut=cut,
+            training=loop,
+            width=self.width,
+            rank=self.rank,
+            trials=word == "auto",
+        )
 
 
 def refuse_strays(context: typer.Context) -> None:

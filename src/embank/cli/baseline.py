@@ -65,7 +65,7 @@ def finetune(
     given = rows.read()
     opened = _opened(encoder, max_tokens, local_files_only=local_files_only)
     given_rows = _rows(rows, given, kind, test)
-    loop = embank.TrainingSettings(epochs, batch, rate, patience, seed=seed)
+    loop = embank.TrainingSettings(epochs=epochs, batch=batch, rate=rate, patience=patience, seed=seed)
     with training.progress(quiet=quiet or as_json) as watch:
         tuned = finetuning.finetune(opened, given_rows, loop, checkpoint, watch)
     if as_json:
@@ -126,8 +126,9 @@ def student(
     given = rows.read()
     opened = _opened(encoder, max_tokens, local_files_only=local_files_only)
     given_rows = _rows(rows, given, kind, test)
-    loop = embank.TrainingSettings(epochs, batch, rate, patience, seed=seed)
-    keep = checkpoint and (checkpoint, checkpoint.with_name(f"{checkpoint.name}.student"))
+    loop = embank.TrainingSettings(epochs=epochs, batch=batch, rate=rate, patience=patience, seed=seed)
+    own = checkpoint and checkpoint.with_name(f"{checkpoint.name}.student")
+    keep = students.DistillCheckpoints(checkpoint, own)
     with training.progress(quiet=quiet or as_json) as watch:
         made = students.distil(opened, given_rows, loop, wanted, keep, watch)
     if as_json:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,8 +21,6 @@ from embank.optional import load
 if TYPE_CHECKING:
     from embank import TrainingProgress
     from embank.distill.settings import ProjectionReport, ProjectionSettings
-
-Word = TypeVar("Word", bound=str)
 
 Texts = Annotated[
     list[Path] | None,
@@ -51,50 +49,23 @@ WorkBank = Annotated[
     Path | None,
     flags.flag("--bank", metavar="BANK", help="Keep the teacher's vectors in this bank.  [default: one beside OUT]"),
 ]
-Losses = Annotated[
-    str,
-    flags.flag(
-        "--losses",
-        metavar="NAME[=WEIGHT],...",
-        help="What is made small: mse and cosine (to the teacher's reduced vectors), similarity (of all pairs of a "
-        "batch, to those of its whole vectors).",
-    ),
-]
 Matryoshka = Annotated[
     str | None,
     flags.flag(
         "--matryoshka",
         metavar="N,...",
-        help="Score these first dimensions as vectors as well, and train them where no more is learned than is kept.",
+        help="Matryoshka widths: also evaluate these first dimensions; --recipe paper trains them as well.",
     ),
 ]
-Activation = Annotated[str, flags.flag("--activation", help="After the projection: identity or tanh.")]
-Pca = Annotated[
-    str,
-    flags.flag("--pca", help="Of the teacher's vectors: uncentred (keeps cosines best) or centred (mean taken away)."),
-]
-Start = Annotated[
+Recipe = Annotated[
     str,
     flags.flag(
-        "--start",
-        help="What the projection begins as: regression of the targets on the student's vectors, or the pca itself "
-        "(only where teacher and student are of one width).",
-    ),
-]
-Dropout = Annotated[bool, flags.flag("--dropout", help="Train the student with the dropout of its configuration.")]
-Choice = Annotated[
-    str, flags.flag("--choice", help="The best pass by held-out similarity (Spearman with the teacher) or loss.")
-]
-Learns = Annotated[
-    str,
-    flags.flag(
-        "--learns",
-        help="whole: all of the teacher's dimensions, of which a PCA of the student's vectors keeps the strongest; "
-        "reduced: no more than are kept.",
+        "--recipe",
+        help="best (all dimensions of the teacher, by squared error and angle) or paper (2203.07687: its reduced "
+        "vectors, through a tanh, by squared error).",
     ),
 ]
 Unit = Annotated[bool, flags.flag("--unit", help="Scale the student's vectors to length one.")]
-HeldOut = Annotated[int, flags.flag("--held-out", help="Texts that validate, at most; at most a tenth of all.")]
 
 
 app = typer.Typer(help="Distil a teacher into a small encoder of few dimensions.", no_args_is_help=True)
@@ -111,16 +82,9 @@ def train(
     width: Width = 48,
     column: TeacherColumn = None,
     bank: WorkBank = None,
-    losses: Losses = "mse,cosine",
     matryoshka: Matryoshka = None,
-    activation: Activation = "identity",
-    pca: Pca = "uncentred",
-    start: Start = "regression",
-    dropout: Dropout = False,
-    choice: Choice = "similarity",
-    learns: Learns = "whole",
+    recipe: Recipe = "best",
     unit: Unit = False,
-    held_out: HeldOut = 1000,
     epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the texts.  [default: 5]")] = None,
     batch: training.BatchSize = 64,
     rate: training.Rate = None,
@@ -138,11 +102,9 @@ def train(
     local_files_only: flags.Offline = False,
 ) -> None:
     """Distil a teacher into a small student of few dimensions; the folder is an encoder, also for other tools."""
-    load("embank.multitask.folder", "torch").refuse_existing(out)
-    loop = embank.TrainingSettings(epochs, batch, rate, patience, seed=seed)
-    settings = settings_of(
-        loop, (width, matryoshka, held_out), losses, (activation, pca, start, choice, learns), (dropout, unit)
-    )
+    load("embank.models.encoder_folder", "torch").refuse_existing(out)
+    loop = embank.TrainingSettings(epochs=epochs, batch=batch, rate=rate, patience=patience, seed=seed)
+    settings = settings_of(loop, width, matryoshka, recipe, unit=unit)
     read = rows_of(Source(_given(texts, files), text, as_format=as_format))[text]
     reading = embank.ReadingOptions(max_tokens=max_tokens)
     options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only)
@@ -189,39 +151,20 @@ def fill(
 
 
 def settings_of(
-    loop: "embank.TrainingSettings",
-    numbers: tuple[int, str | None, int],
-    losses: str,
-    words: tuple[str, str, str, str, str],
-    switches: tuple[bool, bool],
+    loop: "embank.TrainingSettings", width: int, matryoshka: str | None, recipe: str, *, unit: bool
 ) -> "ProjectionSettings":
     """Settings of a distillation out of flags.
 
     Raises:
-        UsageError: a word that is not known, or a number that is none.
+        UsageError: an unknown recipe, or widths that are no numbers.
     """
-    from embank.distill.settings import ACTIVATIONS, CENTRINGS, CHOICES, LEARNS, STARTS, TERMS, ProjectionSettings
+    from embank.distill.settings import RECIPES, ProjectionSettings
 
-    width, matryoshka, held_out = numbers
-    terms = []
-    for part in losses.split(","):
-        name, _, weight = part.partition("=")
-        terms.append((_one_of(name.strip(), TERMS, "--losses"), _number(weight or "1", part)))
+    known = next((word for word in RECIPES if word == recipe), None)
+    if known is None:
+        raise embank.errors.UsageError(f"--recipe {recipe!r} is unknown; there are: {', '.join(RECIPES)}")
     shorter = tuple(_whole(part, matryoshka) for part in (matryoshka or "").split(",") if part.strip())
-    return ProjectionSettings(
-        width,
-        loop,
-        tuple(terms),
-        shorter,
-        _one_of(words[0], ACTIVATIONS, "--activation"),
-        _one_of(words[1], CENTRINGS, "--pca"),
-        _one_of(words[2], STARTS, "--start"),
-        switches[0],
-        _one_of(words[3], CHOICES, "--choice"),
-        held_out,
-        switches[1],
-        _one_of(words[4], LEARNS, "--learns"),
-    )
+    return ProjectionSettings(width=width, training=loop, widths=shorter, unit=unit, recipe=known)
 
 
 def print_report(report: "ProjectionReport", out: Path) -> None:
@@ -235,7 +178,7 @@ def print_report(report: "ProjectionReport", out: Path) -> None:
         f"held out of {report.texts + report.held_out:,}"
     )
     passes = ", ".join(f"{score:.4f}" for score in report.passes)
-    typer.echo(f"by {report.settings['choice']} after each pass {passes}: pass {report.best} is kept")
+    typer.echo(f"after each pass {passes}: pass {report.best} is kept")
     typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
     layers = len(report.origins.layers) or "LAYERS"
     typer.echo(
@@ -265,20 +208,6 @@ def _given(texts: list[Path] | None, files: list[Path] | None) -> list[Path]:
     if not every:
         raise embank.errors.UsageError("give texts to learn from: --texts FILE")
     return every
-
-
-def _one_of(word: str, known: "tuple[Word, ...]", flag: str) -> "Word":
-    found = next((one for one in known if one == word), None)
-    if found is None:
-        raise embank.errors.UsageError(f"{flag} {word!r} is unknown; there are: {', '.join(known)}")
-    return found
-
-
-def _number(written: str, part: str) -> float:
-    try:
-        return float(written)
-    except ValueError as fault:
-        raise embank.errors.UsageError(f"{part!r} in --losses is no loss with a weight; write mse=0.5") from fault
 
 
 def _whole(written: str, every: str | None) -> int:

@@ -19,7 +19,8 @@ from embank.optional import load
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
-    from embank.multitask import Source, TrunkProgress, TrunkReport, TrunkSettings
+    from embank.fit.source_tasks import Source
+    from embank.multitask import MultitaskProgress, MultitaskReport, MultitaskSettings
 
 app = typer.Typer(help="Train one encoder on several source tasks.", no_args_is_help=True)
 
@@ -40,22 +41,6 @@ Rows = Annotated[int | None, flags.flag("--rows", help="Training rows of a sourc
 Reads = Annotated[
     str, flags.flag("--reads", help="What source heads read: default (the layers of default columns) or last.")
 ]
-Served = Annotated[
-    str,
-    flags.flag("--served", help="Precision that source heads read: float32, or sign, as binary columns keep."),
-]
-HeadsFirst = Annotated[
-    bool,
-    flags.flag(
-        "--heads-first/--no-heads-first",
-        help="Learn heads on the encoder as it is before all of it is trained; otherwise they begin at random.",
-    ),
-]
-Dropout = Annotated[
-    bool,
-    flags.flag("--dropout/--no-dropout", help="Dropout in training: of the encoder, and on what source heads read."),
-]
-Accumulate = Annotated[int, flags.flag("--accumulate", help="Batches whose gradients make one step.")]
 EncoderPlace = Annotated[
     str, flags.flag("--encoder", help="Where training begins: minilm, a folder, or a hub name (org/model@revision).")
 ]
@@ -68,51 +53,44 @@ MaxTokens = Annotated[
 class Maker:
     """Trains trunks as the flags say."""
 
-    settings: "TrunkSettings"
+    settings: "MultitaskSettings"
     encoder: str
     max_tokens: int | None
     offline: bool
     quiet: bool
 
-    def __call__(self, sources: "Sequence[Source]", out: Path) -> "TrunkReport":
+    def __call__(self, sources: "Sequence[Source]", out: Path) -> "MultitaskReport":
         """Train, and write the folder; a checkpoint lies beside it until then."""
         opening, multitask = load("embank.encoders.load", "torch"), load("embank.multitask.train", "torch")
         saving = load("embank.multitask.folder", "torch")
-        saving.refuse_existing(out)
+        load("embank.models.encoder_folder", "torch").refuse_existing(out)
         reading = embank.ReadingOptions(max_tokens=self.max_tokens)
         located = opening.locate(self.encoder, reading, local_files_only=self.offline)
         opened = opening.open_encoder(located, "torch", "float32", Path.home() / ".cache" / "embank")
         out.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = out.with_name(f"{out.name}.training.safetensors")
         with progress(quiet=self.quiet) as watch:
-            trained = multitask.train_trunk(opened, sources, self.settings, checkpoint, watch)
-        saving.save_trunk(opened, trained.report, out)
+            trained = multitask.train_multitask(opened, sources, self.settings, checkpoint, watch)
+        saving.save_multitask(opened, trained.report, out)
         checkpoint.unlink(missing_ok=True)
-        report: TrunkReport = trained.report
+        report: MultitaskReport = trained.report
         return report
 
 
 def settings_of(
-    loop: training.Training,
-    temperature: float,
-    rows: int | None,
-    words: tuple[str, str],
-    more: tuple[int, int],
-    *,
-    heads_first: bool,
-    dropout: bool,
-) -> "TrunkSettings":
-    """Settings of a trunk out of flags."""
-    from embank.multitask import READS, SERVED, TrunkSettings
+    loop: training.Training, temperature: float, rows: int | None, reads: str, seed: int
+) -> "MultitaskSettings":
+    """Settings of multi-task training out of flags."""
+    from embank.fit.source_tasks import READS
+    from embank.multitask import MultitaskSettings
 
-    for word, known, what in ((words[0], READS, "reads"), (words[1], SERVED, "served")):
-        if word not in known:
-            raise embank.errors.UsageError(f"--{what} {word!r} is unknown; there are: {', '.join(known)}")
-    accumulate, seed = more
-    asked = embank.TrainingSettings(loop.epochs, loop.batch, loop.rate, loop.patience, seed=seed, accumulate=accumulate)
-    reads = next(word for word in READS if word == words[0])
-    served = next(word for word in SERVED if word == words[1])
-    return TrunkSettings(asked, temperature, rows, reads=reads, served=served, heads_first=heads_first, dropout=dropout)
+    known = next((word for word in READS if word == reads), None)
+    if known is None:
+        raise embank.errors.UsageError(f"--reads {reads!r} is unknown; there are: {', '.join(READS)}")
+    asked = embank.TrainingSettings(
+        epochs=loop.epochs, batch=loop.batch, rate=loop.rate, patience=loop.patience, seed=seed
+    )
+    return MultitaskSettings(training=asked, temperature=temperature, most=rows, reads=known)
 
 
 @app.command()
@@ -120,17 +98,13 @@ def train(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the trunk.")],
     sources: Sources,
     encoder: EncoderPlace = "minilm",
-    epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the sources.  [default: 3]")] = None,
+    epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the sources.  [default: 1]")] = None,
     batch: training.BatchSize = 32,
-    accumulate: Accumulate = 1,
     rate: training.Rate = None,
     patience: training.Patience = 3,
     temperature: Temperature = 2.0,
     rows: Rows = None,
     reads: Reads = "default",
-    served: Served = "float32",
-    heads_first: HeadsFirst = True,
-    dropout: Dropout = True,
     max_tokens: MaxTokens = None,
     seed: Annotated[int, flags.flag("--seed", help="Of splits, order and dropout.")] = 0,
     as_json: flags.AsJson = False,
@@ -139,10 +113,8 @@ def train(
 ) -> None:
     """Train one encoder on several source tasks; the folder is an encoder for `embank encode --encoder OUT`."""
     loop = training.Training(epochs, batch, rate, patience)
-    settings = settings_of(
-        loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first, dropout=dropout
-    )
-    load("embank.multitask.folder", "torch").refuse_existing(out)
+    settings = settings_of(loop, temperature, rows, reads, seed)
+    load("embank.models.encoder_folder", "torch").refuse_existing(out)
     read = [entry.source() for entry in read_source_file(sources)]
     maker = Maker(settings, encoder, max_tokens, local_files_only, quiet or as_json)
     report = maker(read, out)
@@ -170,17 +142,13 @@ def evaluate(
     seen: Annotated[bool, flags.flag("--seen/--no-seen", help="Train on all sources as well, for comparison.")] = True,
     codec: Annotated[str, flags.flag("--codec", help="Precision of the columns that are tried.")] = "float16",
     encoder: EncoderPlace = "minilm",
-    epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the sources.  [default: 3]")] = None,
+    epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the sources.  [default: 1]")] = None,
     batch: training.BatchSize = 32,
-    accumulate: Accumulate = 1,
     rate: training.Rate = None,
     patience: training.Patience = 3,
     temperature: Temperature = 2.0,
     rows: Rows = None,
     reads: Reads = "default",
-    served: Served = "float32",
-    heads_first: HeadsFirst = True,
-    dropout: Dropout = True,
     max_tokens: MaxTokens = None,
     seed: Annotated[int, flags.flag("--seed", help="Of splits, order and dropout.")] = 0,
     as_json: flags.AsJson = False,
@@ -189,9 +157,7 @@ def evaluate(
 ) -> None:
     """Leave source tasks out in turn, train, and try the frozen representation on them, beside the raw encoder's."""
     loop = training.Training(epochs, batch, rate, patience)
-    settings = settings_of(
-        loop, temperature, rows, (reads, served), (accumulate, seed), heads_first=heads_first, dropout=dropout
-    )
+    settings = settings_of(loop, temperature, rows, reads, seed)
     evaluation = load("embank.evaluate.transfer", "torch")
     targets = [entry.target() for entry in read_source_file(sources)]
     names = [target.source.name for target in targets]
@@ -208,7 +174,7 @@ def evaluate(
         print_transfers(found)
 
 
-def print_report(report: "TrunkReport") -> None:
+def print_report(report: "MultitaskReport") -> None:
     """Say what became of each source."""
     rows = [
         [
@@ -255,7 +221,7 @@ def print_transfers(found: Sequence[Any]) -> None:
 
 
 @contextmanager
-def progress(*, quiet: bool) -> "Iterator[Callable[[TrunkProgress], None]]":
+def progress(*, quiet: bool) -> "Iterator[Callable[[MultitaskProgress], None]]":
     """Show steps, and the loss and validation score of every source; silent where it is not a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
@@ -265,7 +231,7 @@ def progress(*, quiet: bool) -> "Iterator[Callable[[TrunkProgress], None]]":
         bar = shown.add_task("training", total=None, said="")
         lines: dict[str, Any] = {}
 
-        def watch(now: "TrunkProgress") -> None:
+        def watch(now: "MultitaskProgress") -> None:
             if not now.epoch:
                 shown.update(bar, said=f"heads on the encoder as it is: {len(now.scores)}")
                 return

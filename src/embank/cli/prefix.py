@@ -127,7 +127,7 @@ def _trainer(*, replacing: bool) -> Callable[..., None]:
         columns = {"text": text, "words": words, "label": label, "pair": pair_apart or pair, "format": as_format}
         given = {**columns, "kind": kind, "reads": "apart" if pair_apart else "together"}
         entries = _entries(files or [], source, sources, given)
-        loop = embank.TrainingSettings(epochs, batch, rate, patience, seed=seed)
+        loop = embank.TrainingSettings(epochs=epochs, batch=batch, rate=rate, patience=patience, seed=seed)
         settings = _settings(loop, (length, from_layer, rows), reads, reparametrise=reparametrise)
         reading = embank.ReadingOptions(max_tokens=max_tokens)
         asked = Asked(trunk, settings, encoder, prefixes, reading, local_files_only, quiet or as_json)
@@ -226,14 +226,14 @@ def _entries(
 def _settings(
     loop: "embank.TrainingSettings", numbers: tuple[int, int, int | None], reads: str, *, reparametrise: bool
 ) -> "PrefixSettings":
-    from embank.multitask import READS
+    from embank.fit.source_tasks import READS
 
     known = next((word for word in READS if word == reads), None)
     if known is None:
         raise embank.errors.UsageError(f"--reads {reads!r} is unknown; there are: {', '.join(READS)}")
     length, from_layer, rows = numbers
     made: PrefixSettings = load("embank.prefix.train", "torch").PrefixSettings(
-        loop, length, from_layer, reparametrise, rows, reads=known
+        training=loop, length=length, from_layer=from_layer, reparametrise=reparametrise, most=rows, reads=known
     )
     return made
 

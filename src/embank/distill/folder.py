@@ -15,17 +15,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from embank.distill.settings import ProjectionReport, TeacherSpace, WidthScore
-from embank.distill.vector_student import Student, TrainedProjection
+from embank.distill.vector_student import ProjectedStudent, Student, TrainedProjection
 from embank.encoders.torch import quietly
 from embank.errors import EncoderError
-from embank.multitask.folder import CARD, REPORT, copy_small, named, new_folder, prescribe
+from embank.models.encoder_folder import CARD, REPORT, copy_small, named, new_folder, prescribe
 
 SPACE = "teacher_projection.safetensors"
 """What maps the teacher's vectors to targets: `axes` and `centre`."""
 
 _DENSE = "2_Dense"
 _NORMALIZE = "3_Normalize"
-_ACTIVATIONS = {"identity": "torch.nn.modules.linear.Identity", "tanh": "torch.nn.modules.activation.Tanh"}
+_IDENTITY, _TANH = "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Tanh"
 
 
 def save_projection(student: Student, trained: TrainedProjection, out: Path) -> None:
@@ -49,7 +49,7 @@ def save_projection(student: Student, trained: TrainedProjection, out: Path) -> 
             student.model.save_pretrained(begun / folder.transformer.relative_to(folder.path))
         after = [(_DENSE, "models.Dense"), *([(_NORMALIZE, "models.Normalize")] if unit else [])]
         prescribe(begun, folder, trained.module.pooling, after)
-        _save_dense(begun / _DENSE, trained.module.projection, report.settings["activation"])
+        _save_dense(begun / _DENSE, trained.module)
         if unit:
             (begun / _NORMALIZE).mkdir()
         notes = {"source": report.origins.source, "column": report.origins.column}
@@ -80,12 +80,11 @@ def card(report: ProjectionReport, family: str, layers: int) -> str:
     """The model card: whose student it is, what it learned, and how well."""
     settings, origins = report.settings, report.origins
     training = settings["training"]
-    losses = ", ".join(f"{term} ({weight:g})" for term, weight in settings["losses"])
     passes = ", ".join(f"{score:.4f}" for score in report.passes)
     of = f"the teacher's vectors (`{origins.column}`, {report.teacher_width} wide)"
-    learned = f"It learned to give what a PCA ({settings['centring']}) leaves of {of}"
-    if settings["learns"] == "whole":
-        learned = f"It learned to give all dimensions of {of}, and keeps {settings['width']} of its own"
+    learned = f"It learned to give all dimensions of {of}, by squared error and angle, and keeps {settings['width']}"
+    if settings["recipe"] == "paper":
+        learned = f"It learned to give what a PCA leaves of {of}, through a tanh, by squared error"
     whence = f"layers {', '.join(map(str, origins.layers))} of its teacher" if origins.layers else "another encoder"
     lines = [
         "---",
@@ -103,10 +102,10 @@ def card(report: ProjectionReport, family: str, layers: int) -> str:
         *map(_row, report.widths),
         "",
         f"Spearman's correlation of cosines with those of the teacher's whole vectors, over pairs of {report.held_out} "
-        f"held-out texts from all over the range of similarities. Trained on {report.texts} texts; losses {losses}; "
-        f"activation {settings['activation']}. After each pass, by {settings['choice']}: {passes}; pass {report.best} "
-        f"was kept. {report.steps} steps, {report.seconds:.0f} s; batches of {training['batch']}, learning rate "
-        f"{training['rate']:g}, seed {training['seed']}.",
+        f"held-out texts from all over the range of similarities. Trained on {report.texts} texts by the recipe "
+        f"{settings['recipe']}. After each pass: {passes}; pass {report.best} was kept. {report.steps} steps, "
+        f"{report.seconds:.0f} s; batches of {training['batch']}, learning rate {training['rate']:g}, "
+        f"seed {training['seed']}.",
         "",
         f"Its vectors lie in the teacher's space: stored vectors of the teacher, mapped by `{SPACE}`, can be searched "
         "with queries that the student encodes.",
@@ -133,14 +132,15 @@ def _drop_modules(folder: Path) -> None:
     listed.unlink(missing_ok=True)
 
 
-def _save_dense(folder: Path, projection: Any, activation: str) -> None:
-    """Write a projection as a Dense module."""
+def _save_dense(folder: Path, student: ProjectedStudent) -> None:
+    """Write the projection of a student as a Dense module."""
     folder.mkdir()
+    projection = student.projection
     described = {
         "in_features": projection.in_features,
         "out_features": projection.out_features,
         "bias": True,
-        "activation_function": _ACTIVATIONS[activation],
+        "activation_function": _TANH if student.bends else _IDENTITY,
     }
     (folder / "config.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     weights = {"linear.weight": projection.weight, "linear.bias": projection.bias}

@@ -15,117 +15,68 @@ from embank.arrays import Vectors
 from embank.errors import UsageError
 from embank.training.settings import TrainingSettings
 
-Term = Literal["mse", "cosine", "similarity"]
-"""What is made small: the distance to the teacher's reduced vector, the angle to it, or the distance between the
-cosines of a batch's pairs and those of the teacher's whole vectors."""
+Recipe = Literal["best", "paper"]
+"""What a student learns, and how.
 
-TERMS: tuple[Term, ...] = ("mse", "cosine", "similarity")
+"best", which measured best (bench/log/2026-11.md): all dimensions of the teacher's vectors, by squared error and angle;
+then a PCA of what the student gives says which are kept, and the teacher's vectors are reduced alike. "paper", as
+2203.07687 has it: no more than the PCA leaves of the teacher's vectors, through a tanh, by squared error alone."""
 
-Activation = Literal["identity", "tanh"]
-"""What follows the projection; `tanh` is the paper's, and needs targets between -1 and 1."""
+RECIPES: tuple[Recipe, ...] = ("best", "paper")
 
-ACTIVATIONS: tuple[Activation, ...] = ("identity", "tanh")
-
-Centring = Literal["uncentred", "centred"]
-"""Whether the mean of the teacher's vectors is taken away before the PCA."""
-
-CENTRINGS: tuple[Centring, ...] = ("uncentred", "centred")
-
-Start = Literal["pca", "regression"]
-"""What the projection begins as: the teacher's PCA of the student's own vectors, where both are of one width, or the
-ridge regression from these vectors to what the PCA leaves of the teacher's."""
-
-STARTS: tuple[Start, ...] = ("pca", "regression")
-
-Learns = Literal["whole", "reduced"]
-"""What a student learns: the teacher's vector after the PCA and no more, as in the paper, or all of its dimensions.
-
-Then a PCA of what the student gives at the end says which are kept, and the teacher's vectors are reduced alike; that
-does better on texts unlike those that were learned from (bench/RESULTS.md)."""
-
-LEARNS: tuple[Learns, ...] = ("whole", "reduced")
-
-Choice = Literal["similarity", "loss"]
-"""By what the best pass is chosen, on held-out texts."""
-
-CHOICES: tuple[Choice, ...] = ("similarity", "loss")
+_HELD_OUT = 1000
+"""Texts that validate, at most."""
 
 _SHARE = 0.1
+"""Of all texts, which validates where that is fewer."""
+
 _LEAST = 20
+"""Texts, below which nothing is learned."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProjectionSettings:
     """How a student is distilled.
 
     Attributes:
         width: dimensions of its vectors.
-        training: of the loop; `epochs` left open means 5, a rate left open one for all layers.
-        losses: the terms of the loss, each with its weight.
-        widths: shorter vectors, the first dimensions of the whole ones, that are scored, and trained as well where no
-            more is learned than is kept (Matryoshka); the first dimensions of a PCA are short vectors in any case.
-        activation: what follows the projection.
-        centring: of the PCA.
-        start: what the projection begins as.
-        dropout: whether the student has the dropout of its configuration while it learns.
-        choice: by what the best pass is chosen.
-        held_out: texts that validate, at most; a tenth of all where that is fewer.
+        training: of the loop; `epochs` left open means 5, a rate left open 1e-4 for all layers.
+        widths: shorter vectors, the first dimensions of the whole ones (Matryoshka), that are scored; the recipe
+            "paper" trains them as well, and of a PCA the first dimensions are short vectors in any case.
         unit: whether vectors are scaled to length one at the end.
-        learns: all of the teacher's dimensions, or no more than `width`.
+        recipe: "best" or "paper".
     """
 
     width: int = 48
     training: TrainingSettings = TrainingSettings()  # noqa: RUF009 - a frozen value
-    losses: tuple[tuple[Term, float], ...] = (("mse", 1.0), ("cosine", 1.0))
     widths: tuple[int, ...] = ()
-    activation: Activation = "identity"
-    centring: Centring = "uncentred"
-    start: Start = "regression"
-    dropout: bool = False
-    choice: Choice = "similarity"
-    held_out: int = 1000
     unit: bool = False
-    learns: Learns = "whole"
+    recipe: Recipe = "best"
 
     def __post_init__(self) -> None:
         """Refuse what no student can be made by."""
-        for word, known, what in (
-            (self.activation, ACTIVATIONS, "activation"),
-            (self.centring, CENTRINGS, "kind of PCA"),
-            (self.start, STARTS, "beginning of a projection"),
-            (self.choice, CHOICES, "measure to choose a pass by"),
-            (self.learns, LEARNS, "thing to learn"),
-            *((term, TERMS, "loss") for term, _ in self.losses),
-        ):
-            if word not in known:
-                raise UsageError(f"{word!r} is no {what}; there are: {', '.join(known)}")
-        terms = [term for term, _ in self.losses]
-        if not terms or len(set(terms)) < len(terms):
-            raise UsageError(f"found the losses {', '.join(terms) or 'none'}, expected at least one, each once")
-        if not all(0 < weight < float("inf") for _, weight in self.losses):
-            raise UsageError(f"found the losses {dict(self.losses)}, expected a weight above 0 for each")
+        if self.recipe not in RECIPES:
+            raise UsageError(f"unknown recipe {self.recipe!r}: choose {' or '.join(RECIPES)}")
         if self.width < 1:
             raise UsageError(f"found a width of {self.width}, expected at least 1")
         if any(not 0 < width < self.width for width in self.widths):
             raise UsageError(
                 f"found widths {self.widths} to train as well, expected numbers from 1 to {self.width - 1}"
             )
-        if self.held_out < 3:  # noqa: PLR2004 - below that, pairs have no order
-            raise UsageError(f"found {self.held_out} texts that validate, expected at least 3")
 
     @property
     def all_widths(self) -> tuple[int, ...]:
-        """Every width that is trained, ascending."""
+        """Every width that is scored, ascending."""
         return tuple(sorted({*self.widths, self.width}))
 
     def learned(self, wide: int) -> int:
         """Dimensions that are learned of a teacher's, at least as many as are kept."""
-        return wide if self.learns == "whole" else self.width
+        return wide if self.recipe == "best" else self.width
 
     @property
-    def turned(self) -> bool:
-        """Whether a PCA of the student's own vectors ends it; what an activation bends cannot be turned any more."""
-        return self.learns == "whole" and self.activation == "identity"
+    def bends(self) -> bool:
+        """Whether a tanh follows the projection; it needs targets between -1 and 1, and cannot be turned any more."""
+        return self.recipe == "paper"
 
     def divided(self, texts: int) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the texts that are trained on and of those that validate, both ascending; a seed decides.
@@ -136,7 +87,7 @@ class ProjectionSettings:
         if texts < _LEAST:
             raise UsageError(f"found {texts} different texts, expected {_LEAST} at the very least, and some thousand")
         order = np.random.default_rng(self.training.seed).permutation(texts)
-        held = max(3, min(self.held_out, int(_SHARE * texts)))
+        held = max(3, min(_HELD_OUT, int(_SHARE * texts)))
         return np.sort(order[held:]), np.sort(order[:held])
 
 
@@ -145,8 +96,8 @@ class TeacherSpace:
     """From the teacher's vectors to those that the student learns: `(vectors - centre) @ axes`.
 
     Attributes:
-        axes: `[teacher's width, width]`, strongest first; times a constant where an activation needs smaller targets.
-        centre: `[teacher's width]`; zeros where the PCA is not centred.
+        axes: `[teacher's width, width]`, strongest first; times a constant where a tanh needs smaller targets.
+        centre: `[teacher's width]`; zeros, since a PCA that is not centred keeps cosines best.
     """
 
     axes: Float32[np.ndarray, "wide width"]
@@ -175,7 +126,7 @@ class WidthScore:
     student: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Origins:
     """Where a student comes from.
 
@@ -194,7 +145,7 @@ class Origins:
     layers: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProjectionReport:
     """What distilling a student found.
 
@@ -204,7 +155,7 @@ class ProjectionReport:
         texts: that were trained on.
         held_out: that validated.
         widths: scores of every width that was trained, ascending.
-        passes: what the best pass was chosen by, after each.
+        passes: mean rank correlation on held-out texts after each pass; the best pass is chosen by it.
         best: the pass that was kept, from 1.
         steps: taken.
         seconds: of training.

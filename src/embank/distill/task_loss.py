@@ -8,7 +8,6 @@ position a text; here it is every token, as in TinyBERT, Jiao et al. 2020, arXiv
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +15,11 @@ import torch
 from embank.distill.task_settings import StudentSettings
 from embank.encoders.capture import states
 from embank.labels.kinds import Kind
-from embank.models.full import LiveEncoder
-from embank.models.tail_design import IGNORED
-from embank.training.datasets import Inputs, in_stretches
-from embank.training.fit import Part, taught
-from embank.training.loop import on_device
-from embank.training.objectives import Objective, Which
+from embank.labels.tags import IGNORED
+from embank.models.full import EncoderWithHead
+from embank.training.datasets import Inputs, InputSource, Which, batches_by_length
+from embank.training.objectives import Targets, TaskObjective
+from embank.training.outputs import on_device
 from embank.training.precision import precision
 
 KEPT = 2**30
@@ -34,25 +32,34 @@ _NOWHERE = -1e4
 """The logit of a place where no span may begin or end: finite, so that nothing times it is nothing."""
 
 
+@dataclass(frozen=True, eq=False)
+class StudentOutputs:
+    """What a student gives for a batch while it is trained.
+
+    Attributes:
+        logits: as `EncoderWithHead` gives them.
+        states: of every layer, each `[batch, length, width]`.
+    """
+
+    logits: torch.Tensor
+    states: Sequence[torch.Tensor]
+
+
 class Student(torch.nn.Module):
     """A short encoder with an output layer; while it is trained, it shows its states as well."""
 
-    def __init__(self, live: LiveEncoder, n_layers: int) -> None:
-        """Train `live`, whose encoder has `n_layers` layers."""
+    def __init__(self, model: EncoderWithHead, n_layers: int) -> None:
+        """Train `model`, whose encoder has `n_layers` layers."""
         super().__init__()
-        self.live, self.n_layers = live, n_layers
+        self.live, self.n_layers = model, n_layers
 
-    def forward(self, pool: torch.Tensor, **inputs: torch.Tensor) -> Any:
-        """Run all layers.
-
-        Returns:
-            Logits, as `LiveEncoder` gives them; in training mode also the states of every layer, each
-            `[batch, length, width]`.
-        """
+    def forward(self, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor | StudentOutputs:
+        """Run all layers: logits, and in training mode states as well."""
         if not self.training:
-            return self.live(pool, **inputs)
+            logits: torch.Tensor = self.live(pool, **inputs)
+            return logits
         shown = states(self.live.model, inputs, range(1, self.n_layers + 1), self.n_layers)
-        return self.live.read(shown[-1], pool), shown
+        return StudentOutputs(self.live.read(shown[-1], pool), shown)
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Every parameter that bears on the output."""
@@ -64,12 +71,12 @@ class Teacher:
     """A fine-tuned encoder, and what a student is shown of it.
 
     Attributes:
-        live: encoder and output layer; they are only read.
+        model: encoder and output layer; they are only read.
         layers: whose states are shown, one for each state of the student; empty where none are.
         n_layers: how many layers the encoder has.
     """
 
-    live: LiveEncoder
+    model: EncoderWithHead
     layers: tuple[int, ...]
     n_layers: int
 
@@ -77,41 +84,41 @@ class Teacher:
         """Logits and states of a batch, in float32."""
         given = dict(inputs)
         pool = given.pop("pool")
-        self.live.train(mode=False)
+        self.model.train(mode=False)
         with torch.no_grad(), precision():
-            *shown, last = states(self.live.model, given, [*self.layers, self.n_layers], self.n_layers)
-            logits = self.live.read(last, pool)
+            *shown, last = states(self.model.model, given, [*self.layers, self.n_layers], self.n_layers)
+            logits = self.model.read(last, pool)
         return logits.float(), [state.float() for state in shown]
 
 
-class Teaching:
-    """What a teacher says of training examples, by their numbers.
+class TeacherOutputs:
+    """What a teacher gives for training examples, by their numbers.
 
     Logits are read once and kept as float16, and so are states where they weigh at most `most` bytes.
 
     Attributes:
         teacher: whose outputs they are.
-        lessons: the examples.
+        inputs: of the examples.
         keeps_states: whether states are kept, not computed anew.
     """
 
-    def __init__(self, teacher: Teacher, lessons: Part, most: int = KEPT) -> None:
-        """Have the teacher read all examples."""
-        self.teacher, self.lessons = teacher, lessons
-        lengths = lessons.lengths
-        width = teacher.live.output.in_features
+    def __init__(self, teacher: Teacher, inputs: InputSource, which: Which, most: int = KEPT) -> None:
+        """Have the teacher read some examples."""
+        self.teacher, self.inputs = teacher, inputs
+        lengths = inputs.lengths[which]
+        width = teacher.model.output.in_features
         weight = int(lengths.sum()) * width * len(teacher.layers) * np.dtype(np.float16).itemsize
         self.keeps_states = weight <= most
-        nothing = np.empty(0, np.float16)
-        self._logits: list[np.ndarray] = [nothing] * len(lengths)
-        self._states: list[list[np.ndarray]] = [[]] * len(lengths)
-        for which in in_stretches(lengths, _BUDGET):
-            logits, shown = teacher.read(on_device(lessons.inputs(which), teacher.live))
+        self._logits: dict[int, np.ndarray] = {}
+        self._states: dict[int, list[np.ndarray]] = {}
+        for places in batches_by_length(lengths, _BUDGET):
+            logits, shown = teacher.read(on_device(inputs.inputs(which[places]), teacher.model))
             rows = logits.half().cpu().numpy()
             blocks = [state.half().cpu().numpy() for state in shown] if self.keeps_states else []
-            for row, at in enumerate(which.tolist()):
-                self._logits[at] = rows[row] if rows.ndim == 2 else rows[row, : lengths[at]].copy()  # noqa: PLR2004
-                self._states[at] = [block[row, : lengths[at]].copy() for block in blocks]
+            for row, place in enumerate(places.tolist()):
+                number, length = int(which[place]), lengths[place]
+                self._logits[number] = rows[row] if rows.ndim == 2 else rows[row, :length].copy()  # noqa: PLR2004
+                self._states[number] = [block[row, :length].copy() for block in blocks]
 
     def logits(self, which: Which, length: int) -> torch.Tensor:
         """The teacher's logits: `[batch, outputs]`, or `[batch, length, outputs]` of kinds that read tokens."""
@@ -121,55 +128,73 @@ class Teaching:
     def states(self, which: Which, length: int) -> list[torch.Tensor]:
         """The teacher's states, each `[batch, length, width]`; what stands at padding means nothing."""
         if not self.keeps_states:
-            return self.teacher.read(on_device(self.lessons.inputs(which), self.teacher.live))[1]
+            return self.teacher.read(on_device(self.inputs.inputs(which), self.teacher.model))[1]
         own = [self._states[at] for at in which.tolist()]
         layers = range(len(self.teacher.layers))
         return [torch.from_numpy(_padded([one[layer] for one in own], length)).float() for layer in layers]
 
 
 @dataclass(frozen=True, eq=False)
-class StudentLoss:
-    """What training a student makes small.
+class StudentTargets:
+    """What a student's outputs of a batch are compared with.
 
     Attributes:
-        objective: what labels ask for.
-        teaching: what the teacher says.
+        labels: as the task's objective gives them.
+        logits: the teacher's.
+        states: the teacher's, one for each state of the student; empty where none are compared.
+        mask: `[batch, length]`, where there is a token.
+    """
+
+    labels: Targets
+    logits: torch.Tensor
+    states: list[torch.Tensor]
+    mask: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class StudentObjective:
+    """The labels' own loss, the distance to the teacher's outputs, and that to its states.
+
+    Attributes:
+        task: what labels ask for.
+        teacher: what the teacher gives.
         settings: weights and temperature.
     """
 
-    objective: Objective
-    teaching: Teaching
+    task: TaskObjective
+    teacher: TeacherOutputs
     settings: StudentSettings
 
-    def __call__(self, output: tuple[torch.Tensor, Sequence[torch.Tensor]], which: Which) -> torch.Tensor:
-        """The loss of a student's logits and states on some examples."""
-        logits, shown = output
-        settings, lessons = self.settings, self.teaching.lessons
-        length = shown[0].shape[1]
-        hard = taught(self.objective, lessons, logits, which)
-        soft = self._soft(logits, which, length)
-        total = settings.label_weight * hard + (1 - settings.label_weight) * soft
-        if self.teaching.teacher.layers:
-            places = np.arange(length) < lessons.lengths[which][:, None]
-            mask = torch.from_numpy(places).to(logits.device)
-            total = total + settings.hidden_weight * hidden_loss(shown, self.teaching.states(which, length), mask)
-        return total
+    def targets(self, which: Which, length: int) -> StudentTargets:
+        """Targets of some examples."""
+        shown = self.teacher.states(which, length) if self.teacher.teacher.layers else []
+        mask = torch.from_numpy(np.arange(length) < self.teacher.inputs.lengths[which][:, None])
+        return StudentTargets(self.task.targets(which, length), self.teacher.logits(which, length), shown, mask)
 
-    def _soft(self, logits: torch.Tensor, which: Which, length: int) -> torch.Tensor:
-        targets, allowed = self.teaching.lessons.targets(which, length)
-        where = targets != IGNORED if allowed is None else allowed > 0
-        said = self.teaching.logits(which, length).to(logits.device)
-        return soft_loss(self.objective.kind, (logits, said), where.to(logits.device), self.settings.temperature)
+    def loss(self, outputs: StudentOutputs, targets: StudentTargets) -> torch.Tensor:
+        """The loss of a student's logits and states on a batch."""
+        settings, logits = self.settings, outputs.logits
+        hard = self.task.loss(logits, targets.labels)
+        labels = targets.labels
+        where = labels.values != IGNORED if labels.allowed is None else labels.allowed > 0
+        said = targets.logits.to(logits.device)
+        soft = soft_loss(self.task.kind, logits, said, where.to(logits.device), settings.temperature)
+        total = settings.label_weight * hard + (1 - settings.label_weight) * soft
+        if targets.states:
+            mask = targets.mask.to(logits.device)
+            total = total + settings.hidden_weight * hidden_loss(outputs.states, targets.states, mask)
+        return total
 
 
 def soft_loss(
-    kind: Kind, outputs: tuple[torch.Tensor, torch.Tensor], where: torch.Tensor, temperature: float
+    kind: Kind, own: torch.Tensor, said: torch.Tensor, where: torch.Tensor, temperature: float
 ) -> torch.Tensor:
     """How far a student's outputs are from its teacher's.
 
     Args:
         kind: of the task.
-        outputs: the student's logits and the teacher's, of one shape.
+        own: the student's logits.
+        said: the teacher's, of the same shape.
         where: `[batch, length]`, whether a token bears a label, or a span may begin or end there; other kinds do not
             read it.
         temperature: both are divided by it. What comes of that is multiplied by its square, so that gradients keep
@@ -179,7 +204,7 @@ def soft_loss(
         Squared error of numbers; binary cross entropy of the teacher's probabilities for several labels; otherwise the
         Kullback-Leibler divergence: a mean over texts or labelled tokens, of a span the sum of its two.
     """
-    own, said = (tensor.float() for tensor in outputs)
+    own, said = own.float(), said.float()
     if kind == "regression":
         return torch.nn.functional.mse_loss(own, said)
     own, said = own / temperature, said / temperature

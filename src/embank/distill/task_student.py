@@ -1,18 +1,45 @@
 """Distilling a fine-tuned encoder into a small student for one task: the cheapest way to serve it without a bank."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from embank.distill.task_settings import StudentSettings as StudentSettings
-from embank.distill.task_settings import taught_by
-from embank.fit.finetune import FineTuned, FineTuneData, Ready, judged, ready, tuned
-from embank.optional import load
+from embank.distill.task_loss import Student, StudentObjective, Teacher, TeacherOutputs
+from embank.distill.task_settings import StudentSettings, taught_by
+from embank.encoders.torch import TransformerEncoder
+from embank.fit.finetune import (
+    EncoderTask,
+    FineTuned,
+    FineTuneData,
+    ReportNotes,
+    encoder_task,
+    scored,
+    train_encoder,
+)
+from embank.models.full import EncoderWithHead
+from embank.models.shortened import Shortened, anatomy_of, shortened
+from embank.training.checkpoint import checkpoint_file
+from embank.training.datasets import LabelledDataset, Subset
+from embank.training.loop import Run, train
 from embank.training.settings import TrainingSettings, TrainingWatch
 
 _USUAL = StudentSettings()
+
+
+@dataclass(frozen=True)
+class DistillCheckpoints:
+    """Where the two trainings keep their checkpoints, so that what was killed goes on.
+
+    Attributes:
+        teacher: a checkpoint that `finetune` left of the same rows and settings serves as well.
+        student: of the student.
+    """
+
+    teacher: Path | None = None
+    student: Path | None = None
+
+
+_NOWHERE = DistillCheckpoints()
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +48,7 @@ class Distilled:
 
     Attributes:
         teacher: the encoder, fine-tuned.
-        student: some of its layers, taught by it.
+        student: some of its layers, distilled from it.
     """
 
     teacher: FineTuned
@@ -29,11 +56,11 @@ class Distilled:
 
 
 def distil(
-    encoder: Any,
-    data: FineTuneData,
+    encoder: TransformerEncoder,
+    rows: FineTuneData,
     settings: TrainingSettings,
     student: StudentSettings = _USUAL,
-    keep: tuple[Path, Path] | None = None,
+    checkpoints: DistillCheckpoints = _NOWHERE,
     watch: TrainingWatch = lambda _: None,
 ) -> Distilled:
     """Fine-tune an encoder for one task, and distil it into a student of a few layers, on the same split.
@@ -44,84 +71,79 @@ def distil(
 
     Args:
         encoder: in torch and float32, for nobody else: its weights change.
-        data: rows.
+        rows: to train on.
         settings: of both loops; the learning rate may be left open.
         student: its layers, temperature and the weights of its losses.
-        keep: where to keep the teacher's checkpoint and the student's, so that what was killed goes on; a checkpoint
-            that `finetune` left of the same rows and settings serves as the teacher's.
-        watch: told after every step, of the teacher first, then of the student.
+        checkpoints: of both trainings.
+        watch: progress callback, called after every step, of the teacher first, then of the student.
 
     Raises:
         UsageError: the family cannot be taken apart, or the encoder has not the layers that are asked for.
         HeadError: too few labels, or a training that went astray.
     """
-    shortening = load("embank.models.shortened", "torch")
     began = time.monotonic()
-    shortening.anatomy_of(encoder.folder.family)
+    anatomy_of(encoder.folder.family)
     layers = student.kept(encoder.n_layers)
-    task = ready(encoder, data, settings.seed)
+    task = encoder_task(encoder, rows, settings.seed)
     settings = task.rated(settings)
-    small = shortening.shortened(encoder, layers)  # before the teacher's training changes what is copied
-    module, trained = tuned(task, settings, keep and keep[0], watch)
-    chosen = {"head": "full fine-tuning", "learning rate": float(settings.rate or 0)}
-    teacher = judged(task, module, trained.position, chosen, began)
-    said = {
-        "layers": f"{', '.join(map(str, layers))} of 0 to {encoder.n_layers - 1}",
-        "parameters": sum(parameter.numel() for parameter in small.model.parameters()),
-    }
-    pupil = _taught(task, (module, small), (settings, student), (keep and keep[1], watch), said)
-    return Distilled(_called("teacher", teacher), _called("student", pupil))
+    small = shortened(encoder, layers)  # before the teacher's training changes what is copied
+    module, trained = train_encoder(task, settings, checkpoints.teacher, watch)
+    notes = ReportNotes("teacher", "full fine-tuning", float(settings.rate or 0))
+    teacher = scored(task, module, trained, notes, began)
+    fit = _StudentFit(
+        task=task, teacher=module, small=small, layers=layers, settings=student, loop=settings, path=checkpoints.student
+    )
+    return Distilled(teacher, fit.train(watch))
 
 
-def _taught(
-    task: Ready,
-    models: tuple[Any, Any],
-    settings: tuple[TrainingSettings, StudentSettings],
-    tracking: tuple[Path | None, TrainingWatch],
-    said: Mapping[str, Any],
-) -> FineTuned:
-    """Train the student.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _StudentFit:
+    """Training of one student.
 
-    Args:
+    Attributes:
         task: what it is trained on.
-        models: the fine-tuned teacher, and what was copied of its encoder.
-        settings: of the loop, and of the student.
-        tracking: its checkpoint, and who is told.
-        said: what there is to say of it already.
+        teacher: the fine-tuned encoder.
+        small: what was copied of the encoder before.
+        layers: numbers of the layers that were copied.
+        settings: of the student.
+        loop: settings of the training loop.
+        path: of its checkpoint, or None.
     """
-    students, live = load("embank.distill.task_loss", "torch"), load("embank.models.full", "torch")
-    training, learning = load("embank.training.loop", "torch"), load("embank.training.fit", "torch")
-    began = time.monotonic()
-    (teacher, small), (loop, asked), (checkpoint, watch) = models, settings, tracking
-    objective, held_back = task.objective, task.held_back
-    depth = task.encoder.n_layers
-    shown = taught_by(small.n_layers, depth) if asked.hidden_weight else ()
-    part = learning.Part(task.lessons, task.train)
-    teaching = students.Teaching(students.Teacher(teacher, shown, depth), part)
-    read = time.monotonic() - began
-    module = students.Student(live.LiveEncoder(small, task.design, loop.seed), small.n_layers)
 
-    def validate() -> float:
-        measured = objective.measure(held_back, learning.outputs_of(module, task.lessons, held_back))
-        return float(measured[objective.primary])
+    task: EncoderTask
+    teacher: EncoderWithHead
+    small: Shortened
+    layers: tuple[int, ...]
+    settings: StudentSettings
+    loop: TrainingSettings
+    path: Path | None
 
-    loss = students.StudentLoss(objective, teaching, asked)
-    chosen = asked.kept(depth)
-    identity = task.identity(["student", asdict(task.design), asdict(loop), asdict(asked), chosen])
-    run = training.Run(module, part, loss, validate, loop, identity, checkpoint)
-    trained = training.train(run, watch)
-    words = {
-        "head": "distilled student",
-        **said,
-        "temperature": asked.temperature,
-        "weight of states": asked.hidden_weight,
-        "share of labels": asked.label_weight,
-        "learning rate": float(loop.rate or 0),
-        "seconds in which the teacher read": round(read, 1),
-    }
-    return judged(task, module, trained.position, words, began)
-
-
-def _called(name: str, outcome: FineTuned) -> FineTuned:
-    """An outcome whose report has another name."""
-    return replace(outcome, report=replace(outcome.report, task=name))
+    def train(self, watch: TrainingWatch) -> FineTuned:
+        """Train the student, and score it."""
+        began = time.monotonic()
+        task, asked, depth = self.task, self.settings, self.task.encoder.n_layers
+        shown = taught_by(self.small.n_layers, depth) if asked.hidden_weight else ()
+        data = task.data
+        outputs = TeacherOutputs(Teacher(self.teacher, shown, depth), data.inputs, data.train)
+        read = time.monotonic() - began
+        module = Student(EncoderWithHead(self.small, task.design, self.loop.seed), self.small.n_layers)
+        objective = StudentObjective(data.objective, outputs, asked)
+        parts = {"design": task.design, "training": self.loop, "student": asked, "layers": self.layers}
+        run = Run(
+            module=module,
+            dataset=Subset(LabelledDataset(data.inputs, objective), data.train),
+            validate=lambda: data.validate(module),
+            settings=self.loop,
+            checkpoint=checkpoint_file(self.path, task.identity("student", parts)),
+        )
+        trained = train(run, watch)
+        more = {
+            "layers": f"{', '.join(map(str, self.layers))} of 0 to {depth - 1}",
+            "parameters": sum(parameter.numel() for parameter in self.small.model.parameters()),
+            "temperature": asked.temperature,
+            "weight of states": asked.hidden_weight,
+            "share of labels": asked.label_weight,
+            "seconds in which the teacher read": round(read, 1),
+        }
+        notes = ReportNotes("student", "distilled student", float(self.loop.rate or 0), more)
+        return scored(task, module, trained, notes, began)

@@ -12,7 +12,7 @@ from embank.arrays import Vectors
 from embank.codecs.transforms import width_after
 from embank.distill.folder import read_space, save_projection
 from embank.distill.settings import Origins, ProjectionReport, ProjectionSettings
-from embank.distill.vector_student import student_of, train_projection
+from embank.distill.vector_student import TeacherVectors, student_of, train_projection
 from embank.encode import Watch
 from embank.encode.blocks import blocks_of
 from embank.encode.computed import Derived, fill_derived
@@ -21,7 +21,7 @@ from embank.encode.options import BankOptions
 from embank.encoders.architectures import ANATOMY
 from embank.encoders.load import DEFAULT, Located, locate, open_torch_encoder
 from embank.errors import UsageError
-from embank.multitask.folder import refuse_existing
+from embank.models.encoder_folder import refuse_existing
 from embank.recipe import DEFAULT_CODEC, ColumnName
 from embank.session import Session
 from embank.store import StoredColumn
@@ -110,7 +110,13 @@ class Teacher:
         _check_width(teacher, ColumnName.parse(column), width)
         session.fill(session.wanted([column], None, None), blocks_of(texts, None), watch=watch)
         sound, vectors, stored = _banked(session.store, column, texts)
-        origins = Origins(teacher.origin, stored.name, stored.recipe.source, student.origin, layers)
+        origins = Origins(
+            teacher=teacher.origin,
+            column=stored.name,
+            source=stored.recipe.source,
+            student=student.origin,
+            layers=layers,
+        )
         return DistillData(origins=origins, student=student, texts=sound, vectors=vectors)
 
     def fill_student_space(self, student: Path, column: str | None = None, codec: str = "int8") -> str:
@@ -164,8 +170,8 @@ def distil(
     student = student_of(encoder, data.origins.layers)
     out.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = out.with_name(f"{out.name}.training.safetensors")
-    taught = data.texts, data.vectors
-    trained = train_projection(student, data.origins, taught, settings, (checkpoint, watch))
+    teacher = TeacherVectors(data.texts, data.vectors)
+    trained = train_projection(student, data.origins, teacher, settings, checkpoint, watch)
     save_projection(student, trained, out)
     checkpoint.unlink(missing_ok=True)
     return trained.report

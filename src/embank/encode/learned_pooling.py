@@ -20,13 +20,13 @@ def column_of(pooling: Any, codec: str) -> ColumnName:
     return ColumnName(pooling.encoder, pooling.design.layers[-1], "own", (), codec)
 
 
-def fill_learned(store: Store, pooling: Any, lessons: Any, numbers: TextIds, codec: str) -> EncodeReport:
+def fill_learned(store: Store, pooling: Any, source: Any, numbers: TextIds, codec: str) -> EncodeReport:
     """Write the pooled vectors of texts that have none yet.
 
     Args:
         store: the bank.
         pooling: as it is stored.
-        lessons: the states of these texts, as `LayerLessons` gives them.
+        source: the states of these texts, as `LayerInputs` gives them.
         numbers: of the texts, ascending.
         codec: the precision of the column.
 
@@ -38,14 +38,14 @@ def fill_learned(store: Store, pooling: Any, lessons: Any, numbers: TextIds, cod
     module = modules.restored(pooling.design, pooling.width, pooling.weights)
     origin = f"pooling of {', '.join(pooling.sources)}"
     column = Derived(column_of(pooling, codec), pooling.digest, origin)
-    return fill_derived(store, column, numbers, lambda which: pooled(module, lessons, which))
+    return fill_derived(store, column, numbers, lambda which: pooled(module, source, which))
 
 
-def pooled(module: Any, lessons: Any, which: np.ndarray) -> Vectors:
+def pooled(module: Any, source: Any, which: np.ndarray) -> Vectors:
     """Vectors of some examples, float32 `[examples, width]`, in their order."""
     torch, batches = load("torch", "torch"), load("embank.training.datasets", "torch")
     found = np.empty((len(which), module.design.width(module.width)), np.float32)
     with torch.inference_mode():
-        for places in batches.in_stretches(lessons.lengths[which], _BUDGET):
-            found[places] = module(**lessons.inputs(which[places])).numpy()
+        for places in batches.batches_by_length(source.lengths[which], _BUDGET):
+            found[places] = module(**source.inputs(which[places])).numpy()
     return found

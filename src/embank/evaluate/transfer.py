@@ -19,19 +19,19 @@ from embank.encoders.load import DEFAULT
 from embank.errors import UsageError
 from embank.fit import FitSettings
 from embank.fit.fit import LabelledTexts, fit
+from embank.fit.source_tasks import Source
 from embank.fit.targets import targets_of
 from embank.labels.kinds import APART
 from embank.labels.read import read_labels
 from embank.labels.tags import words_fault, words_text
 from embank.metrics.classification import measures
 from embank.metrics.tagging import tagging_measures
-from embank.multitask import Source
+from embank.models.tail_design import TailSettings
 from embank.predict.predict import Predictor
 from embank.recipe import STATES
 from embank.session import Session
 from embank.store.folder import Store
 from embank.texts import keys_and_faults
-from embank.training.settings import TailSettings
 
 _HELD_OUT = 0.25
 
@@ -262,7 +262,7 @@ def _tagged(session: Session, encoder: str, target: Target, settings: Evaluation
     located = session.encoders.find(encoder)
     column = f"{located.name}/{located.layers}/{STATES}@float16"
     session.fill(session.wanted([column], encoder, None), blocks_of([*texts, *test_texts], None))
-    asked = FitSettings("tagging", (column,), seed=settings.seed, tail=TailSettings("full", located.layers))
+    asked = FitSettings("tagging", (column,), seed=settings.seed, tail=TailSettings(cut=located.layers))
     fit(session, "target", LabelledTexts(list(source.labels), texts), asked)
     guess = _guesses(session, test_texts)
     truth = read_labels(test[1], "tagging", test_texts).values

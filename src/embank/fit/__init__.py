@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from jaxtyping import Int64
+
 from embank.arrays import TextIds
-from embank.labels.kinds import TOGETHER
-from embank.training.settings import TailSettings
+from embank.labels.kinds import TOGETHER, Kind
+from embank.models.tail_design import TailSettings
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,33 @@ class Examples:
     seconds: TextIds | None
     values: Sequence[Any]
     held_back: Sequence[bool]
+
+    @property
+    def split(self) -> tuple[Int64[np.ndarray, " train"], Int64[np.ndarray, " held"]]:
+        """Numbers of the examples that are trained on, and of those that are held back."""
+        held = np.array(self.held_back, np.bool_)
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Texts, labels and split, as part of the identity of a training."""
+        held_back = [bool(held) for held in self.held_back]
+        return {"texts": self.texts.tolist(), "labels": list(self.values), "held_back": held_back}
+
+
+@dataclass(frozen=True)
+class LabelledTask:
+    """Labelled texts of one task, ready to be fitted.
+
+    Attributes:
+        kind: of the task.
+        examples: the texts with their labels and split.
+        skipped: rows that were left out, by reason.
+    """
+
+    kind: Kind
+    examples: Examples
+    skipped: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,32 @@ Curves of linear probes do not tell where a tail starts best; a short run of a o
 training rows, and are compared on validation rows.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embank.arrays import TextIds, Vectors
 from embank.encoders import Readout
 from embank.encoders.batching import batches
+from embank.encoders.torch import TransformerEncoder
 from embank.fit import Examples
+from embank.models.tail import build_tail
 from embank.models.tail_design import TailDesign
-from embank.optional import load
 from embank.recipe import STATES
 from embank.texts import Text
+from embank.training.datasets import Which
+from embank.training.objectives import TaskObjective
 from embank.training.settings import TrainingSettings
-
-DEPTHS = (0.25, 0.5, 0.75)
+from embank.training.state_inputs import StateInputs
+from embank.training.supervised import LabelledSplit, train_supervised
 
 _TRAINED = 480
 _SCORED = 240
+"""Examples that a trial trains on, and is scored on, at the most."""
+
 _EPOCHS = 4
+"""Passes of a trial."""
 
 NEARLY = 0.005
 """Trials that differ by less than this are equal; then the later cut wins, which costs less ever after."""
@@ -33,7 +38,7 @@ NEARLY = 0.005
 class MemorySource:
     """States that a trial keeps in memory."""
 
-    def __init__(self, states: dict[int, Vectors]) -> None:
+    def __init__(self, states: Mapping[int, Vectors]) -> None:
         """Serve states by text number."""
         self._states = states
 
@@ -44,15 +49,6 @@ class MemorySource:
     def blocks(self, texts: TextIds) -> list[Vectors]:
         """States of each text."""
         return [self._states[number] for number in texts.tolist()]
-
-
-def cuts_of(layers: int) -> tuple[int, ...]:
-    """The layers that are tried.
-
-    >>> cuts_of(6), cuts_of(12), cuts_of(2)
-    ((2, 3, 5), (3, 6, 9), (1,))
-    """
-    return tuple(sorted({min(layers - 1, max(1, int(layers * depth + 0.5))) for depth in DEPTHS}))
 
 
 def sampled(examples: Examples) -> Examples:
@@ -68,7 +64,7 @@ def sampled(examples: Examples) -> Examples:
     return Examples(examples.texts[chosen], None, values, held[chosen].tolist())
 
 
-def states_at(encoder: Any, texts: Sequence[Text], cuts: Sequence[int]) -> dict[int, list[Vectors]]:
+def states_at(encoder: TransformerEncoder, texts: Sequence[Text], cuts: Sequence[int]) -> dict[int, list[Vectors]]:
     """States of texts at several layers, out of one pass."""
     readouts = [Readout(cut, STATES) for cut in cuts]
     tokens = encoder.tokens(texts)
@@ -80,36 +76,44 @@ def states_at(encoder: Any, texts: Sequence[Text], cuts: Sequence[int]) -> dict[
     return found
 
 
-def trial_scores(
-    upper: Callable[[], Any],
-    states: dict[int, dict[int, Vectors]],
-    task: tuple[Any, Examples, TailDesign],
-    training: TrainingSettings,
-) -> dict[int, float]:
-    """Validation scores of one-layer tails.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CutTrials:
+    """Short trials of one task at several cuts.
 
-    Args:
+    Attributes:
         upper: loads the encoder anew for each trial.
-        states: by cut, then by text number.
-        task: objective, sampled examples, and the design that is tried at every cut.
+        objective: what is asked of the sampled examples.
+        train: numbers of the examples that are trained on.
+        held_back: numbers of those that the trials are compared on.
+        design: of a one-layer tail; its cut is replaced.
         training: settings with a learning rate.
     """
-    modules = load("embank.models.tail", "torch")
-    learning = load("embank.training.fit", "torch")
-    objective, examples, design = task
-    held = np.array(examples.held_back, np.bool_)
-    scores = {}
-    for cut, by_text in states.items():
-        encoder = upper()
-        tail = modules.build_tail(encoder.model, encoder.n_layers, replace(design, cut=cut, layers=1), training.seed)
-        lessons = learning.StateLessons(MemorySource(by_text), examples.texts, objective, encoder.tokenizing.skip)
-        assignment = learning.Assignment(lessons, objective, np.flatnonzero(~held), np.flatnonzero(held))
-        trained = learning.learn(tail, assignment, replace(training, epochs=_EPOCHS))
-        scores[cut] = float(trained.position.best)
-    return scores
+
+    upper: Callable[[], TransformerEncoder]
+    objective: TaskObjective
+    train: Which
+    held_back: Which
+    design: TailDesign
+    training: TrainingSettings
+
+    def score(self, cut: int, states: Sequence[Vectors]) -> float:
+        """Train a tail at a cut; returns its validation score.
+
+        Args:
+            cut: the layer that it starts from.
+            states: of that layer, `[tokens, width]` for each of the examples.
+        """
+        encoder = self.upper()
+        design = replace(self.design, cut=cut)
+        tail = build_tail(encoder.model, encoder.n_layers, design, self.training.seed)
+        everything = np.arange(len(states))
+        inputs = StateInputs(MemorySource(dict(enumerate(states))), everything, encoder.tokenizing.skip)
+        data = LabelledSplit(inputs, self.objective, self.train, self.held_back)
+        trained = train_supervised(tail, data, replace(self.training, epochs=_EPOCHS))
+        return float(trained.position.best)
 
 
-def best_cut(scores: dict[int, float]) -> int:
+def best_cut(scores: Mapping[int, float]) -> int:
     """The cut of the best score; of nearly equal ones the latest.
 
     >>> best_cut({2: 0.801, 3: 0.80, 4: 0.75})

@@ -1,75 +1,60 @@
-"""Examples as what a tail, or a whole encoder, is trained for; shared by everything that trains layers."""
+"""Examples as what a model is trained for; shared by everything that trains layers."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from embank.encoders import Places
+from embank.encoders.torch import TransformerEncoder
 from embank.errors import HeadError
-from embank.fit import Examples
-from embank.fit.examples import pack
 from embank.fit.targets import targets_of
 from embank.labels.answers import Answer
 from embank.labels.kinds import POOLED, Kind
 from embank.labels.tags import tag_names
-from embank.optional import load
 from embank.texts import Text
-
-Measure = Callable[[np.ndarray, Any], dict[str, float]]
-"""Numbers of examples and a tail's outputs on them, to measures."""
+from embank.training.datasets import Which
+from embank.training.objectives import PooledObjective, TaskObjective
+from embank.training.token_objectives import SpanObjective, TaggingObjective, words_of
 
 
 def objective_for(
     task: tuple[Kind, Sequence[Any]],
     contents: Sequence[Text],
-    train: np.ndarray,
-    encoder: Any,
-    names: tuple[str, ...] | None = None,
-) -> tuple[Any, tuple[str, ...]]:
+    train: Which,
+    encoder: TransformerEncoder | None,
+    like: TaskObjective | None = None,
+) -> tuple[TaskObjective, tuple[str, ...]]:
     """What is asked of examples, and the names of classes, labels or tags.
 
     Args:
-        task: kind, and one value an example.
+        task: kind, and one value per example.
         contents: the texts; kinds that are pooled do not look at them.
         train: numbers of the examples that are trained on.
-        encoder: the torch encoder; kinds that read tokens ask its tokenizer where they stand.
-        names: known before, for rows that are only tested on.
+        encoder: kinds that read tokens ask its tokenizer where they stand; pooled kinds need none.
+        like: the objective of training, for rows that are only tested on: they share its names and its scale.
 
     Raises:
-        HeadError: one class only, or tags that are not one a word.
+        HeadError: one class only, or tags that are not one per word.
     """
     kind, values = task
-    objectives = load("embank.training.objectives", "torch")
     if kind in POOLED:
-        y, labels = targets_of(kind, values, names)
-        if kind == "single" and names is None and len(set(y[train].tolist())) < 2:  # noqa: PLR2004 - two classes
+        known = like if isinstance(like, PooledObjective) else None
+        y, labels = targets_of(kind, values, None if known is None else known.labels)
+        if kind == "single" and known is None and len(set(y[train].tolist())) < 2:  # noqa: PLR2004 - two classes
             raise HeadError(f"all rows that may be trained on have the label {y[train][0]!r}; add others")
-        return objectives.PooledObjective(kind, y, labels, train), labels
-    places = encoder.tokenizing.places(contents)
+        return PooledObjective(kind, y, labels, train, None if known is None else known.scale), labels
+    places = _places(encoder, contents)
     if kind == "span":
         answers = [value if isinstance(value, Answer) else Answer(*map(tuple, value)) for value in values]
-        return objectives.SpanObjective(answers, contents, places), ()
+        return SpanObjective(answers, contents, places), ()
     for text, tags in zip(contents, values, strict=True):
         if not isinstance(text, str) or len(text.split()) != len(tags):
             found = f"{len(tags)} tags for {text!r:.60}"
-            raise HeadError(f"found {found}; tags are one a word, and words are what white space divides")
-    words = [objectives.words_of(text, own) for text, own in zip(contents, places, strict=True)]
-    tags_there = tag_names(values) if names is None else names
-    return objectives.TaggingObjective(values, tags_there, words), tags_there
+            raise HeadError(f"found {found}; tags are one per word, and words are what white space divides")
+    words = [words_of(text, own) for text, own in zip(contents, places, strict=True)]
+    names = like.names if isinstance(like, TaggingObjective) else tag_names(values)
+    return TaggingObjective(values, names, words), names
 
 
-def measure_of(objective: Any, learned: Mapping[str, Any]) -> Measure:
-    """How outputs are measured: decided with what was learned on held-back examples."""
-    if objective.kind not in POOLED:
-        return lambda which, outputs: dict(objective.measure(which, outputs))
-    head = objective.served(learned)
-    return lambda which, outputs: dict(objective.measure_served(head, which, outputs))
-
-
-def identity_of(parts: Sequence[Any], examples: Examples) -> str:
-    """Digest of all that decides the outcome of a training."""
-    digest = blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=16)
-    digest.update(pack(examples))
-    return digest.hexdigest()
+def _places(encoder: TransformerEncoder | None, contents: Sequence[Text]) -> Sequence[Places]:
+    assert encoder is not None, "tags and answers are read by an encoder's tokenizer"  # noqa: S101 - for mypy
+    return encoder.tokenizing.places(contents)

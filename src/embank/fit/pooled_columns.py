@@ -13,7 +13,7 @@ from embank.encoders.load import DEFAULT
 from embank.encoders.tokenizer import Tokenizing
 from embank.errors import HeadError, UsageError
 from embank.fit import FitReport
-from embank.fit.pooling import PoolingTools, layer_lessons, learn_stored
+from embank.fit.pooling import PoolingTools, layer_inputs, learn_stored
 from embank.models.pooling_design import PoolingSettings
 from embank.models.pooling_file import read as read_pooling
 from embank.recipe import STATES, ColumnName, valid_name
@@ -112,8 +112,8 @@ class PooledColumns:
             found, contents = _numbered(store, texts)
             numbers = np.unique(found[found != UNKNOWN])
         tools = _tools(session, sources, contents, pooling.skip, lambda _: None)
-        lessons = layer_lessons(store, numbers, None, tools)
-        return fill_learned(store, pooling, lessons, numbers, named.codec)
+        inputs = layer_inputs(store, numbers, tools)
+        return fill_learned(store, pooling, inputs, numbers, named.codec)
 
 
 def _columns(session: Session, settings: PoolingSettings) -> list[ColumnName]:

@@ -10,7 +10,7 @@ from embank.arrays import TextIds
 from embank.codecs import codec_class
 from embank.encode import TextBlock
 from embank.errors import HeadError, UsageError
-from embank.fit import Examples, FitReport, FitSettings
+from embank.fit import Examples, FitReport, FitSettings, LabelledTask
 from embank.fit.fit import LabelledTexts
 from embank.fit.tails import (
     TailTools,
@@ -22,13 +22,14 @@ from embank.fit.tails import (
 from embank.labels.kinds import POOLED, Kind
 from embank.labels.read import Labels, read_labels
 from embank.labels.tags import words_fault, words_text
+from embank.models.tail_design import TailSettings
 from embank.recipe import STATES, ColumnName
 from embank.session import Session
 from embank.store import StoredTask
 from embank.store.catalogue import UNKNOWN
 from embank.store.kept_texts import kept_texts
 from embank.texts import Text
-from embank.training.settings import TailSettings, TrainingSettings, TrainingWatch
+from embank.training.settings import TrainingSettings, TrainingWatch
 
 
 class TailFits:
@@ -77,7 +78,9 @@ class TailFits:
         column = ColumnName.parse(task.record["states"])
         examples, gone = self._left(kept_examples(self._session.store, task.folder))
         tools = self._tools(column, {})
-        return fit_examples(self._session.store, task.name, (task.record["kind"], examples), settings, tools, gone)
+        return fit_examples(
+            self._session.store, task.name, LabelledTask(task.record["kind"], examples, gone), settings, tools
+        )
 
     def _with_cut(
         self, labels: Labels, given: LabelledTexts, settings: FitSettings

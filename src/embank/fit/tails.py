@@ -2,29 +2,42 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-import numpy as np
 
 from embank.arrays import TextIds
+from embank.encode.state_loader import StateSource
+from embank.encoders import Encoder
+from embank.encoders.torch import TransformerEncoder
 from embank.errors import HeadError, UsageError
-from embank.fit import Examples, FitReport, FitSettings
-from embank.fit.cut_trials import best_cut, cuts_of, sampled, states_at, trial_scores
+from embank.fit import Examples, FitReport, FitSettings, LabelledTask
+from embank.fit.cut_trials import CutTrials, best_cut, sampled, states_at
 from embank.fit.examples import EXAMPLES, collect, pack, unpack
-from embank.fit.objective import identity_of, measure_of, objective_for
+from embank.fit.objective import objective_for
 from embank.fit.record import record_of
-from embank.labels.kinds import POOLED, Kind
+from embank.labels.kinds import POOLED
 from embank.labels.read import Labels
-from embank.models.tail_design import TailDesign, TailOptions
-from embank.optional import load
+from embank.models.lora import export_lora
+from embank.models.tail import Tail, build_tail
+from embank.models.tail_design import (
+    TailDesign,
+    TailOptions,
+    TailSettings,
+    cuts_of,
+    default_rate,
+)
+from embank.models.tail_file import StoredTail, pack_tail
 from embank.recipe import ColumnName
 from embank.store.folder import Store
 from embank.store.kept_texts import kept_texts
 from embank.texts import Text
-from embank.training.settings import TailSettings, TrainingWatch, default_rate
+from embank.training.checkpoint import CheckpointFile, training_identity
+from embank.training.datasets import Which
+from embank.training.objectives import TaskObjective
+from embank.training.settings import TrainingWatch
+from embank.training.state_inputs import StateInputs
+from embank.training.supervised import LabelledSplit, score, train_supervised
 
 _TRAINING = "training"
 """The folder of a bank in which checkpoints of running trainings lie."""
@@ -43,8 +56,8 @@ class TailTools:
     """
 
     column: ColumnName
-    upper: Callable[[], Any]
-    lower: Callable[[Sequence[Text]], Any]
+    upper: Callable[[], TransformerEncoder]
+    lower: Callable[[Sequence[Text]], Encoder]
     contents: Mapping[int, Text]
     watch: TrainingWatch
 
@@ -67,79 +80,88 @@ def fit_tail(
         HeadError: too few labels, states that can be had nowhere, or a training that went astray.
     """
     examples, skipped = collect(numbers.tolist(), None, labels, settings.seed)
-    return fit_examples(store, name, (labels.kind, examples), settings, tools, skipped)
+    return fit_examples(store, name, LabelledTask(labels.kind, examples, skipped), settings, tools)
 
 
 def fit_examples(
     store: Store,
     name: str,
-    task: tuple[Kind, Examples],
+    task: LabelledTask,
     settings: FitSettings,
     tools: TailTools,
-    skipped: Mapping[str, int],
 ) -> FitReport:
     """Fit a tail on examples with their split; see `fit_tail`."""
     began = time.monotonic()
-    kind, examples = task
-    tail_settings = settings.tail or TailSettings()
-    # Imported here and not above: these need torch, and reading a bank must not.
-    modules = load("embank.models.tail", "torch")
-    learning = load("embank.training.fit", "torch")
-    sources = load("embank.encode.state_loader", "torch")
-    storage = load("embank.models.tail_file", "torch")
+    examples, asked = task.examples, settings.tail or TailSettings()
     encoder = tools.upper()
-    source = sources.StateSource(store, str(tools.column), tools.lower, tools.contents)
-    held = np.array(examples.held_back, np.bool_)
-    train, back = np.flatnonzero(~held), np.flatnonzero(held)
-    objective, names = _objective(store, kind, examples, (train, encoder, tools))
-    training = tail_settings.training
+    states = StateSource(store, str(tools.column), tools.lower, tools.contents)
+    train, held_back = examples.split
+    objective, names = _objective(store, task, train, encoder, tools)
     alone = tools.column.layer == encoder.n_layers
-    rate = training.rate or default_rate(tail_settings.method, encoder.width, alone=alone)
-    training = replace(training, rate=rate, seed=settings.seed)
-    options = TailOptions(
-        pooling=encoder.pooling, width=tail_settings.width, rank=tail_settings.rank, alpha=2 * tail_settings.rank
+    rate = asked.training.rate or default_rate(asked.method, encoder.width, alone=alone)
+    training = replace(asked.training, rate=rate, seed=settings.seed)
+    options = TailOptions(pooling=encoder.pooling, width=asked.width, rank=asked.rank, alpha=2 * asked.rank)
+    design = TailDesign(
+        cut=tools.column.layer,
+        method=asked.method,
+        kind=task.kind,
+        outputs=objective.n_outputs,
+        options=options,
     )
-    design = TailDesign(tools.column.layer, tail_settings.method, kind, objective.n_outputs, options)
-    tail = modules.build_tail(encoder.model, encoder.n_layers, design, training.seed)
-    lessons = learning.StateLessons(source, examples.texts, objective, encoder.tokenizing.skip)
-    identity = identity_of([asdict(design), asdict(training), str(tools.column), encoder.reading.weights], examples)
-    checkpoint = store.root / _TRAINING / f"{name}.safetensors"
-    trained = learning.learn(
-        tail, learning.Assignment(lessons, objective, train, back), training, (identity, checkpoint), tools.watch
+    tail = build_tail(encoder.model, encoder.n_layers, design, training.seed)
+    inputs = StateInputs(states, examples.texts, encoder.tokenizing.skip)
+    data = LabelledSplit(inputs, objective, train, held_back)
+    checkpoint = CheckpointFile(
+        store.root / _TRAINING / f"{name}.safetensors",
+        training_identity(
+            {
+                "what": "tail",
+                "design": design,
+                "training": training,
+                "column": str(tools.column),
+                "weights": encoder.reading.weights,
+                **examples.identity,
+            }
+        ),
     )
-    on_train, on_back = (learning.outputs_of(tail, lessons, rows) for rows in (train, back))
-    learned = objective.calibrated(back, on_back)
-    measure = measure_of(objective, learned)
+    trained = train_supervised(tail, data, training, checkpoint, tools.watch)
+    scores = score(tail, data)
     report = FitReport(
-        name,
-        kind,
-        names,
-        len(examples.texts),
-        len(back),
-        skipped,
-        (str(tools.column),),
-        _chosen(tail_settings, tools.column, encoder.n_layers, training, trained, source),
-        measure(train, on_train),
-        measure(back, on_back),
-        objective.guess(train, back),
-        objective.primary,
-        {f"pass {number}": score for number, score in enumerate(trained.position.scores, start=1)},
-        time.monotonic() - began,
+        task=name,
+        kind=task.kind,
+        labels=names,
+        examples=len(examples.texts),
+        held_back=len(held_back),
+        skipped=task.skipped,
+        columns=(str(tools.column),),
+        chosen={
+            "head": f"tail ({asked.method})",
+            "cut": f"{tools.column.layer} of {encoder.n_layers} layers",
+            "learning rate": float(rate),
+            **trained.summary,
+            "states read": states.hits,
+            "states computed": states.misses,
+        },
+        train=scores.train,
+        validation=scores.validation,
+        baseline=scores.baseline,
+        measure=objective.primary,
+        tried=trained.passes,
+        seconds=time.monotonic() - began,
     )
-    stored = storage.StoredTail(design, training.seed, names, learned, tail.state())
-    files = storage.pack_tail(stored)
+    stored = StoredTail(design=design, seed=training.seed, labels=names, learned=scores.learned, weights=tail.state())
+    files = pack_tail(stored)
     if design.method == "lora":  # once more, as peft reads it: for whoever runs the whole encoder elsewhere
         files |= exported(tail, encoder.facts.origin)
     _keep(store, report, files, examples, settings)
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
     return report
 
 
-def exported(tail: Any, origin: str) -> dict[str, bytes]:
+def exported(tail: Tail, origin: str) -> dict[str, bytes]:
     """The LoRA of a tail in peft's own files, by name."""
-    lora = load("embank.models.lora", "torch")
     with TemporaryDirectory() as folder:
-        lora.export_lora(tail.upper, Path(folder), origin)
+        export_lora(tail.upper, Path(folder), origin)
         return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
 
@@ -151,19 +173,31 @@ def choose_cut(
     Raises:
         HeadError: too few labels, or the texts themselves can be had nowhere.
     """
-    tail = settings.tail or TailSettings()
+    asked = settings.tail or TailSettings()
     examples = sampled(collect(numbers.tolist(), None, labels, settings.seed)[0])
     encoder = tools.upper()
-    train = np.flatnonzero(~np.array(examples.held_back, np.bool_))
-    objective, _ = _objective(store, labels.kind, examples, (train, encoder, tools))
+    train, held_back = examples.split
+    objective, _ = _objective(store, LabelledTask(labels.kind, examples, {}), train, encoder, tools)
     texts = texts_of(store, examples.texts, tools, "trials of cuts need")
     cuts = cuts_of(encoder.n_layers)
+    rate = asked.training.rate or default_rate("full", encoder.width)
+    trials = CutTrials(
+        upper=tools.upper,
+        objective=objective,
+        train=train,
+        held_back=held_back,
+        design=TailDesign(
+            cut=cuts[0],
+            method="full",
+            kind=labels.kind,
+            outputs=objective.n_outputs,
+            options=TailOptions(pooling=encoder.pooling),
+            layers=1,
+        ),
+        training=replace(asked.training, rate=rate, seed=settings.seed),
+    )
     found = states_at(encoder, texts, cuts)
-    states = {cut: dict(zip(examples.texts.tolist(), found[cut], strict=True)) for cut in cuts}
-    rate = tail.training.rate or default_rate("full", encoder.width)
-    training = replace(tail.training, rate=rate, seed=settings.seed)
-    design = TailDesign(cuts[0], "full", labels.kind, objective.n_outputs, TailOptions(pooling=encoder.pooling))
-    scores = trial_scores(tools.upper, states, (objective, examples, design), training)
+    scores = {cut: trials.score(cut, found[cut]) for cut in cuts}
     return best_cut(scores), scores
 
 
@@ -185,33 +219,16 @@ def texts_of(store: Store, numbers: TextIds, tools: TailTools, why: str) -> list
 
 
 def _objective(
-    store: Store, kind: Kind, examples: Examples, known: tuple[np.ndarray, Any, TailTools]
-) -> tuple[Any, tuple[str, ...]]:
-    train, encoder, tools = known
+    store: Store, task: LabelledTask, train: Which, encoder: TransformerEncoder, tools: TailTools
+) -> tuple[TaskObjective, tuple[str, ...]]:
     contents: list[Text] = []
-    if kind not in POOLED:
+    if task.kind not in POOLED:
         if tools.column.steps:
             raise UsageError(
                 f"{tools.column} keeps no state for every token; tagging and spans need states without limit"
             )
-        contents = texts_of(store, examples.texts, tools, f"{kind} needs")
-    return objective_for((kind, examples.values), contents, train, encoder)
-
-
-def _chosen(
-    settings: TailSettings, column: ColumnName, layers: int, training: Any, trained: Any, source: Any
-) -> dict[str, Any]:
-    position = trained.position
-    return {
-        "head": f"tail ({settings.method})",
-        "cut": f"{column.layer} of {layers} layers",
-        "learning rate": float(training.rate),
-        "passes": f"{position.best_epoch} of {position.epoch}",
-        "steps": position.step,
-        "training seconds": round(position.seconds, 1),
-        "states read": source.hits,
-        "states computed": source.misses,
-    }
+        contents = texts_of(store, task.examples.texts, tools, f"{task.kind} needs")
+    return objective_for((task.kind, task.examples.values), contents, train, encoder)
 
 
 def _keep(

@@ -7,12 +7,11 @@ from torch.nn.functional import layer_norm
 
 from embank.encoders.pooling import pool as pooled
 from embank.errors import UsageError
+from embank.models.output_layer import output_layer, seeded
 from embank.models.pooling_design import PoolingDesign
 
 _QUERY_SPREAD = 0.5
 """First queries: far enough apart to become different, so near to nothing that attention begins as nearly a mean."""
-
-_SPREAD = 0.02
 
 
 class LearnedPooling(torch.nn.Module):
@@ -109,9 +108,7 @@ class PooledHead(torch.nn.Module):
         self.pooling = pooling
         self.dropout = torch.nn.Dropout(dropout)
         reads = pooling.design.width(pooling.width)
-        self.output = torch.nn.Linear(reads, outputs, device="meta").to_empty(device="cpu")
-        torch.nn.init.normal_(self.output.weight, std=_SPREAD, generator=torch.Generator().manual_seed(seed))
-        torch.nn.init.zeros_(self.output.bias)
+        self.output = output_layer(reads, outputs, seeded(seed))
 
     def forward(self, states: torch.Tensor, pool: torch.Tensor) -> torch.Tensor:
         """`[batch, layers, length, width]` to `[batch, outputs]`; see `LearnedPooling.forward`."""

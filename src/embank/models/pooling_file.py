@@ -22,7 +22,7 @@ _SHOWN = 12
 """Digits of the digest that stand in a column's name."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StoredPooling:
     """What there is to a learned pooling.
 
@@ -101,7 +101,9 @@ def read(root: Path, encoder: str) -> StoredPooling:
             )
         design = PoolingDesign(**notes["design"] | {"layers": tuple(notes["design"]["layers"])})
         sources, width, skip = notes["sources"], int(notes["width"]), int(notes["skip"])
-        found = StoredPooling(notes["name"], design, sources, width, skip, weights)
+        found = StoredPooling(
+            name=notes["name"], design=design, sources=sources, width=width, skip=skip, weights=weights
+        )
         if found.digest != notes["digest"]:
             raise HeadError(f"found other weights in {path} than were written there; learn the pooling again")
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as damage:

@@ -2,23 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 
 from embank.encoders.capture import states
 from embank.encoders.pooling import pool as pooled
+from embank.encoders.torch import TransformerEncoder
 from embank.labels.kinds import POOLED, Kind
-from embank.multitask import Served
-
-_SPREAD = 0.02
-
-_DROPOUT = 0.1
-"""Of what heads read."""
+from embank.models.output_layer import output_layer, seeded
 
 _REACH = 700.0
 """What the inputs of a head weigh together: dimensions of deviation 1 are scaled to this share of their number, for a
-step of the optimiser moves every weight alike, and so an output by all dimensions together (bench/RESULTS.md)."""
+step of the optimiser moves every weight alike, and so an output by all dimensions together (bench/log/2026-11.md)."""
 
 _LEAST = 0.1
 """Deviations below this share of the median count as that."""
@@ -45,13 +41,11 @@ class Readings:
 
     Attributes:
         readouts: layer and pooling of each vector that is concatenated.
-        served: "float32", or "sign".
-        dropout: whether the encoder in training, and what heads read, have any.
+        dropout: of what heads read in training.
     """
 
     readouts: tuple[tuple[int, str], ...]
-    served: Served = "float32"
-    dropout: bool = True
+    dropout: float = 0.0
 
 
 class SharedEncoder(torch.nn.Module):
@@ -60,7 +54,7 @@ class SharedEncoder(torch.nn.Module):
     centre: torch.Tensor
     spread: torch.Tensor
 
-    def __init__(self, encoder: Any, heads: Sequence[HeadShape], readings: Readings, seed: int) -> None:
+    def __init__(self, encoder: TransformerEncoder, heads: Sequence[HeadShape], readings: Readings, seed: int) -> None:
         """Train a loaded encoder that nobody else uses.
 
         Args:
@@ -73,25 +67,28 @@ class SharedEncoder(torch.nn.Module):
         self.model, self.shapes, self.readings = encoder.model, tuple(heads), readings
         self.n_layers = encoder.n_layers
         width = encoder.width * len(readings.readouts)
-        generator = torch.Generator().manual_seed(seed)
-        self.dropout = torch.nn.Dropout(_DROPOUT if readings.dropout else 0.0)
+        generator = seeded(seed)
+        self.dropout = torch.nn.Dropout(readings.dropout)
         self.heads = torch.nn.ModuleList()
         for shape in heads:
             inputs = encoder.width if shape.kind not in POOLED else width * (4 if shape.apart else 1)
-            head = torch.nn.Linear(inputs, shape.outputs)
-            torch.nn.init.normal_(head.weight, std=_SPREAD, generator=generator)
-            torch.nn.init.zeros_(head.bias)
-            self.heads.append(head)
-        # Dimensions are brought to mean 0 and deviation 1 as the encoder had them before training: heads learn at once,
-        # and signs are taken around a middle. Constant from then on, so that a training can be taken up again.
+            self.heads.append(output_layer(inputs, shape.outputs, generator))
+        # Dimensions are brought to mean 0 and deviation 1 as the encoder had them before training: heads learn at once.
+        # Constant from then on, so that a training can be taken up again.
         self.register_buffer("centre", torch.zeros(width), persistent=False)
         self.register_buffer("spread", torch.ones(width), persistent=False)
         self.to(encoder.device)
 
+    def head(self, number: int) -> torch.nn.Linear:
+        """The output layer of one task."""
+        head = self.heads[number]
+        assert isinstance(head, torch.nn.Linear)  # noqa: S101 - for mypy
+        return head
+
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
-        """Turn dropout on, where there is to be any, or off."""
+        """Turn dropout on what heads read on or off; the encoder has none in either case (bench/log/2026-11.md)."""
         super().train(mode)
-        self.model.train(mode=mode and self.readings.dropout)
+        self.model.train(mode=False)
         return self
 
     def standardise(self, vectors: torch.Tensor) -> None:
@@ -122,8 +119,6 @@ class SharedEncoder(torch.nn.Module):
             (last,) = states(self.model, inputs, [self.n_layers], self.n_layers)
             return last.float()
         vectors = (self.vectors(pool, **inputs) - self.centre) / self.spread
-        if self.readings.served == "sign":
-            vectors = through(vectors)
         if shape.apart:
             first, second = vectors.chunk(2)
             vectors = torch.cat([first, second, (first - second).abs(), first * second], dim=-1)
@@ -141,17 +136,3 @@ class SharedEncoder(torch.nn.Module):
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Every parameter that bears on the outputs."""
         return {name: parameter for name, parameter in self.named_parameters() if "pooler" not in name}
-
-
-def through(vectors: torch.Tensor) -> torch.Tensor:
-    """The signs of numbers, with the gradient of the numbers themselves where they are not far out.
-
-    The straight-through estimator (Bengio et al. 2013, 1308.3432), clipped as for binary networks (Courbariaux et al.
-    2016, 1602.02830): beyond 2 deviations no gradient pushes further.
-
-    >>> through(torch.tensor([-0.3, 0.0, 5.0])).tolist()
-    [-1.0, 1.0, 1.0]
-    """
-    signs = torch.where(vectors >= 0, 1.0, -1.0)
-    kept = vectors.clamp(-2.0, 2.0)
-    return signs.detach() + (kept - kept.detach())  # in this order: a sign stays one to the last bit

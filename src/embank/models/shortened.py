@@ -3,11 +3,13 @@
 import copy
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import torch
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from embank.encoders.architectures import ANATOMY, Anatomy
+from embank.encoders.folder import EncoderFolder
+from embank.encoders.torch import TransformerEncoder
 from embank.errors import UsageError
 
 
@@ -22,10 +24,10 @@ class Shortened:
         folder: of the encoder that it was copied from.
     """
 
-    model: Any
+    model: PreTrainedModel
     n_layers: int
     width: int
-    folder: Any
+    folder: EncoderFolder
 
 
 def anatomy_of(family: str) -> Anatomy:
@@ -49,7 +51,7 @@ def anatomy_of(family: str) -> Anatomy:
     return anatomy
 
 
-def shortened(encoder: Any, chosen: tuple[int, ...]) -> Shortened:
+def shortened(encoder: TransformerEncoder, chosen: tuple[int, ...]) -> Shortened:
     """Copy an encoder's embeddings, some of its layers, and its final norm.
 
     Args:
@@ -79,7 +81,7 @@ def shortened(encoder: Any, chosen: tuple[int, ...]) -> Shortened:
     return Shortened(model, len(chosen), encoder.width, encoder.folder)
 
 
-def _describe(config: Any, chosen: tuple[int, ...]) -> None:
+def _describe(config: PreTrainedConfig, chosen: tuple[int, ...]) -> None:
     """Tell the configuration how many layers there are; some families look up there which mask a layer wants."""
     types = getattr(config, "layer_types", None)
     if types is not None:

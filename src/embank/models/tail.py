@@ -1,21 +1,21 @@
 """A tail as a torch module: upper layers, and an output layer for one task."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from embank.encoders.pooling import pool as pooled
 from embank.encoders.resume import Upper
 from embank.errors import UsageError
-from embank.labels.kinds import KINDS, POOLED, Kind
+from embank.labels.kinds import POOLED
 from embank.models.adapters import add_adapters
 from embank.models.lora import add_lora
-from embank.models.tail_design import IGNORED, TailDesign
+from embank.models.output_layer import output_layer, seeded
+from embank.models.tail_design import TailDesign
 
 _OUTPUT = "output."
 _UPPER = "upper."
-_SPREAD = 0.02
 
 
 class Tail(torch.nn.Module):
@@ -39,9 +39,7 @@ class Tail(torch.nn.Module):
         super().__init__()
         self.upper, self.design = upper, design
         self.dropout = torch.nn.Dropout(design.options.dropout)
-        self.output = torch.nn.Linear(upper.width, design.outputs, device="meta").to_empty(device="cpu")
-        torch.nn.init.normal_(self.output.weight, std=_SPREAD, generator=torch.Generator().manual_seed(seed))
-        torch.nn.init.zeros_(self.output.bias)
+        self.output = output_layer(upper.width, design.outputs, seeded(seed))
         self._trained = {f"{_UPPER}{name}": parameter for name, parameter in trained.items()}
         self._trained |= {f"{_OUTPUT}{name}": parameter for name, parameter in self.output.named_parameters()}
 
@@ -94,7 +92,7 @@ class Tail(torch.nn.Module):
                 parameter.copy_(state[name])
 
 
-def build_tail(model: Any, n_layers: int, design: TailDesign, seed: int) -> Tail:
+def build_tail(model: PreTrainedModel, n_layers: int, design: TailDesign, seed: int) -> Tail:
     """Make a tail from a loaded encoder, which it takes apart and keeps.
 
     Args:
@@ -127,44 +125,3 @@ def build_tail(model: Any, n_layers: int, design: TailDesign, seed: int) -> Tail
     else:
         trained = add_lora(upper, options.rank, options.alpha, options.lora_dropout, seed)
     return Tail(upper, trained, design, seed).to(device).eval()
-
-
-def loss(kind: Kind, logits: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """What training makes small: a mean over texts, labels or tokens, in float32.
-
-    Args:
-        kind: of the task.
-        logits: as `Tail.forward` gives them.
-        targets: by kind. "single": class numbers `[batch]`; "multi": 0 and 1, `[batch, labels]`; "regression": numbers
-            `[batch]` or `[batch, outputs]`; "tagging": label numbers `[batch, length]`, -100 where there is none;
-            "span": the places of the first and last token `[batch, 2]`, -100 where there is none. A place has to be
-            one of those that the mask allows: the loss of any other is infinite.
-        mask: `[batch, length]`, 0 at tokens that bear no label and where no span may begin or end; other kinds do not
-            read it.
-
-    Returns:
-        A number: cross entropy; binary cross entropy; squared error; cross entropy of tokens; the sum of the cross
-        entropies of first and last token.
-
-    Raises:
-        UsageError: there is no such kind.
-    """
-    logits = logits.float()
-    if kind == "single":
-        return torch.nn.functional.cross_entropy(logits, targets)
-    if kind == "multi":
-        return torch.nn.functional.binary_cross_entropy_with_logits(logits, targets.float())
-    if kind == "regression":
-        return torch.nn.functional.mse_loss(logits, targets.float().reshape(logits.shape))
-    if kind == "tagging":
-        return _cross_entropy(logits.flatten(0, 1), targets.masked_fill(mask == 0, IGNORED).flatten())
-    if kind == "span":
-        allowed = logits.masked_fill((mask == 0).unsqueeze(-1), float("-inf"))
-        return _cross_entropy(allowed[..., 0], targets[:, 0]) + _cross_entropy(allowed[..., 1], targets[:, 1])
-    raise UsageError(f"{kind!r} is no kind of tail; there are: {', '.join(KINDS)}")
-
-
-def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The mean over targets that are not ignored; 0 where all are, and not a division by zero."""
-    total = torch.nn.functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
-    return total / (targets != IGNORED).sum().clamp_min(1)

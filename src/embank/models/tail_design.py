@@ -9,6 +9,7 @@ from typing import Literal
 
 from embank.errors import UsageError
 from embank.labels.kinds import KINDS, Kind
+from embank.training.settings import TrainingSettings
 
 Method = Literal["full", "adapters", "lora"]
 """Train the upper layers themselves, bottleneck adapters in them, or low-rank additions to their linears."""
@@ -17,14 +18,50 @@ METHODS: tuple[Method, ...] = ("full", "adapters", "lora")
 
 POOLINGS = ("mean", "max", "first", "last")
 
+DEPTHS = (0.25, 0.5, 0.75)
+"""Shares of the depth that short trials cut at, as in the recycling paper."""
+
 SPAN_OUTPUTS = 2
 """Of a span: one for its first token, one for its last."""
 
-IGNORED = -100
-"""The target of a token, or of the end of a span, that is not learned from."""
+_REFERENCE_WIDTH = 384
+_RATES: dict[Method, float] = {"full": 2e-4, "adapters": 4e-3, "lora": 2e-3}
+"""Learning rates for an encoder 384 wide; wider ones take smaller steps in proportion (bench/log/2026-11.md)."""
+
+_ALONE = 3e-2
+"""The rate of an output layer on its own, above which nothing is trained (bench/log/2026-11.md)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class TailSettings:
+    """What a user may say about a tail.
+
+    Attributes:
+        method: "full", "adapters" or "lora".
+        cut: the layer whose states it starts from; None: half of the depth, or what short trials say where `trials`.
+        training: how it is trained.
+        width: bottleneck of adapters.
+        rank: of low-rank updates.
+        trials: choose the cut by short trials at 25, 50 and 75 % of the depth.
+    """
+
+    method: Method = "full"
+    cut: int | None = None
+    training: TrainingSettings = TrainingSettings()  # noqa: RUF009 - a frozen value
+    width: int = 64
+    rank: int = 16
+    trials: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown method, and widths that no tail can have."""
+        if self.method not in METHODS:
+            raise UsageError(f"{self.method!r} is no way to train a tail; there are: {', '.join(METHODS)}")
+        for name in ("width", "rank"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"found {name} {getattr(self, name)} for a tail, expected at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class TailOptions:
     """What may be set about a tail, and seldom has to be.
 
@@ -55,7 +92,7 @@ class TailOptions:
                 raise UsageError(f"found {name} {getattr(self, name)} for a tail, expected 0 or more and less than 1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TailDesign:
     """What a tail is to be.
 
@@ -83,6 +120,25 @@ class TailDesign:
             raise UsageError(f"found {self.outputs} outputs for a tail, expected 1 or more")
         if self.kind == "span" and self.outputs != SPAN_OUTPUTS:
             raise UsageError(f"found {self.outputs} outputs for a span, expected 2: its first and its last token")
+
+
+def cuts_of(layers: int) -> tuple[int, ...]:
+    """The cuts that trials compare: a quarter, half and three quarters of the depth.
+
+    >>> cuts_of(6), cuts_of(12), cuts_of(2)
+    ((2, 3, 5), (3, 6, 9), (1,))
+    """
+    return tuple(sorted({min(layers - 1, max(1, int(layers * depth + 0.5))) for depth in DEPTHS}))
+
+
+def default_rate(method: Method, width: int, *, alone: bool = False) -> float:
+    """The learning rate of a method for an encoder of some width, or of an output layer alone on its states.
+
+    >>> default_rate("full", 768)
+    0.0001
+    """
+    rate = _ALONE if alone else _RATES[method]
+    return rate * min(1.0, _REFERENCE_WIDTH / width)
 
 
 def _known(word: str, words: tuple[str, ...], what: str) -> None:

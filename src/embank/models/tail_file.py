@@ -18,7 +18,7 @@ WEIGHTS = "tail.safetensors"
 DESCRIPTION = "tail.json"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class StoredTail:
     """What a task's folder holds of a tail.
 
@@ -67,11 +67,11 @@ def load_tail(folder: Path) -> StoredTail:
         design = dict(description["design"])
         design["options"] = TailOptions(**design["options"])
         return StoredTail(
-            TailDesign(**design),
-            int(description["seed"]),
-            tuple(description["labels"]),
-            description["learned"],
-            load((folder / WEIGHTS).read_bytes()),
+            design=TailDesign(**design),
+            seed=int(description["seed"]),
+            labels=tuple(description["labels"]),
+            learned=description["learned"],
+            weights=load((folder / WEIGHTS).read_bytes()),
         )
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as damage:
         raise HeadError(f"found a damaged tail in {folder} ({damage!r}); fit the task again") from damage

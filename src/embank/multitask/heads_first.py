@@ -6,18 +6,17 @@ Out-of-Distribution (2202.10054): linear probing first, fine-tuning then.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from embank.fit.source_datasets import SourceDataset
 from embank.labels.kinds import POOLED
 from embank.models.shared import SharedEncoder
-from embank.multitask.dataset import Taught
-from embank.training.datasets import in_stretches
-from embank.training.fit import taught
-from embank.training.loop import on_device
-from embank.training.objectives import Which
+from embank.training.datasets import Which, batches_by_length
+from embank.training.objectives import Targets
+from embank.training.outputs import on_device
 from embank.training.precision import precision
 
 _MOST = 2_000
@@ -32,11 +31,23 @@ _BUDGET = 4096
 _PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)
 _ITERATIONS = 100
 
-Read = tuple[torch.Tensor, Which]
-"""What a head reads of some examples, and their numbers."""
+
+@dataclass(frozen=True, eq=False)
+class HeadBatch:
+    """What a head reads of some examples, `[batch, inputs]` or `[batch, length, inputs]`.
+
+    Attributes:
+        vectors: what it reads.
+        targets: of these examples.
+        which: their numbers.
+    """
+
+    vectors: torch.Tensor
+    targets: Targets
+    which: Which
 
 
-def learn_head(module: SharedEncoder, source: Taught) -> float:
+def learn_head(module: SharedEncoder, source: SourceDataset) -> float:
     """Give the head of a source the weights that a linear head has on the encoder as it is.
 
     Its penalty is chosen by the source's validation rows.
@@ -44,7 +55,7 @@ def learn_head(module: SharedEncoder, source: Taught) -> float:
     Returns:
         Their score.
     """
-    head: Any = module.heads[source.lessons.number]
+    head = module.head(source.inputs.number)
     train, held = list(_read(module, source, probed(source))), list(_read(module, source, source.held_back))
     best, kept = -float("inf"), dict(head.state_dict())
     for penalty in _PENALTIES:
@@ -56,43 +67,44 @@ def learn_head(module: SharedEncoder, source: Taught) -> float:
     return best
 
 
-def probed(source: Taught) -> Which:
+def probed(source: SourceDataset) -> Which:
     """Training examples that a first head is learned on: all of them, or some from throughout."""
     most = float(_MOST)
     if source.objective.kind not in POOLED:
-        most = min(most, _MOST_TOKENS / max(1.0, float(source.lessons.lengths[source.train].mean())))
+        most = min(most, _MOST_TOKENS / max(1.0, float(source.inputs.lengths[source.train].mean())))
     places = np.linspace(0, len(source.train) - 1, max(1, min(len(source.train), int(most))))
     return source.train[np.unique(places.astype(np.int64))]
 
 
-def _read(module: SharedEncoder, source: Taught, which: Which) -> Iterator[Read]:
+def _read(module: SharedEncoder, source: SourceDataset, which: Which) -> Iterator[HeadBatch]:
     module.train(mode=False)
-    lessons = source.lessons
-    for places in in_stretches(lessons.lengths[which], _BUDGET):
+    dataset = source.all
+    for places in batches_by_length(dataset.lengths[which], _BUDGET):
+        inputs, targets = dataset[which[places]]
         with torch.no_grad(), precision():
-            yield module.read(**on_device(lessons.inputs(which[places]), module)), which[places]
+            yield HeadBatch(module.read(**on_device(inputs, module)), targets, which[places])
 
 
-def _fit(head: Any, source: Taught, train: list[Read], penalty: float) -> None:
-    count = sum(len(which) for _, which in train)
+def _fit(head: torch.nn.Linear, source: SourceDataset, train: list[HeadBatch], penalty: float) -> None:
+    count = sum(len(batch.which) for batch in train)
     optimiser = torch.optim.LBFGS(head.parameters(), max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
         total: torch.Tensor = penalty / 2 * head.weight.square().sum()
-        for read, which in train:
-            total = total + taught(source.objective, source.lessons, head(read), which) * (len(which) / count)
+        for batch in train:
+            total = total + source.objective.loss(head(batch.vectors), batch.targets) * (len(batch.which) / count)
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
 
 
-def _score(head: Any, source: Taught, held: list[Read]) -> float:
+def _score(head: torch.nn.Linear, source: SourceDataset, held: list[HeadBatch]) -> float:
     found: dict[int, np.ndarray] = {}
     with torch.no_grad():
-        for read, which in held:
-            for at, row in zip(which.tolist(), head(read).float().cpu().numpy(), strict=True):
-                found[at] = row if row.ndim == 1 else row[: source.lessons.lengths[at]]
+        for batch in held:
+            for at, row in zip(batch.which.tolist(), head(batch.vectors).float().cpu().numpy(), strict=True):
+                found[at] = row if row.ndim == 1 else row[: source.inputs.lengths[at]]
     outputs = [found[at] for at in source.held_back.tolist()]
     return source.objective.measure(source.held_back, outputs)[source.objective.primary]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from embank.training.datasets import order
+from embank.training.datasets import shuffled_batches
 
 
 def shares(sizes: Sequence[int], temperature: float) -> Float64[np.ndarray, " sources"]:
@@ -23,7 +23,7 @@ def shares(sizes: Sequence[int], temperature: float) -> Float64[np.ndarray, " so
     return found
 
 
-def dealt(
+def mixed_batches(
     lengths: Sequence[Int64[np.ndarray, " examples"]], batch: int, temperature: float, seed: Sequence[int]
 ) -> list[np.ndarray]:
     """Batches of one pass, each of one source, in a random order.
@@ -48,7 +48,7 @@ def dealt(
         wanted, turn = max(1, round(share * every)), 0
         own_batches: list[np.ndarray] = []
         while len(own_batches) < wanted:
-            own_batches += order(own, batch, [*seed, number, turn])
+            own_batches += shuffled_batches(own, batch, [*seed, number, turn])
             turn += 1
         found += [which + starts[number] for which in own_batches[:wanted]]
     random = np.random.default_rng(list(seed))

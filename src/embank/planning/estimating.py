@@ -9,14 +9,14 @@ import numpy as np
 from embank.codecs.steps import limit_of
 from embank.encoders.batching import rounded_length
 from embank.encoders.flops import Shape, adapter_flops, embedding_flops, flops, layer_flops, training_flops
-from embank.fit.finetune import FineTuneData
 from embank.labels.read import Labels
+from embank.models.tail_design import TailSettings
 from embank.optional import load
 from embank.planning import Way
 from embank.planning.tuning import Workshop
 from embank.recipe import ColumnName
 from embank.texts import Text
-from embank.training.settings import TailSettings, TrainingSettings
+from embank.training.settings import TrainingSettings
 
 _STEPS_TEXTS = 160
 _BATCH = 32
@@ -107,7 +107,7 @@ def training_rate(shop: Workshop, texts: Sequence[int], shape: Shape) -> Rates:
     while len(chosen) < 2 * _BATCH:
         chosen += [_renamed(text, len(chosen)) for text in chosen[: 2 * _BATCH - len(chosen)]]
     labels = Labels("single", tuple("ab"[at % 2] for at in range(len(chosen))))
-    task = finetuning.ready(encoder, FineTuneData(chosen, labels), 0)
+    task = finetuning.encoder_task(encoder, finetuning.FineTuneData(chosen, labels), 0)
     ends: list[float] = []
 
     def watch(_: object) -> None:
@@ -115,8 +115,8 @@ def training_rate(shop: Workshop, texts: Sequence[int], shape: Shape) -> Rates:
         ends.append(time.perf_counter())
 
     settings = TrainingSettings(epochs=1 if len(chosen) > 3 * _BATCH else 2, batch=_BATCH)
-    finetuning.tuned(task, task.rated(settings), None, watch)
-    padded = float(np.mean([rounded_length(int(length)) for length in task.lessons.lengths]))
+    finetuning.train_encoder(task, task.rated(settings), None, watch)
+    padded = float(np.mean([rounded_length(int(length)) for length in task.data.inputs.lengths]))
     return Rates(float(np.median(np.diff(ends))) / _BATCH, shape, padded)
 
 

@@ -4,17 +4,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embank.arrays import Vectors
 from embank.encoders.limited_size import limited
-from embank.fit.cut_trials import MemorySource
-from embank.fit.finetune import FineTuneData
-from embank.fit.objective import objective_for
 from embank.labels.read import Labels
-from embank.models.tail_design import TailDesign, TailOptions
+from embank.models.tail_design import TailDesign, TailOptions, TailSettings, default_rate
 from embank.optional import load
 from embank.planning import Way
 from embank.planning.costs import TrainingPace
@@ -23,7 +20,10 @@ from embank.planning.material import Run, TaskRows, decided, inner_split
 from embank.planning.schedule import Budget
 from embank.recipe import ColumnName
 from embank.texts import Text
-from embank.training.settings import TailSettings, TrainingSettings, default_rate
+from embank.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from embank.fit.finetune import FineTuneData
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,26 +95,30 @@ def trained_trial(shop: Workshop, way: Way, rows: TaskRows, run: Run, epochs: in
 def _tailed(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     began = time.perf_counter()
     modules = load("embank.models.tail", "torch")
-    learning = load("embank.training.fit", "torch")
+    supervised, outputs_of = load("embank.training.supervised", "torch"), load("embank.training.outputs", "torch")
+    state_inputs = load("embank.training.state_inputs", "torch")
     held = inner_split(rows, run)
     train, back = np.flatnonzero(~held), np.flatnonzero(held)
     encoder = shop.upper()
     values = [rows.values[at] for at in run.train.tolist()]
-    objective, names = objective_for((rows.kind, values), [], train, encoder)
+    objective: Any
+    objective, names = load("embank.fit.objective", "torch").objective_for((rows.kind, values), [], train, encoder)
     settings = replace(settings, rate=default_rate(way.method, encoder.width))
     options = TailOptions(pooling=encoder.pooling, width=TailSettings().width)
-    design = TailDesign(way.cut, way.method, rows.kind, objective.n_outputs, options)
+    design = TailDesign(cut=way.cut, method=way.method, kind=rows.kind, outputs=objective.n_outputs, options=options)
     tail = modules.build_tail(encoder.model, encoder.n_layers, design, settings.seed)
     tail.register_forward_pre_hook(lambda *_: shop.budget.check())
-    source = MemorySource(_blocks(shop, way, rows.texts[np.concatenate([run.train, run.test])]))
+    source = load("embank.fit.cut_trials", "torch").MemorySource(
+        _blocks(shop, way, rows.texts[np.concatenate([run.train, run.test])])
+    )
     skip = encoder.tokenizing.skip
-    lessons = learning.StateLessons(source, rows.texts[run.train], objective, skip)
+    inputs = state_inputs.StateInputs(source, rows.texts[run.train], skip)
     fixed = time.perf_counter() - began
-    trained = learning.learn(tail, learning.Assignment(lessons, objective, train, back), settings)
-    learned = objective.calibrated(back, learning.outputs_of(tail, lessons, back))
-    others = learning.StateLessons(source, rows.texts[run.test], objective, skip)
+    trained = supervised.train_supervised(tail, supervised.LabelledSplit(inputs, objective, train, back), settings)
+    learned = objective.calibrated(back, outputs_of.predict_outputs(tail, inputs, back))
+    others = state_inputs.StateInputs(source, rows.texts[run.test], skip)
     started = time.perf_counter()
-    outputs = learning.outputs_of(tail, others, np.arange(len(run.test)))
+    outputs = outputs_of.predict_outputs(tail, others, np.arange(len(run.test)))
     predicting = (time.perf_counter() - started) / len(run.test)
     guess = decided(rows, objective.served(learned).decide(objective.scaled(np.stack(outputs))), names)
     position = trained.position
@@ -134,17 +138,19 @@ def _blocks(shop: Workshop, way: Way, texts: np.ndarray) -> dict[int, Vectors]:
 
 def _finetuned(shop: Workshop, rows: TaskRows, run: Run, settings: TrainingSettings) -> TrainedTrial:
     began = time.perf_counter()
-    finetuning, learning = load("embank.fit.finetune", "torch"), load("embank.training.fit", "torch")
-    live = load("embank.models.full", "torch")
+    finetuning, outputs_of = load("embank.fit.finetune", "torch"), load("embank.training.outputs", "torch")
+    token_inputs = load("embank.training.token_inputs", "torch")
     encoder = shop.opened()
-    task = finetuning.ready(encoder, _rows_of(shop, rows, run), settings.seed)
+    task = finetuning.encoder_task(encoder, _rows_of(shop, rows, run), settings.seed)
     fixed = time.perf_counter() - began
-    module, trained = finetuning.tuned(task, task.rated(settings), _checkpoint(shop, rows, run), shop.budget.check)
-    back = task.held_back
-    learned = task.objective.calibrated(back, learning.outputs_of(module, task.lessons, back))
+    module, trained = finetuning.train_encoder(
+        task, task.rated(settings), _checkpoint(shop, rows, run), shop.budget.check
+    )
+    back = task.data.held_back
+    learned = task.objective.calibrated(back, outputs_of.predict_outputs(module, task.data.inputs, back))
     started = time.perf_counter()
-    tokens = encoder.tokens([shop.texts[number] for number in rows.texts[run.test].tolist()])
-    outputs = learning.outputs_of(module, live.TokenLessons(encoder, tokens, task.objective), np.arange(len(run.test)))
+    others = token_inputs.TokenInputs(encoder, [shop.texts[number] for number in rows.texts[run.test].tolist()])
+    outputs = outputs_of.predict_outputs(module, others, np.arange(len(run.test)))
     predicting = (time.perf_counter() - started) / len(run.test)
     head = task.objective.served(learned)
     guess = decided(rows, head.decide(task.objective.scaled(np.stack(outputs))), task.names)
@@ -162,7 +168,9 @@ def _distilled(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: Tra
     students = load("embank.distill.task_student", "torch")
     encoder = shop.opened()
     fixed = time.perf_counter() - began
-    keep = (_checkpoint(shop, rows, run), shop.folder / f"{_stem(rows, run)}-student.safetensors")
+    keep = students.DistillCheckpoints(
+        _checkpoint(shop, rows, run), shop.folder / f"{_stem(rows, run)}-student.safetensors"
+    )
     found = students.distil(
         encoder,
         _rows_of(shop, rows, run, tested=True),
@@ -186,10 +194,11 @@ def _distilled(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: Tra
     return TrainedTrial(outcome, count, pace, time.perf_counter() - began)
 
 
-def _rows_of(shop: Workshop, rows: TaskRows, run: Run, *, tested: bool = False) -> FineTuneData:
+def _rows_of(shop: Workshop, rows: TaskRows, run: Run, *, tested: bool = False) -> "FineTuneData":
     texts, labels = _part(shop, rows, run.train)
     others, known = _part(shop, rows, run.test) if tested else ([], None)
-    return FineTuneData(texts, labels, others, known)
+    made: FineTuneData = load("embank.fit.finetune", "torch").FineTuneData(texts, labels, others, known)
+    return made
 
 
 def _part(shop: Workshop, rows: TaskRows, places: np.ndarray) -> tuple[list[Text], Labels]:

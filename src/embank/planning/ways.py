@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from embank.codecs import codec_names
 from embank.encoders.architectures import ANATOMY
-from embank.fit.cut_trials import cuts_of
+from embank.models.tail_design import cuts_of
 from embank.planning import Way
 from embank.recipe import STATES, ColumnName
 

@@ -21,8 +21,10 @@ from embank.session import Session
 from embank.store import StoredTask
 from embank.store.kept_texts import kept_texts
 from embank.texts import Text
-from embank.training.fit import run_tails
-from embank.training.objectives import answer_of, decider, word_tags, words_of
+from embank.training.objectives import decider
+from embank.training.outputs import predict_together
+from embank.training.state_inputs import StateInputs
+from embank.training.token_objectives import answer_of, word_tags, words_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,9 @@ class Tails:
             source = StateSource(self._store, name, partial(self._session.encoder_for, column), needed)
             there = source.reachable(texts)
             skip = tails[0].tokenizing.skip
-            outputs = run_tails({tail.name: tail.module for tail in tails}, source, texts[there], skip)
+            states = StateInputs(source, texts[there], skip)
+            modules = {tail.name: tail.module for tail in tails}
+            outputs = predict_together(modules, states, np.arange(len(states.lengths)))
             rows = np.where(there, np.cumsum(there) - 1, -1)
             for tail in tails:
                 columns |= self._columns(tail, outputs[tail.name], (texts, rows, needed), proba=proba)

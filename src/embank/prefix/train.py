@@ -1,9 +1,8 @@
 """Training one prefix for one source task: the encoder is frozen, keys and values before its own are learned."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from hashlib import blake2b
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,23 +10,32 @@ import numpy as np
 import torch
 
 from embank.encoders.prefix.attention import Prefix, accept_prefixes, heard, prefixed
+from embank.encoders.torch import TransformerEncoder
 from embank.errors import UsageError
-from embank.models.shared import HeadShape, Readings, SharedEncoder
-from embank.multitask import Reads, Source, SourceScore, TrunkSettings
-from embank.multitask.dataset import Taught
-from embank.multitask.train import readouts_of, report_of, sampled, teach
-from embank.training.fit import Assignment, begin, learn
-from embank.training.loop import on_device
-from embank.training.settings import TrainingProgress, TrainingSettings
+from embank.fit.source_datasets import SourceDataset, readouts_of, sample_vectors, source_dataset
+from embank.fit.source_tasks import Reads, Source, SourceScore, SourceSettings
+from embank.models.shared import Readings, SharedEncoder
+from embank.training.checkpoint import checkpoint_file, training_identity
+from embank.training.objectives import init_bias
+from embank.training.outputs import on_device
+from embank.training.settings import TrainingSettings, TrainingWatch
+from embank.training.supervised import train_supervised
 
 _RATE = 5e-3
 _RATE_REPARAMETRISED = 2e-3
+"""Learning rates of prefixes, and of what makes them in training (bench/log/2026-11.md)."""
+
 _SPREAD = 0.02
+"""Deviation of the first weights of the MLP that makes a prefix."""
+
+_HEAD_DROPOUT = 0.1
+"""On what the source's head reads; the frozen encoder has none."""
+
 _HEARD = 32
 """Texts whose keys and values a prefix may begin with."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PrefixSettings:
     """How a prefix is trained.
 
@@ -36,13 +44,13 @@ class PrefixSettings:
         length: positions of the prefix.
         from_layer: layers below it have none.
         reparametrise: in training, a small MLP makes the prefix (Li & Liang 2021, 2101.00190); it is folded away after.
-            So learned, prefixes serve tasks that they have not seen better (bench/RESULTS.md).
+            So learned, prefixes serve tasks that they have not seen better (bench/log/2026-11.md).
         most: training rows at the most; None: all.
         validate: validation rows that are scored after each pass.
         reads: what the source's head reads.
     """
 
-    training: TrainingSettings = field(default_factory=TrainingSettings)
+    training: TrainingSettings = TrainingSettings()  # noqa: RUF009 - a frozen value
     length: int = 16
     from_layer: int = 0
     reparametrise: bool = True
@@ -56,9 +64,15 @@ class PrefixSettings:
             raise UsageError(f"found a prefix of {self.length} positions, expected at least 1")
         if self.from_layer < 0:
             raise UsageError(f"found a prefix from layer {self.from_layer} on, expected 0 or more")
+        self.source_settings  # noqa: B018 - it refuses what no source can be read with
+
+    @property
+    def source_settings(self) -> SourceSettings:
+        """How the source is read."""
+        return SourceSettings(seed=self.training.seed, most=self.most, validate=self.validate, reads=self.reads)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class TrainedPrefix:
     """A prefix, and how it came about.
 
@@ -100,20 +114,20 @@ class TrainedPrefix:
 
 
 def train_prefix(
-    encoder: Any,
+    encoder: TransformerEncoder,
     source: Source,
     settings: PrefixSettings,
     checkpoint: Path | None = None,
-    watch: Callable[[TrainingProgress], None] = lambda _: None,
+    watch: TrainingWatch = lambda _: None,
 ) -> TrainedPrefix:
     """Train one prefix, and the head of its task, on a frozen encoder.
 
     Args:
-        encoder: a `TransformerEncoder` in float32; its weights do not change.
+        encoder: in float32; its weights do not change.
         source: what is learned from.
         settings: how.
         checkpoint: where to keep a checkpoint, so that a training that was killed goes on, or None.
-        watch: told after every step.
+        watch: progress callback, called after every step.
 
     Raises:
         UsageError: a family that takes no prefixes, or no layer is left above `from_layer`.
@@ -127,33 +141,37 @@ def train_prefix(
     rate = settings.training.rate or (_RATE_REPARAMETRISED if settings.reparametrise else _RATE)
     settings = replace(settings, training=replace(settings.training, rate=rate))
     training = settings.training
-    asked = TrunkSettings(training, most=settings.most, validate=settings.validate, reads=settings.reads)
-    taught = teach(encoder, 0, source, asked)
-    shape = HeadShape(taught.objective.kind, taught.objective.n_outputs, taught.lessons.second is not None)
-    shared = SharedEncoder(encoder, [shape], Readings(readouts_of(encoder, asked)), training.seed)
-    shared.standardise(sampled(shared, [taught]))
-    begin(shared.heads[0], taught.objective.beginning(taught.train))
-    module = PrefixLearner(shared, _beginning(shared, taught, settings), settings)
-    reading = encoder.reading
-    parts = [asdict(settings), reading.weights, reading.tokenizer, taught.digest]
-    identity = blake2b(repr(parts).encode(), digest_size=16).hexdigest()
-    assignment = Assignment(taught.lessons, taught.objective, taught.train, taught.held_back)
+    dataset = source_dataset(encoder, 0, source, settings.source_settings)
+    readings = Readings(readouts_of(encoder, settings.reads), _HEAD_DROPOUT)
+    shared = SharedEncoder(encoder, [dataset.head], readings, training.seed)
+    shared.standardise(sample_vectors(shared, [dataset]))
+    init_bias(shared.head(0), dataset.objective.init_bias(dataset.train))
+    module = PrefixLearner(shared, _first_prefix(shared, dataset, settings), settings)
+    identity = training_identity(
+        {
+            "what": "prefix",
+            "settings": settings,
+            "weights": encoder.reading.weights,
+            "tokenizer": encoder.reading.tokenizer,
+            "source": dataset.digest,
+        }
+    )
     began = time.monotonic()
-    trained = learn(module, assignment, training, (identity, checkpoint), watch)
+    trained = train_supervised(module, dataset.split, training, checkpoint_file(checkpoint, identity), watch)
     position = trained.position
     with torch.no_grad():
         found = module.prefix()
     return TrainedPrefix(
-        found.keys.detach().float().cpu().numpy(),
-        found.values.detach().float().cpu().numpy(),
-        settings.from_layer,
-        report_of(module, taught),
-        position.scores,
-        position.best_epoch,
-        position.step,
-        round(max(position.seconds, time.monotonic() - began), 1),
-        trained.resumed,
-        settings,
+        keys=found.keys.detach().float().cpu().numpy(),
+        values=found.values.detach().float().cpu().numpy(),
+        from_layer=settings.from_layer,
+        source=dataset.score(module),
+        passes=position.scores,
+        best=position.best_epoch,
+        steps=position.step,
+        seconds=round(max(position.seconds, time.monotonic() - began), 1),
+        resumed=trained.resumed,
+        settings=settings,
     )
 
 
@@ -219,14 +237,14 @@ class PrefixLearner(torch.nn.Module):
         return {"learned": self.learned, **made, **head}
 
 
-def _beginning(shared: SharedEncoder, taught: Taught, settings: PrefixSettings) -> torch.Tensor:
+def _first_prefix(shared: SharedEncoder, dataset: SourceDataset, settings: PrefixSettings) -> torch.Tensor:
     """Keys and values of tokens of the source's own texts, `[2, layers, length, width]`.
 
     Prefixes that begin as real activations are learned better than random ones (Li & Liang 2021, section 7.4).
     """
     random = np.random.default_rng(settings.training.seed)
-    which = np.sort(random.permutation(taught.train)[:_HEARD])
-    inputs = on_device(taught.lessons.first.inputs(which), shared)
+    which = np.sort(random.permutation(dataset.train)[:_HEARD])
+    inputs = on_device(dataset.inputs.first.inputs(which), shared)
     shared.train(mode=False)
     with torch.no_grad(), heard() as found:
         shared.vectors(**inputs)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from embank.atomic import write_durably
+from embank.errors import HeadError
 from embank.training.precision import Dtype
 
 Tensors = dict[str, torch.Tensor]
 
+FORMAT_VERSION = "2"
 
-@dataclass
+_SECONDS = 60.0
+"""Between two checkpoints of a pass: a killed training loses about a minute."""
+
+
+@dataclass(kw_only=True)
 class Position:
     """Where training stands.
 
@@ -48,7 +54,7 @@ class Position:
     first: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Checkpoint:
     """A moment of training.
 
@@ -77,22 +83,32 @@ class Checkpoint:
         tensors = {"random": self.random}
         for group in _GROUPS:
             tensors |= {f"{group}.{name}": tensor.cpu().contiguous() for name, tensor in getattr(self, group).items()}
-        notes = {"identity": self.identity, "position": json.dumps(asdict(self.position))}
+        position = json.dumps(asdict(self.position))
+        notes = {"format_version": FORMAT_VERSION, "identity": self.identity, "position": position}
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, save(tensors, notes | {"digest": _digest(notes, tensors)}))
 
     @classmethod
     def read(cls, path: Path, identity: str) -> "Checkpoint | None":
-        """Read the checkpoint of this training; None where there is none, another training's, or a damaged one."""
+        """Read the checkpoint of this training; None where there is none, another training's, or a damaged one.
+
+        Raises:
+            HeadError: it was written by another version of embank.
+        """
         if not path.is_file():
             return None
         try:
             with safe_open(path, framework="pt") as file:
                 notes = file.metadata() or {}
-                if notes.get("identity") != identity:
-                    return None
                 found: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if notes.pop("digest", "") != _digest(notes, found):
+                return None
+            if notes.get("format_version") != FORMAT_VERSION and "identity" in notes:
+                raise HeadError(
+                    f"{path} is a checkpoint of another version of embank, from which training cannot go on: "
+                    f"delete it (rm {path}) and give the same command again to start from the beginning"
+                )
+            if notes.get("identity") != identity:
                 return None
             fields = json.loads(notes["position"])
             position = Position(**fields | {"scores": tuple(fields["scores"]), "losses": tuple(fields["losses"])})
@@ -104,7 +120,50 @@ class Checkpoint:
             }
             for group in _GROUPS
         }
-        return cls(identity, position, random=found["random"], **groups)
+        return cls(identity=identity, position=position, random=found["random"], **groups)
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """Where a training keeps its checkpoint.
+
+    Attributes:
+        path: of the file.
+        identity: digest of all that decides the outcome; see `training_identity`.
+        seconds: how often it is written; at the end of a pass in any case.
+    """
+
+    path: Path
+    identity: str
+    seconds: float = _SECONDS
+
+    def read(self) -> Checkpoint | None:
+        """The checkpoint of this training, if there is one; see `Checkpoint.read`."""
+        return Checkpoint.read(self.path, self.identity)
+
+
+def checkpoint_file(path: Path | None, identity: str) -> CheckpointFile | None:
+    """Where to keep checkpoints of a training; None where it keeps none."""
+    return None if path is None else CheckpointFile(path, identity)
+
+
+def training_identity(parts: Mapping[str, Any]) -> str:
+    """Digest of all that decides the outcome of a training.
+
+    Args:
+        parts: settings, digests of weights, texts, labels: whatever JSON can write, and dataclasses.
+
+    >>> training_identity({"seed": 0, "weights": "ab"}) == training_identity({"weights": "ab", "seed": 0})
+    True
+    """
+    written = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_fields)
+    return blake2b(written.encode(), digest_size=16).hexdigest()
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} cannot be part of the identity of a training")
 
 
 _GROUPS = ("weights", "moments", "best")

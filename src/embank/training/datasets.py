@@ -1,7 +1,8 @@
-"""What a training loop is given: examples by number, as padded batches, in an order that a seed decides."""
+"""What a training loop is given: batches of examples as (inputs, targets), in an order that a seed decides."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -16,47 +17,135 @@ _BUCKET = 16
 Inputs = dict[str, torch.Tensor]
 """What a module is called with, by the names of its arguments."""
 
+Which = Int64[np.ndarray, " batch"]
+"""Numbers of examples."""
 
-class Lessons(Protocol):
-    """Examples to train on, or to score."""
+T = TypeVar("T")
+OutputsT_contra = TypeVar("OutputsT_contra", contravariant=True)
+TargetsT_contra = TypeVar("TargetsT_contra", contravariant=True)
+
+
+class Loss(Protocol[OutputsT_contra, TargetsT_contra]):
+    """What training makes small."""
+
+    def loss(self, outputs: OutputsT_contra, targets: TargetsT_contra) -> torch.Tensor:
+        """One number out of a module's outputs for a batch and the targets of it."""
+        ...
+
+
+class Objective(Protocol[T]):
+    """What is asked of examples: targets, and the loss that compares outputs with them."""
+
+    def targets(self, which: Which, length: int) -> T:
+        """Targets of some examples, padded to `length` where they are per token."""
+        ...
+
+    def loss(self, outputs: Any, targets: T) -> torch.Tensor:  # outputs are whatever the module gives
+        """One number out of a module's outputs for a batch and the targets of it."""
+        ...
+
+
+class InputSource(Protocol):
+    """Examples as a module reads them, by number."""
 
     @property
     def lengths(self) -> Int64[np.ndarray, " examples"]:
         """Tokens of each example."""
         ...
 
-    def inputs(self, which: Int64[np.ndarray, " batch"]) -> Inputs:
-        """What the module reads of some examples, padded to one length."""
-        ...
-
-    def targets(self, which: Int64[np.ndarray, " batch"], length: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """What it should say of them; per token for `length` positions, where the kind of task asks for that.
-
-        With it, where spans may stand, or None.
-        """
+    def inputs(self, which: Which) -> Inputs:
+        """What the module reads of some examples, padded to one length; `pool` `[rows, length]` is among it."""
         ...
 
 
-def order(lengths: Int64[np.ndarray, " examples"], batch: int, seed: Sequence[int]) -> list[np.ndarray]:
-    """Deal examples into batches of similar length, in a random order.
+class Dataset(Protocol[T]):
+    """Examples to train on."""
 
-    >>> [part.tolist() for part in order(np.array([9, 1, 8, 2]), 2, [0])]
+    @property
+    def lengths(self) -> Int64[np.ndarray, " examples"]:
+        """Tokens of each example."""
+        ...
+
+    @property
+    def objective(self) -> Loss[Any, T]:
+        """What is asked of the examples; nobody else in a training holds it."""
+        ...
+
+    def __getitem__(self, which: Which) -> tuple[Inputs, T]:
+        """Inputs and targets of a batch."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledDataset(Generic[T]):
+    """Inputs of examples with what is asked of them.
+
+    Attributes:
+        inputs: of the examples.
+        objective: their targets and the loss.
+    """
+
+    inputs: InputSource
+    objective: Objective[T]
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " examples"]:
+        """Tokens of each example."""
+        return self.inputs.lengths
+
+    def __getitem__(self, which: Which) -> tuple[Inputs, T]:
+        """Inputs and targets of a batch."""
+        inputs = self.inputs.inputs(which)
+        return inputs, self.objective.targets(which, inputs["pool"].shape[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Subset(Generic[T]):
+    """Some examples of a dataset, numbered anew from 0.
+
+    Attributes:
+        dataset: all examples.
+        chosen: numbers of those that are in the subset.
+    """
+
+    dataset: Dataset[T]
+    chosen: Which
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " examples"]:
+        """Tokens of each example."""
+        return np.asarray(self.dataset.lengths[self.chosen], np.int64)
+
+    @property
+    def objective(self) -> Loss[Any, T]:
+        """What is asked of the examples."""
+        return self.dataset.objective
+
+    def __getitem__(self, which: Which) -> tuple[Inputs, T]:
+        """Inputs and targets of a batch."""
+        return self.dataset[self.chosen[which]]
+
+
+def shuffled_batches(lengths: Int64[np.ndarray, " examples"], batch: int, seed: Sequence[int]) -> list[np.ndarray]:
+    """Put examples into batches of similar length, in a random order.
+
+    >>> [part.tolist() for part in shuffled_batches(np.array([9, 1, 8, 2]), 2, [0])]
     [[2, 0], [1, 3]]
     """
     random = np.random.default_rng(seed)
     shuffled = random.permutation(len(lengths))
-    dealt: list[np.ndarray] = []
+    batches: list[np.ndarray] = []
     for start in range(0, len(shuffled), batch * _BUCKET):
         bucket = shuffled[start : start + batch * _BUCKET]
         bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
-        dealt += [bucket[at : at + batch] for at in range(0, len(bucket), batch)]
-    return [dealt[at] for at in random.permutation(len(dealt))]
+        batches += [bucket[at : at + batch] for at in range(0, len(bucket), batch)]
+    return [batches[at] for at in random.permutation(len(batches))]
 
 
-def in_stretches(lengths: Int64[np.ndarray, " examples"], budget: int) -> list[np.ndarray]:
+def batches_by_length(lengths: Int64[np.ndarray, " examples"], budget: int) -> list[np.ndarray]:
     """Examples in batches of at most `budget` tokens, padding included, the longest first: to predict them all.
 
-    >>> [part.tolist() for part in in_stretches(np.array([3, 40, 5]), 64)]
+    >>> [part.tolist() for part in batches_by_length(np.array([3, 40, 5]), 64)]
     [[1], [2, 0]]
     """
     longest_first = np.argsort(-lengths, kind="stable")
@@ -69,7 +158,7 @@ def in_stretches(lengths: Int64[np.ndarray, " examples"], budget: int) -> list[n
     return batches
 
 
-def padded(blocks: Sequence[Vectors], skip: int) -> Inputs:
+def padded_states(blocks: Sequence[Vectors], skip: int) -> Inputs:
     """States of several texts as one batch.
 
     Args:
@@ -86,8 +175,17 @@ def padded(blocks: Sequence[Vectors], skip: int) -> Inputs:
     for at, block in enumerate(blocks):
         states[at, : len(block)] = block
         mask[at, : len(block)] = 1
+    inputs = {"states": states, "mask": mask, "pool": pool_mask(mask, skip)}
+    return {name: torch.from_numpy(array) for name, array in inputs.items()}
+
+
+def pool_mask(mask: Int64[np.ndarray, "batch length"], skip: int) -> Int64[np.ndarray, "batch length"]:
+    """Where pooling looks, `[batch, length]`: at every token but `skip` at the head of a text.
+
+    A text that is nothing but its prompt is pooled over all of it.
+    """
     pool = mask.copy()
     pool[:, :skip] = 0
-    empty = pool.sum(1) == 0  # a text that is nothing but its prompt is pooled over all of it
+    empty = pool.sum(1) == 0
     pool[empty] = mask[empty]
-    return {name: torch.from_numpy(array) for name, array in (("states", states), ("mask", mask), ("pool", pool))}
+    return pool

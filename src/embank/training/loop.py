@@ -8,55 +8,27 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic
 
 import numpy as np
 import torch
 
 from embank.errors import HeadError
-from embank.training.checkpoint import Checkpoint, Position, Tensors
-from embank.training.datasets import Inputs, Lessons, order
+from embank.training.checkpoint import Checkpoint, CheckpointFile, Position, Tensors
+from embank.training.datasets import Dataset, T, shuffled_batches
+from embank.training.outputs import Trainable, on_device
 from embank.training.precision import Dtype, faster, precision, settled
+from embank.training.schedule import learning_rate, parameter_groups
 from embank.training.settings import TrainingProgress, TrainingSettings, TrainingWatch
 
 _LEAST_STEPS = 300
 """Heads want about that many steps, however few examples there are."""
 
 _LEAST_EPOCHS = 4
+"""Fewest passes where nobody says how many."""
 
-_WARM = 100
-"""Steps of warm-up, or a tenth of all where that is fewer."""
-
-_CHECKPOINT_SECONDS = 60.0
-
-_OUTPUTS = ("output.", "heads.")
-"""How names of parameters begin that were drawn at random, and not trained before."""
-
-_OUTPUT_RATE = 2e-3
-"""The least learning rate of these (bench/log/2026-11.md)."""
-
-Loss = Callable[[Any, np.ndarray], torch.Tensor]
-"""What a module gave for some examples, and their numbers, to one number."""
-
-Schedule = Callable[[int], list[np.ndarray]]
+Sampler = Callable[[int], list[np.ndarray]]
 """The batches of a pass, by its number from 0: as many in every pass, and the same ones whenever they are asked for."""
-
-
-class Trainable(Protocol):
-    """What can be trained: a torch module that says which of its parameters are."""
-
-    def __call__(self, **inputs: torch.Tensor) -> Any:
-        """Logits, or whatever the loss reads."""
-        ...
-
-    def train(self, mode: bool = True) -> Any:  # noqa: FBT001, FBT002 - torch's own signature
-        """Turn dropout on or off."""
-        ...
-
-    def trainable(self) -> dict[str, torch.nn.Parameter]:
-        """Parameters that are trained, by name."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,45 +43,53 @@ class Trained:
     position: Position
     resumed: bool
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Passes, steps and seconds, in words."""
+        return {
+            "passes": f"{self.position.best_epoch} of {self.position.epoch}",
+            "steps": self.position.step,
+            "training seconds": round(self.position.seconds, 1),
+        }
 
-@dataclass(frozen=True, eq=False)
-class Run:
+    @property
+    def passes(self) -> dict[str, float]:
+        """The validation score after each pass."""
+        return {f"pass {number}": score for number, score in enumerate(self.position.scores, start=1)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Run(Generic[T]):
     """One training.
 
     Attributes:
         module: what is trained, in place.
-        lessons: examples.
-        loss: of what the module gives.
+        dataset: the training examples.
         validate: scores the module as it is; higher is better.
         settings: how.
-        identity: digest of all that decides the outcome, for checkpoints.
-        checkpoint: where to keep them, or None.
-        checkpoint_seconds: how often; at the end of a pass in any case.
-        schedule: deals examples into batches; None: each once a pass, those of like length together.
+        checkpoint: where checkpoints are kept; None: nowhere.
+        sampler: puts examples into batches; None: each once a pass, those of like length together.
         prepare: gives output layers the weights that they should begin with, and says how well each does; not called
             where a training goes on. Without it they begin at random, and take larger steps than all else.
     """
 
     module: Trainable
-    lessons: Lessons
-    loss: Loss
+    dataset: Dataset[T]
     validate: Callable[[], float]
     settings: TrainingSettings
-    identity: str = ""
-    checkpoint: Path | None = None
-    checkpoint_seconds: float = _CHECKPOINT_SECONDS
-    schedule: Schedule | None = None
+    checkpoint: CheckpointFile | None = None
+    sampler: Sampler | None = None
     prepare: Callable[[], Mapping[str, float]] | None = None
 
     def batches(self, epoch: int) -> list[np.ndarray]:
         """The batches of a pass."""
         settings = self.settings
-        if self.schedule is not None:
-            return self.schedule(epoch)
-        return order(self.lessons.lengths, settings.batch, [settings.seed, epoch])
+        if self.sampler is not None:
+            return self.sampler(epoch)
+        return shuffled_batches(self.dataset.lengths, settings.batch, [settings.seed, epoch])
 
 
-def train(run: Run, watch: TrainingWatch = lambda _: None) -> Trained:
+def train(run: Run[T], watch: TrainingWatch = lambda _: None) -> Trained:
     """Train until the passes are over or validation has not improved for `patience` of them.
 
     Raises:
@@ -125,19 +105,19 @@ def train(run: Run, watch: TrainingWatch = lambda _: None) -> Trained:
         return loop.finished()
 
 
-class _Loop:
+class _Loop(Generic[T]):
     """A training while it runs."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run[T]) -> None:
         self._run = run
         self._weights = run.module.trainable()
         # Fused: one pass over all weights; without it, the table of words alone costs a quarter of a step on a CPU.
-        groups = _groups(self._weights, run.settings, fresh=run.prepare is None)
+        groups = parameter_groups(self._weights, run.settings, random_outputs=run.prepare is None)
         self._optimiser = torch.optim.AdamW(groups, weight_decay=run.settings.decay, fused=True)
         torch.manual_seed(run.settings.seed)
         self._position = Position(dtype=faster())
         self._best: Tensors = {}
-        kept = Checkpoint.read(run.checkpoint, run.identity) if run.checkpoint else None
+        kept = run.checkpoint.read() if run.checkpoint else None
         if kept:
             self._position, self._best = kept.position, kept.best
             _restore(self._weights, self._optimiser, kept)
@@ -170,12 +150,22 @@ class _Loop:
         batches = self._run.batches(position.epoch)
         for start in range(position.batch * settings.accumulate, len(batches), settings.accumulate):
             several = batches[start : start + settings.accumulate]
-            position.loss_sum += _step(self._run, self._optimiser, several, _rate(settings, position.step, total))
+            rate = learning_rate(settings, position.step, total)
+            position.loss_sum += _step(self._run, self._optimiser, several, rate)
             position.step, position.batch = position.step + 1, position.batch + 1
             mean = position.loss_sum / position.batch
             score = position.scores[-1] if position.scores else None
-            watch(TrainingProgress(position.step, total, position.epoch + 1, self._epochs, mean, score))
-            if self._clock.since_mark > self._run.checkpoint_seconds:
+            watch(
+                TrainingProgress(
+                    step=position.step,
+                    steps=total,
+                    epoch=position.epoch + 1,
+                    epochs=self._epochs,
+                    loss=mean,
+                    score=score,
+                )
+            )
+            if self._run.checkpoint and self._clock.since_mark > self._run.checkpoint.seconds:
                 self._keep()
         score = self._run.validate() if self._is_sound() else math.nan
         position.epoch += 1
@@ -207,29 +197,18 @@ class _Loop:
         self._clock.mark()
         if self._run.checkpoint:
             self._position.seconds = self._clock.total
-            weights, moments = _detached(self._weights), _moments(self._weights, self._optimiser)
-            state = torch.get_rng_state()
-            Checkpoint(self._run.identity, self._position, weights, moments, self._best, state).write(
-                self._run.checkpoint
+            kept = Checkpoint(
+                identity=self._run.checkpoint.identity,
+                position=self._position,
+                weights=_detached(self._weights),
+                moments=_moments(self._weights, self._optimiser),
+                best=self._best,
+                random=torch.get_rng_state(),
             )
+            kept.write(self._run.checkpoint.path)
 
 
-def on_device(inputs: Inputs, module: Trainable) -> Inputs:
-    """Inputs where the module's weights are."""
-    device = next(iter(module.trainable().values())).device
-    return {name: tensor.to(device) for name, tensor in inputs.items()}
-
-
-def _groups(weights: dict[str, torch.nn.Parameter], settings: TrainingSettings, *, fresh: bool) -> list[dict[str, Any]]:
-    """Parameters with their share of the learning rate: output layers that begin from nothing need larger steps."""
-    new = {name: parameter for name, parameter in weights.items() if fresh and name.startswith(_OUTPUTS)}
-    old = [parameter for name, parameter in weights.items() if name not in new]
-    share = max(1.0, _OUTPUT_RATE / (settings.rate or 1.0))
-    groups = [{"params": old, "share": 1.0}, {"params": list(new.values()), "share": share}]
-    return [{**group, "lr": 1.0} for group in groups if group["params"]]
-
-
-def _step(run: Run, optimiser: torch.optim.Optimizer, batches: list[np.ndarray], rate: float) -> float:
+def _step(run: Run[T], optimiser: torch.optim.Optimizer, batches: list[np.ndarray], rate: float) -> float:
     """One step on the mean gradient of some batches; returns their mean loss."""
     run.module.train()
     for group in optimiser.param_groups:
@@ -237,21 +216,15 @@ def _step(run: Run, optimiser: torch.optim.Optimizer, batches: list[np.ndarray],
     optimiser.zero_grad(set_to_none=True)
     total = 0.0
     for which in batches:
+        inputs, targets = run.dataset[which]
         with precision():
-            output = run.module(**on_device(run.lessons.inputs(which), run.module))
-        loss = run.loss(output, which) / len(batches)
+            outputs = run.module(**on_device(inputs, run.module))
+        loss = run.dataset.objective.loss(outputs, targets) / len(batches)
         loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
     torch.nn.utils.clip_grad_norm_(run.module.trainable().values(), run.settings.clip)
     optimiser.step()
     return total
-
-
-def _rate(settings: TrainingSettings, step: int, steps: int) -> float:
-    """Learning rate of a step: up from nothing, then down to nothing, both straight."""
-    warm = max(1, min(_WARM, steps // 10))
-    rate = settings.rate or 0.0
-    return rate * min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm)))
 
 
 def _detached(weights: dict[str, torch.nn.Parameter]) -> Tensors:

@@ -1,4 +1,4 @@
-"""What a tail is trained for, by kind: targets of examples, and predictions and measures out of its outputs."""
+"""What a model is trained for: targets of examples, the loss, and measures out of its outputs; here for whole texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,37 +7,36 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Int32, Int64
-from scipy.special import softmax
 
-from embank.encoders import Places
 from embank.heads import Affine
 from embank.heads.calibration import temperature
 from embank.heads.served import ServedHead
 from embank.heads.thresholds import lean_multi, lean_single
-from embank.labels.answers import Answer, best_span, span_targets, span_text
 from embank.labels.kinds import Kind
-from embank.labels.tags import (
-    IGNORED,
-    first_subwords,
-    legal,
-    tag_targets,
-    tags_of,
-    word_of_tokens,
-)
 from embank.metrics.classification import PRIMARY, baseline, measures
-from embank.metrics.spans import squad_scores
-from embank.metrics.tagging import has_entities, tagging_measures
-from embank.texts import Text
+from embank.training.datasets import Objective, Which
+from embank.training.losses import class_loss
 
 Outputs = Sequence[np.ndarray]
-"""For each example what a tail gave: `[outputs]`, or `[tokens, outputs]` of kinds that read tokens."""
-
-Which = Int64[np.ndarray, " batch"]
+"""For each example what a model gave: `[outputs]`, or `[tokens, outputs]` of kinds that read tokens."""
 
 
-class Objective(Protocol):
-    """One task's examples, as a tail is trained and scored on them."""
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What the outputs of a batch are compared with.
+
+    Attributes:
+        values: class numbers `[batch]`, 0 and 1 `[batch, labels]`, numbers `[batch]`, tag numbers `[batch, length]`, or
+            the places of first and last tokens `[batch, 2]`; IGNORED where nothing is learned from.
+        allowed: `[batch, length]`, 1 where spans may stand; None for other kinds.
+    """
+
+    values: torch.Tensor
+    allowed: torch.Tensor | None = None
+
+
+class TaskObjective(Objective[Targets], Protocol):
+    """One task's examples, as a model is trained and scored on them."""
 
     @property
     def kind(self) -> Kind:
@@ -46,7 +45,7 @@ class Objective(Protocol):
 
     @property
     def n_outputs(self) -> int:
-        """Outputs of the tail."""
+        """Outputs of the model."""
         ...
 
     @property
@@ -54,16 +53,24 @@ class Objective(Protocol):
         """The measure that counts."""
         ...
 
-    def targets(self, which: Which, length: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Targets of some examples, padded to `length` where they are per token, and where spans may stand, or None."""
+    def targets(self, which: Which, length: int) -> Targets:
+        """Targets of some examples, padded to `length` where they are per token."""
         ...
 
-    def beginning(self, train: Which) -> np.ndarray | None:
+    def loss(self, outputs: torch.Tensor, targets: Targets) -> torch.Tensor:
+        """A mean over texts, labels or tokens, in float32; see `embank.training.losses`."""
+        ...
+
+    def init_bias(self, train: Which) -> np.ndarray | None:
         """What the output layer's bias begins as, `[outputs]`, so that rare labels begin rare; None for zeros."""
         ...
 
     def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """How good outputs of some examples are."""
+        """How good outputs of some examples are, decided plainly."""
+        ...
+
+    def measure_calibrated(self, learned: Mapping[str, Any], which: Which, outputs: Outputs) -> dict[str, float]:
+        """How good outputs of some examples are, decided with what `calibrated` gave."""
         ...
 
     def guess(self, train: Which, which: Which) -> dict[str, float]:
@@ -75,6 +82,16 @@ class Objective(Protocol):
         ...
 
 
+def init_bias(output: torch.nn.Linear, bias: np.ndarray | None) -> None:
+    """Give an output layer its first bias: steps that only learn what is rare would be far too large for all else.
+
+    Lin et al. 2017 (1708.02002), section 3.3, begin a detector like this, most of whose places are background.
+    """
+    if bias is not None:
+        with torch.no_grad():
+            output.bias.copy_(torch.from_numpy(bias))
+
+
 @dataclass(frozen=True, eq=False)
 class PooledObjective:
     """A class, labels or a number for each text.
@@ -84,12 +101,14 @@ class PooledObjective:
         y: class names `[texts]`, a 0/1 matrix `[texts, labels]`, or numbers `[texts]`.
         labels: names of classes or labels; empty for a regression.
         train: examples that are trained on: numbers are brought to their mean 0 and deviation 1.
+        fixed_scale: mean and deviation where others decide them, as for test rows; None: those of `train`.
     """
 
     kind: Kind
     y: np.ndarray
     labels: tuple[str, ...]
     train: Which
+    fixed_scale: tuple[float, float] | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -106,6 +125,8 @@ class PooledObjective:
         """Mean and deviation of the numbers that are trained on; 0 and 1 for labels."""
         if self.kind != "regression":
             return 0.0, 1.0
+        if self.fixed_scale is not None:
+            return self.fixed_scale
         numbers = self.y[self.train]
         return float(numbers.mean()), float(numbers.std()) or 1.0
 
@@ -117,12 +138,16 @@ class PooledObjective:
             return self.y.astype(np.float32)
         return ((self.y - self.scale[0]) / self.scale[1]).astype(np.float32)
 
-    def targets(self, which: Which, length: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def targets(self, which: Which, length: int) -> Targets:
         """Class numbers, 0 and 1, or scaled numbers."""
         del length
-        return torch.from_numpy(self._numbers[which]), None
+        return Targets(torch.from_numpy(self._numbers[which]))
 
-    def beginning(self, train: Which) -> np.ndarray | None:
+    def loss(self, outputs: torch.Tensor, targets: Targets) -> torch.Tensor:
+        """Cross entropy, binary cross entropy or squared error."""
+        return class_loss(self.kind, outputs, targets.values)
+
+    def init_bias(self, train: Which) -> np.ndarray | None:
         """Log odds of labels of which a text may have several; for classes it made no difference."""
         if self.kind != "multi":
             return None
@@ -132,11 +157,11 @@ class PooledObjective:
 
     def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
         """As for linear heads; decisions are plain."""
-        return self.measure_served(self.served({}), which, outputs)
+        return self.measure_calibrated({}, which, outputs)
 
-    def measure_served(self, head: ServedHead, which: Which, outputs: Outputs) -> dict[str, float]:
-        """As for linear heads, decided as the head decides."""
-        decided = head.decide(self.scaled(np.stack(outputs)))
+    def measure_calibrated(self, learned: Mapping[str, Any], which: Which, outputs: Outputs) -> dict[str, float]:
+        """As for linear heads, with their thresholds."""
+        decided = self.served(learned).decide(self.scaled(np.stack(outputs)))
         guess = np.array(self.labels)[decided] if self.kind == "single" else decided
         return measures(self.y[which], guess, self.kind)
 
@@ -163,164 +188,9 @@ class PooledObjective:
         return decider(self.kind, self.labels, learned)
 
 
-@dataclass(frozen=True, eq=False)
-class TaggingObjective:
-    """A tag for each word.
-
-    Attributes:
-        tags: of each text, one a word.
-        names: the tags that there are.
-        words: for each text, the word of each token; -1 for none.
-    """
-
-    tags: Sequence[Sequence[str]]
-    names: tuple[str, ...]
-    words: Sequence[Int32[np.ndarray, " tokens"]]
-    kind: Kind = "tagging"
-
-    @property
-    def n_outputs(self) -> int:
-        """As many as tags."""
-        return len(self.names)
-
-    @property
-    def primary(self) -> str:
-        """F1 of entities, or the accuracy of words where tags are no entities."""
-        return "entity_f1" if has_entities(self.names) else "accuracy"
-
-    @cached_property
-    def _targets(self) -> list[np.ndarray]:
-        return [tag_targets(tags, words, self.names) for tags, words in zip(self.tags, self.words, strict=True)]
-
-    def targets(self, which: Which, length: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Numbers of tags at first sub-words."""
-        padded = np.full((len(which), length), IGNORED, np.int64)
-        for row, at in enumerate(which):
-            padded[row, : len(self._targets[at])] = self._targets[at]
-        return torch.from_numpy(padded), None
-
-    def beginning(self, train: Which) -> np.ndarray | None:
-        """Logarithms of the tags' shares: most words are outside, and nothing but this bias has to learn that."""
-        found = np.concatenate([self._targets[at] for at in train])
-        counts = np.bincount(found[found != IGNORED], minlength=self.n_outputs) + 1
-        shares: np.ndarray = np.log(counts / counts.sum()).astype(np.float32)
-        return shares
-
-    def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """Entity F1, precision, recall and accuracy; or accuracy and macro-F1."""
-        guess = [
-            word_tags(logits, self.words[at], len(self.tags[at]), self.names)[0]
-            for at, logits in zip(which, outputs, strict=True)
-        ]
-        return tagging_measures([self.tags[at] for at in which], guess)
-
-    def guess(self, train: Which, which: Which) -> dict[str, float]:
-        """The commonest tag everywhere."""
-        names, counts = np.unique([tag for at in train for tag in self.tags[at]], return_counts=True)
-        common = str(names[counts.argmax()])
-        return tagging_measures([self.tags[at] for at in which], [[common] * len(self.tags[at]) for at in which])
-
-    def calibrated(self, which: Which, outputs: Outputs) -> dict[str, Any]:
-        """Temperature of the words' logits."""
-        logits, truth = [], []
-        for at, own in zip(which, outputs, strict=True):
-            first = self._targets[at] != IGNORED
-            logits.append(own[first])
-            truth.append(self._targets[at][first])
-        return {"temperature": temperature(np.concatenate(logits), np.concatenate(truth), "single")}
-
-
-@dataclass(frozen=True, eq=False)
-class SpanObjective:
-    """A stretch of the context that answers a question.
-
-    Attributes:
-        answers: of each pair.
-        texts: the pairs, question and context.
-        places: where their tokens stand.
-    """
-
-    answers: Sequence[Answer]
-    texts: Sequence[Text]
-    places: Sequence[Places]
-    kind: Kind = "span"
-    n_outputs: int = 2
-    primary: str = "f1"
-
-    @cached_property
-    def _targets(self) -> np.ndarray:
-        found = [
-            span_targets(answer, own.starts, own.ends, own.halves == 1)
-            for answer, own in zip(self.answers, self.places, strict=True)
-        ]
-        return np.where(np.array(found) < 0, IGNORED, np.array(found))
-
-    def targets(self, which: Which, length: int) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Places of the first and last token, and which tokens are the context's."""
-        allowed = np.zeros((len(which), length), np.int64)
-        for row, at in enumerate(which):
-            halves = self.places[at].halves
-            allowed[row, : len(halves)] = halves == 1
-        return torch.from_numpy(self._targets[which]), torch.from_numpy(allowed)
-
-    def beginning(self, train: Which) -> np.ndarray | None:
-        """Nothing is known of a place before it is read."""
-        del train
-        return None
-
-    def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """Exact match and F1 of SQuAD."""
-        guess = [
-            answer_of(self.texts[at], self.places[at], logits)[0] for at, logits in zip(which, outputs, strict=True)
-        ]
-        return squad_scores(guess, [self.answers[at] for at in which])
-
-    def guess(self, train: Which, which: Which) -> dict[str, float]:
-        """The whole context."""
-        del train
-        return squad_scores([_context(self.texts[at]) for at in which], [self.answers[at] for at in which])
-
-    def calibrated(self, which: Which, outputs: Outputs) -> dict[str, Any]:
-        """Nothing: a span's score is the probability as the tail gives it."""
-        del which, outputs
-        return {}
-
-
 def decider(kind: Kind, labels: Sequence[str], learned: Mapping[str, Any]) -> ServedHead:
     """A head that only decides and calibrates: its outputs are a tail's."""
     outputs = max(1, len(labels))
     nothing = Affine(np.eye(outputs, dtype=np.float32), np.zeros(outputs, np.float32))
     offsets = tuple(learned.get("offsets", ()))
     return ServedHead(kind, tuple(labels), (nothing,), float(learned.get("temperature", 1.0)), offsets)
-
-
-def word_tags(
-    logits: np.ndarray, words: Int32[np.ndarray, " tokens"], n_words: int, names: Sequence[str], cooled: float = 1.0
-) -> tuple[tuple[str | None, ...], tuple[float | None, ...]]:
-    """Tags of a text's words, and the calibrated probability of each; None for words that were not read."""
-    first = first_subwords(words)
-    chosen = np.zeros(len(words), np.int64)
-    chosen[first] = legal(logits[first], names)
-    tags = tags_of(chosen, words, n_words, names)
-    scores: list[float | None] = [None] * n_words
-    probabilities = softmax(logits[first] / cooled, axis=1)
-    for word, number, row in zip(words[first].tolist(), chosen[first].tolist(), probabilities, strict=True):
-        scores[word] = float(row[number])
-    return tags, tuple(scores)
-
-
-def answer_of(text: Text, places: Places, logits: np.ndarray) -> tuple[str, float]:
-    """The answer that a context gives, and its probability."""
-    start, end, score = best_span(logits[:, 0], logits[:, 1], (places.halves == 1) & (places.starts < places.ends))
-    return span_text(_context(text), places.starts, places.ends, (start, end)), score
-
-
-def words_of(text: Text, places: Places) -> Int32[np.ndarray, " tokens"]:
-    """The word of each token of a text."""
-    plain = text if isinstance(text, str) else text[0]
-    words = word_of_tokens(plain, places.starts, places.ends)
-    return np.where(places.halves == 0, words, -1).astype(np.int32)
-
-
-def _context(text: Text) -> str:
-    return text[1] if isinstance(text, tuple) else text

@@ -1,6 +1,6 @@
 """Trainings to watch: a tail of a tiny encoder, and examples whose states tell their class; and processes that die.
 
-`python lessons.py` reads one JSON command a line, forks a child that trains, and says how it ended.
+`python training.py` reads one JSON command a line, forks a child that trains, and says how it ended.
 """
 
 import json
@@ -16,10 +16,12 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from embank.models.tail import build_tail, loss
+from embank.models.tail import build_tail
 from embank.models.tail_design import TailDesign
-from embank.training.datasets import padded
+from embank.training.checkpoint import CheckpointFile
+from embank.training.datasets import padded_states
 from embank.training.loop import Run, train
+from embank.training.losses import class_loss
 from embank.training.settings import TrainingSettings
 
 EXAMPLES, BATCH, STEPS = 24, 4, 6
@@ -41,7 +43,7 @@ class Plain(torch.nn.Module):
         return dict(self.linear.named_parameters())
 
 
-class Lessons:
+class TinyDataset:
     """Texts of one to eleven tokens, in two classes; those of the second are shifted a little."""
 
     def __init__(self, count=EXAMPLES, seed=0):
@@ -54,14 +56,18 @@ class Lessons:
             for length, own in zip(self.lengths, self.classes, strict=True)
         ]
 
+    @property
+    def objective(self):
+        return self
+
     def inputs(self, which):
-        return padded([self.blocks[at] for at in which], 0)
+        return padded_states([self.blocks[at] for at in which], 0)
 
-    def targets(self, which, length):  # noqa: ARG002 - per text, not per token
-        return torch.from_numpy(self.classes[which]), None
+    def __getitem__(self, which):
+        return self.inputs(which), torch.from_numpy(self.classes[which])
 
-    def loss(self, logits, which):
-        return loss("single", logits, self.targets(which, 0)[0], torch.ones(()))
+    def loss(self, logits, targets):
+        return class_loss("single", logits, targets)
 
 
 def bert_tail(seed=1, **design):
@@ -76,18 +82,18 @@ def settings_of(**changes):
     return TrainingSettings(**{"epochs": 3, "batch": BATCH, "rate": 1e-3, "patience": 3, **changes})
 
 
-def accuracy(tail, lessons):
+def accuracy(tail, dataset):
     """Scores a tail as it is, in evaluation mode."""
     tail.train(mode=False)
     with torch.inference_mode():
-        logits = tail(**lessons.inputs(np.arange(len(lessons.lengths))))
-    return float((logits.argmax(1).numpy() == lessons.classes).mean())
+        logits = tail(**dataset.inputs(np.arange(len(dataset.lengths))))
+    return float((logits.argmax(1).numpy() == dataset.classes).mean())
 
 
 def job(command):
     """Train, and die where the command says so; otherwise leave the weights, and at which step it began."""
     folder = Path(command["folder"])
-    lessons, tail = Lessons(), bert_tail()
+    dataset, tail = TinyDataset(), bert_tail()
     begun, validated = [], []
 
     def die(place, at):
@@ -101,17 +107,14 @@ def job(command):
     def validate():
         validated.append(True)
         die("validation", len(validated))
-        return accuracy(tail, lessons)
+        return accuracy(tail, dataset)
 
     run = Run(
-        tail,
-        lessons,
-        lessons.loss,
-        validate,
-        settings_of(seed=command["seed"]),
-        "this training",
-        folder / "training" / "task.safetensors",
-        command["seconds"],
+        module=tail,
+        dataset=dataset,
+        validate=validate,
+        settings=settings_of(seed=command["seed"]),
+        checkpoint=CheckpointFile(folder / "training" / "task.safetensors", "this training", command["seconds"]),
     )
     trained = train(run, watch)
     save_file(tail.state(), folder / "weights.safetensors")
