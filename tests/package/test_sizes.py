@@ -11,9 +11,7 @@ FILES = [path for folder in ("src", "tests") for path in sorted((ROOT / folder).
 MOST_LINES, MOST_UNEXPLAINED, MOST_FLAT = 390, 300, 12
 # Longer when the limit came, and no longer than then; each goes when it is split.
 LONG = {
-    "src/embank/cli/prefix.py": 461,
-    "src/embank/encode/run.py": 394,
-    "src/embank/store/catalogue.py": 397,
+    "src/embank/cli/prefix.py": 392,
     "tests/cli/test_commands.py": 411,
     "tests/encode/test_run.py": 515,
     "tests/fit/test_tails.py": 777,
