@@ -12,8 +12,11 @@ from embank.encode.learned_pooling import column_of, fill_learned
 from embank.encoders.load import DEFAULT
 from embank.encoders.tokenizer import Tokenizing
 from embank.errors import HeadError, UsageError
-from embank.fit import FitReport
-from embank.fit.pooling import PoolingTools, layer_inputs, learn_stored
+from embank.fit import FitReport, LabelledTask
+from embank.fit.examples import collect
+from embank.fit.pooling import LayerColumns, learn_stored
+from embank.labels.kinds import POOLED
+from embank.labels.read import read_labels
 from embank.models.pooling_design import PoolingSettings
 from embank.models.pooling_file import read as read_pooling
 from embank.recipe import STATES, ColumnName, valid_name
@@ -75,8 +78,11 @@ class PooledColumns:
         session.fill(session.wanted([str(column) for column in columns], None, None), blocks_of(texts, None))
         store = session.store
         numbers, contents = _numbered(store, texts)
-        tools = _tools(session, columns, contents, None, watch)
-        report, pooling = learn_stored(store, name, labels, numbers, settings, tools)
+        parsed = read_labels(labels, settings.kind, kinds=POOLED)
+        examples, skipped = collect(numbers.tolist(), None, parsed, settings.training.seed)
+        task = LabelledTask(name=name, kind=parsed.kind, examples=examples, skipped=skipped, contents=contents)
+        states = LayerColumns(columns, _skip(session, columns[0].encoder))
+        report, pooling = learn_stored(session, task, states, settings, watch)
         return LearnedColumn(report, str(column_of(pooling, settings.codec)))
 
     def fill(self, column: str, texts: Sequence[Any] | None = None) -> EncodeReport:
@@ -111,8 +117,7 @@ class PooledColumns:
         else:
             found, contents = _numbered(store, texts)
             numbers = np.unique(found[found != UNKNOWN])
-        tools = _tools(session, sources, contents, pooling.skip, lambda _: None)
-        inputs = layer_inputs(store, numbers, tools)
+        inputs = LayerColumns(sources, pooling.skip).inputs(session, numbers, contents)
         return fill_learned(store, pooling, inputs, numbers, named.codec)
 
 
@@ -140,15 +145,6 @@ def _numbered(store: Store, texts: Sequence[Any]) -> tuple[np.ndarray, dict[int,
     numbers = np.full(len(keys), UNKNOWN, np.int64)
     numbers[sound] = store.catalogue.lookup([keys[at] or b"" for at in sound])
     return numbers, {int(numbers[at]): listed[at] for at in sound if numbers[at] != UNKNOWN}
-
-
-def _tools(
-    session: Session, columns: Sequence[ColumnName], contents: dict[int, Text], skip: int | None, watch: TrainingWatch
-) -> PoolingTools:
-    """What learning and filling need of the bank; the encoder is opened only where states are not banked."""
-    if skip is None:
-        skip = _skip(session, columns[0].encoder)
-    return PoolingTools(columns, session.encoder_for, contents, skip, watch)
 
 
 def _skip(session: Session, encoder: str) -> int:
