@@ -106,7 +106,7 @@ def prepared(name: str, most: int, seed: int) -> tuple[EncoderTask, Any, dict[in
     task = encoder_task(encoder, FineTuneData(texts, read_labels(labels, kind, texts)), seed)
     truth: Labels = read_labels(test_labels, kind, test_texts)
     everything = np.arange(len(test_texts))
-    other, _ = objective_for((kind, truth.values), test_texts, everything, encoder, task.objective)
+    other, _ = objective_for(truth, test_texts, everything, encoder, task.objective)
     return (
         task,
         other,

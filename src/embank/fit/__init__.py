@@ -9,6 +9,7 @@ from jaxtyping import Int64
 
 from embank.arrays import TextIds
 from embank.labels.kinds import TOGETHER, Kind
+from embank.labels.read import Labels
 from embank.models.tail_design import TailSettings
 from embank.texts import Text
 
@@ -59,6 +60,11 @@ class LabelledTask:
     examples: Examples
     skipped: Mapping[str, int]
     contents: Mapping[int, Text] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of the examples."""
+        return Labels(self.kind, tuple(self.examples.values))
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def learn_stored(
     began = time.monotonic()
     store, examples = session.store, task.examples
     train, held_back = examples.split
-    objective, names = objective_for((task.kind, examples.values), (), train, None)
+    objective, names = objective_for(task.labels, (), train, None)
     inputs = states.inputs(session, examples.texts, task.contents)
     data = LabelledSplit(inputs, objective, train, held_back)
     stored = [store.column(str(column)) for column in states.columns]

@@ -15,7 +15,7 @@ from embank.fit.cut_trials import CutTrials, best_cut, sampled, states_at
 from embank.fit.examples import EXAMPLES, pack, unpack
 from embank.fit.objective import objective_for
 from embank.fit.record import record_of
-from embank.labels.kinds import POOLED
+from embank.labels.kinds import POOLED, Kind
 from embank.models.lora import export_lora
 from embank.models.tail import Tail, build_tail
 from embank.models.tail_design import (
@@ -66,33 +66,15 @@ def fit_tail(
     if task.kind not in POOLED and column.steps:
         raise UsageError(f"{column} keeps no state for every token; tagging and spans need states without limit")
     objective, names = _objective(store, task, train, encoder)
-    alone = column.layer == encoder.n_layers
-    rate = asked.training.rate or default_rate(asked.method, encoder.width, alone=alone)
+    rate = asked.training.rate or default_rate(asked.method, encoder.width, alone=column.layer == encoder.n_layers)
     training = replace(asked.training, rate=rate, seed=settings.seed)
-    options = TailOptions(pooling=encoder.pooling, width=asked.width, rank=asked.rank, alpha=2 * asked.rank)
-    design = TailDesign(
-        cut=column.layer,
-        method=asked.method,
-        kind=task.kind,
-        outputs=objective.n_outputs,
-        options=options,
-    )
+    design = _design(asked, task.kind, column, objective.n_outputs, encoder.pooling)
     tail = build_tail(encoder.model, encoder.n_layers, design, training.seed)
     inputs = StateInputs(states, examples.texts, encoder.tokenizing.skip)
     data = LabelledSplit(inputs, objective, train, held_back)
-    checkpoint = CheckpointFile(
-        store.root / _TRAINING / f"{task.name}.safetensors",
-        training_identity(
-            {
-                "what": "tail",
-                "design": design,
-                "training": training,
-                "column": str(column),
-                "weights": encoder.reading.weights,
-                **examples.identity,
-            }
-        ),
-    )
+    parts = {"design": design, "training": training, "column": str(column), "weights": encoder.reading.weights}
+    identity = training_identity({"what": "tail", **parts, **examples.identity})
+    checkpoint = CheckpointFile(store.root / _TRAINING / f"{task.name}.safetensors", identity)
     trained = train_supervised(tail, data, training, checkpoint, watch)
     scores = score(tail, data)
     report = FitReport(
@@ -125,6 +107,11 @@ def fit_tail(
     _keep(store, report, files, examples, settings)
     checkpoint.path.unlink(missing_ok=True)
     return report
+
+
+def _design(asked: TailSettings, kind: Kind, column: ColumnName, outputs: int, pooling: str) -> TailDesign:
+    options = TailOptions(pooling=pooling, width=asked.width, rank=asked.rank, alpha=2 * asked.rank)
+    return TailDesign(cut=column.layer, method=asked.method, kind=kind, outputs=outputs, options=options)
 
 
 def exported(tail: Tail, origin: str) -> dict[str, bytes]:
@@ -197,7 +184,7 @@ def _objective(
     store: Store, task: LabelledTask, train: Which, encoder: TransformerEncoder
 ) -> tuple[TaskObjective, tuple[str, ...]]:
     contents = [] if task.kind in POOLED else texts_of(store, task, f"{task.kind} needs")
-    return objective_for((task.kind, task.examples.values), contents, train, encoder)
+    return objective_for(task.labels, contents, train, encoder)
 
 
 def _keep(
