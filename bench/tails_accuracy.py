@@ -105,7 +105,7 @@ def measured(name: str, way: str, seed: int, most: int, epochs: int) -> dict[str
         else:
             cut = {"frozen": 6, "lower": LOWER}.get(way, CUT)
             bank.encode([*texts, *test_texts], columns=[f"minilm/{cut}/states@float16"])
-            tail = embank.TailSettings("full" if way in ("frozen", "lower") else way, cut, loop)
+            tail = embank.TailSettings(method="full" if way in ("frozen", "lower") else way, cut=cut, training=loop)
             settings = embank.FitSettings(kind=kind, seed=seed, tail=tail)
         task = f"{way}-{seed}"
         report = bank.fit(task, labels, texts=texts, settings=settings)

@@ -149,7 +149,7 @@ def source_dataset(encoder: TransformerEncoder, number: int, source: Source, set
     if source.reads == APART:
         firsts, seconds = [text[0] for text in contents], [text[1] for text in contents]
     try:
-        objective, names = objective_for((labels.kind, examples.values), firsts, train, encoder)
+        objective, names = objective_for(Labels(labels.kind, tuple(examples.values)), firsts, train, encoder)
     except HeadError as fault:
         raise HeadError(f"source {source.name!r}: {fault}") from fault
     below = None if seconds is None else TokenInputs(encoder, seconds)
