@@ -201,7 +201,7 @@ def _examples(source: Source, seed: int) -> tuple[Labels, Examples, list[Any]]:
         raise HeadError(f"source {source.name!r}: {fault}") from fault
     held_back: Sequence[bool] = found.held_back
     if source.validation is not None:
-        own = {number for number in of_rows[:held] if number >= 0}
+        own = {number for number in distinct.rows[:held] if number >= 0}
         held_back = [number not in own for number in found.texts.tolist()]
         if all(held_back) or not any(held_back):
             raise HeadError(f"source {source.name!r}: no text is left to validate on that is not trained on as well")
