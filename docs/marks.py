@@ -37,6 +37,9 @@ ALLOWED = {
     r"16 MiB of rows": "a parameter: what waits for a commit",
     r"segments below 1 MiB": "a parameter: which segments are joined",
     r"25, 50 and 75 % of the depth": "a parameter: where cuts are tried",
+    r"within 1 %; norms, softmax": "a bound that a test holds: operations counted",
+    r"1.3 times its expected seconds": "a parameter: when a head is begun",
+    r"an interval of 95 %": "a definition: the width of an interval",
     r"as in 20GB": "an example of a parameter",
     r"more than 8 GB of lines": "a parameter: the size from which lines are not counted",
 }

@@ -39,8 +39,11 @@ if TYPE_CHECKING:
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
     from embank.models.tail_design import TailSettings as TailSettings
-    from embank.planning import Plan as Plan
-    from embank.planning import PlanSettings as PlanSettings
+    from embank.plan import Plan as Plan
+    from embank.plan import PlanSettings as PlanSettings
+    from embank.plan.json_document import plan_json as plan_json
+    from embank.plan.json_document import read_plan as read_plan
+    from embank.plan.report import plan_html as plan_html
     from embank.search import SearchSettings as SearchSettings
     from embank.search.queries import encoder_vectors as encoder_vectors
     from embank.texts import text_key as text_key
@@ -63,8 +66,8 @@ _PUBLIC = {
     "FitSettings": "embank.fit",
     "JudgedQueries": "embank.evaluate.retrieval",
     "LearnedColumn": "embank.fit.pooled_columns",
-    "Plan": "embank.planning",
-    "PlanSettings": "embank.planning",
+    "Plan": "embank.plan",
+    "PlanSettings": "embank.plan",
     "PoolingDesign": "embank.models.pooling_design",
     "PoolingSettings": "embank.models.pooling_design",
     "ProjectionReport": "embank.distill.settings",
@@ -82,6 +85,9 @@ _PUBLIC = {
     "backends": "embank.encoders.available",
     "encoder_vectors": "embank.search.queries",
     "errors": "embank.errors",
+    "plan_html": "embank.plan.report",
+    "plan_json": "embank.plan.json_document",
+    "read_plan": "embank.plan.json_document",
     "tables": "embank.tables",
     "text_key": "embank.texts",
 }

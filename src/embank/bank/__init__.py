@@ -14,8 +14,8 @@ from embank.encode import TextBlock, Watch
 from embank.encode.blocks import blocks_of
 from embank.fit import FitReport, FitSettings
 from embank.fit.fit import LabelledTexts, fit, refit
-from embank.planning import Plan, PlanSettings, Telling
-from embank.planning.running import Request, make_plan
+from embank.plan import Plan, PlanSettings, PlanWatch
+from embank.plan.run import make_plan
 from embank.predict.predict import Predictor, Table
 from embank.search import SearchSettings
 from embank.search.search import search
@@ -77,7 +77,7 @@ class Bank(BankColumns):
         texts: Sequence[Any],
         labels: Mapping[str, Sequence[Any]],
         settings: PlanSettings | None = None,
-        watch: Telling = lambda _: None,
+        watch: PlanWatch = lambda _: None,
     ) -> Plan:
         """Measure ways to serve tasks on this machine and these texts, and say which one pays; the bank is only read.
 
@@ -91,7 +91,7 @@ class Bank(BankColumns):
             UsageError: no labels, or unequal lengths.
             HeadError: one class only, or too few labels.
         """
-        return make_plan(self.session, Request(texts, labels, settings or PlanSettings(), watch))
+        return make_plan(self.session, texts, labels, settings or PlanSettings(), watch)
 
     def predict(
         self,

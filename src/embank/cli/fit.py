@@ -10,8 +10,8 @@ import typer
 import embank
 from embank.cli import _console as console
 from embank.cli import _flags as flags
-from embank.cli import _planned as planned
 from embank.cli import _training as training
+from embank.cli import fit_plan
 from embank.cli._labels import LabelFiles
 from embank.cli._options import bank_options
 from embank.reports.wording import counted
@@ -97,7 +97,8 @@ def fit(
         if plan is not None:
             settings = embank.FitSettings(kind, class_weight=class_weight, seed=seed)
             show = (lambda _: None) if quiet else print_report
-            planned.fit_planned(opened, planned.Asked(plan, rows, task, label, settings), show, as_json=as_json)
+            wanted = fit_plan.PlannedFit(plan=plan, rows=rows, task=task, label=label, settings=settings)
+            fit_plan.fit_planned(opened, wanted, show, as_json=as_json)
             return
         if refit:
             with training.progress(quiet=quiet or as_json) as train_watch:

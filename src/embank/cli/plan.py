@@ -13,12 +13,11 @@ from embank.cli import _console as console
 from embank.cli import _flags as flags
 from embank.cli._labels import LabelFiles
 from embank.cli._options import bank_options
-from embank.optional import load
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
     from embank import Plan
-    from embank.planning import Finding, TaskPlan
+    from embank.plan import Finding, TaskPlan
 
 _MEGA = 1e6
 _WRITTEN = (".html", ".json")
@@ -31,7 +30,7 @@ def plan(
         typer.Argument(metavar="LABELS...", help="Files with labels beside texts; any format that encode reads."),
     ],
     label: Annotated[
-        list[str], flags.flag("--label", metavar="COL", help="A column of labels: a task; again for more.")
+        list[str], flags.flag("--label", metavar="COL", help="A column of labels, one task; repeat it for more tasks.")
     ],
     text: flags.TextColumn = "text",
     pair: flags.PairColumn = None,
@@ -39,30 +38,30 @@ def plan(
         str, flags.flag("--kind", help="auto, single (one class), multi (several labels) or regression; of every task.")
     ] = "auto",
     tasks: Annotated[
-        int | None, flags.flag("--tasks", metavar="N", help="How many tasks there will be; left out, one a --label.")
+        int | None, flags.flag("--tasks", metavar="N", help="How many tasks there will be; default: one per --label.")
     ] = None,
     texts: Annotated[
         int | None,
         flags.flag(
             "--texts",
             metavar="M",
-            help="How many texts each task will be predicted on; left out, as many as the bank or LABELS has.",
+            help="How many texts each task will be predicted on; default: as many as the bank or LABELS has.",
         ),
     ] = None,
     tolerance: Annotated[
-        float, flags.flag("--tolerance", help="Points that a cheaper way may lose to the best measured.")
+        float, flags.flag("--tolerance", help="Points that a cheaper way may lose to the best one.")
     ] = 0.5,
-    minutes: Annotated[float, flags.flag("--minutes", help="What measuring may take.")] = 10.0,
+    minutes: Annotated[float, flags.flag("--minutes", help="The most that measuring may take.")] = 10.0,
     output: Annotated[
         list[Path] | None,
         flags.flag(
             "--output",
             "-o",
             metavar="OUT",
-            help="A report to write: .html with figures, or .json for fit --plan; again for both.",
+            help="A report to write: .html with figures, or .json for fit --plan; repeat it for both.",
         ),
     ] = None,
-    seed: Annotated[int, flags.flag("--seed", help="Of the rows that are tried, of splits and trainings.")] = 0,
+    seed: Annotated[int, flags.flag("--seed", help="Of sampling, splits and training.")] = 0,
     as_format: flags.Format = None,
     as_json: flags.AsJson = False,
     quiet: flags.Quiet = False,
@@ -72,24 +71,21 @@ def plan(
     cache: flags.Cache = None,
     local_files_only: flags.Offline = False,
 ) -> None:
-    """Measure ways to serve tasks and say which pays: frozen heads, tails, students, full fine-tuning. BANK is read."""
-    settings = embank.PlanSettings(tasks, texts, tolerance, minutes, kind, seed)
+    """Measure ways to serve tasks and say which pays: frozen heads, tails, a student, fine-tuning. BANK is read."""
+    settings = embank.PlanSettings(tasks=tasks, texts=texts, tolerance=tolerance, minutes=minutes, kind=kind, seed=seed)
     for path in output or ():
         if path.suffix not in _WRITTEN:
             raise embank.errors.UsageError(f"found --output {path}, expected a name that ends in .html or .json")
     options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
     with embank.Bank.open(bank, options) as opened:
         rows, labels = _read(LabelFiles(files, None, text, None, None, pair, None, as_format), label)
-        with _telling(minutes, quiet=quiet or as_json) as watch:
+        with _progress(minutes, quiet=quiet or as_json) as watch:
             found = opened.plan(rows, labels, settings, watch)
-    documents = load("embank.planning.documents", "torch")
     for path in output or ():
-        made = (
-            documents.dumped(found) if path.suffix == ".json" else load("embank.planning.report", "torch").page(found)
-        )
-        path.write_text(made, encoding="utf-8")
+        written = embank.plan_json(found) if path.suffix == ".json" else embank.plan_html(found)
+        path.write_text(written, encoding="utf-8")
     if as_json:
-        typer.echo(documents.dumped(found))
+        typer.echo(embank.plan_json(found))
     elif not quiet:
         print_plan(found)
         for path in output or ():
@@ -109,8 +105,8 @@ def _read(rows: LabelFiles, columns: Sequence[str]) -> tuple[list[Any], dict[str
 
 
 @contextmanager
-def _telling(minutes: float, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show what is being measured, and how much of the time has gone; silent where it is not a terminal."""
+def _progress(minutes: float, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show what is being measured, and how much of the time has gone; silent off a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -125,10 +121,10 @@ def _telling(minutes: float, *, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 def print_plan(found: "Plan") -> None:
-    """Say what was measured, where ways break even, and what is advised."""
+    """Print what was measured, where ways break even, and what is advised."""
     typer.echo(f"{found.machine}; encoder {found.encoder}")
     typer.echo(
-        f"{found.tokens_per_second:,.0f} tokens/s, {found.tokens:.0f} tokens a text; planned for "
+        f"{found.tokens_per_second:,.0f} tokens/s, {found.tokens:.0f} tokens per text; planned for "
         f"{counted(found.tasks, 'task')} and {counted(found.texts, 'text')}; measured in "
         f"{found.seconds:,.0f} of {60 * found.minutes:,.0f} s"
     )
@@ -137,17 +133,16 @@ def print_plan(found: "Plan") -> None:
     _print_balances(found)
     for note in found.notes:
         typer.echo(note)
-    typer.echo()
-    for words in load("embank.planning.recommending", "torch").words_of(found):
-        typer.echo(words)
+    for words in found.words:
+        typer.echo(f"\n{words}")
 
 
 def _print_task(one: "TaskPlan") -> None:
     typer.echo()
     measure = console.MEASURES[one.measure]
-    typer.echo(f"task {one.task}: {one.kind}, points of {measure}; {one.rows:,} labelled texts")
+    typer.echo(f"task {one.task}: {one.kind}, points of {measure}; {counted(one.rows, 'labelled text')}")
     typer.echo(f"  {one.protocol}")
-    headers = ["  way", "points", "95 %", "expected", "fit, s", "texts/s", "one more", "bytes", "MFLOP", "in all, s"]
+    headers = ["  way", "points", "95 %", "folds", "fit, s", "texts/s", "next task", "bytes", "MFLOP", "in all, s"]
     if one.findings:
         console.print_table(headers, [_cells(finding) for finding in one.findings], tuple(range(1, len(headers))))
     for lacking in one.unmeasured:
@@ -160,7 +155,7 @@ def _cells(found: "Finding") -> list[str]:
         f"  {found.way.title}",
         f"{score.points:.1f}",
         f"{score.low:.1f} to {score.high:.1f}",
-        f"{score.expected:.1f}",
+        f"{score.runs}",
         f"{found.training_seconds:,.1f}",
         f"{found.texts_per_second:,.0f}",
         f"{found.more_per_second:,.0f}",
