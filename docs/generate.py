@@ -21,11 +21,15 @@ import typer
 
 import embank
 from embank.cli._app import app
+from embank.cli._flags import PANELS
 
 _SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises")
 _NOTE = "<!-- written by docs/generate.py; edit the code and run `make docs` -->"
 _BOTH = """\
 A flag that has a [variable](environment.md) can be set by it; a flag that is written on the line wins."""
+_COMPLETION = """\
+`embank --install-completion` lets the shell complete commands and flags, and the tasks and columns of the bank on the
+line."""
 _EXIT_STATUS = """\
 | status | meaning |
 |---|---|
@@ -75,7 +79,7 @@ def command_line() -> str:
         f"| [`embank {name}`](#embank-{name.replace(' ', '-')}) | {_escaped(_first(one.help))} |"
         for name, one in commands().items()
     ]
-    intro = f"{root.help}\n\n`embank --version` prints the version. {_BOTH}"
+    intro = f"{root.help}\n\n`embank --version` prints the version. {_BOTH}\n{_COMPLETION}"
     table = "\n".join(["| command | what it does |", "|---|---|", *index])
     sections = [part for name, one in commands().items() for part in _command(name, one)]
     return _page("# Command line", intro, table, *sections, "## Exit status", _EXIT_STATUS)
@@ -88,15 +92,23 @@ def _command(name: str, command: Any) -> Iterator[str]:
     yield f"## embank {name}"
     yield f"```text\n{usage}\n```"
     yield _one_line(command.help)
+    yield "\n".join(["```console", *(f"$ {line}" for line in _examples(command)), "```"])
     if arguments:
-        rows = [f"| `{one.metavar}` | {_escaped(one.help)} |" for one in arguments]
+        rows = [f"| `{one.metavar}` | {_escaped(_meaning(one))} |" for one in arguments]
         yield "\n".join(["| argument | meaning |", "|---|---|", *rows])
-    rows = [
-        f"| {_spelling(one)} | {_escaped(_meaning(one))} | {_default(one)} | {_variable(one)} |"
-        for one in flags
-        if one.name != "help"
-    ]
-    yield "\n".join(["| flag | meaning | default | variable |", "|---|---|---|---|", *rows])
+    for panel in PANELS:
+        rows = [
+            f"| {_spelling(one)} | {_escaped(_meaning(one))}{_variable(one)} | {_default(one)} |"
+            for one in flags
+            if one.rich_help_panel == panel
+        ]
+        if rows:
+            yield "\n".join([f"| {panel.lower()} | meaning | default |", "|---|---|---|", *rows])
+
+
+def _examples(command: Any) -> list[str]:
+    """The lines of its help that a user may type."""
+    return [line.strip().replace(r"\[", "[") for line in command.epilog.splitlines()[1:]]
 
 
 def _is_flag(parameter: Any) -> bool:
@@ -112,18 +124,18 @@ def _spelling(flag: Any) -> str:
     return ", ".join([f"`{flag.opts[0]}{value}`", *(f"`{short}`" for short in flag.opts[1:])])
 
 
-def _meaning(flag: Any) -> str:
-    return re.sub(r"\s*\[default: .*\]$", "", str(flag.help))
+def _meaning(parameter: Any) -> str:
+    """The help of a flag, in which a bracket is no markup."""
+    return str(parameter.help).replace(r"\[", "[")
 
 
 def _variable(flag: Any) -> str:
-    return f"`{flag.envvar}`" if flag.envvar else ""
+    return f" Variable: `{flag.envvar}`." if flag.envvar else ""
 
 
 def _default(flag: Any) -> str:
-    told = re.search(r"\[default: (.*)\]$", str(flag.help))
-    if told:
-        return f"`{told[1]}`"
+    if isinstance(flag.show_default, str):
+        return _escaped(flag.show_default)
     return "" if flag.default in (None, False, "") else f"`{flag.default}`"
 
 

@@ -75,9 +75,7 @@ COMMANDS = {
 }
 """Logical command -> words of the command line, newest first."""
 
-FLAGS: dict[str, tuple[str, ...]] = {
-    "--texts": ("--texts",),
-}
+FLAGS: dict[str, tuple[str, ...]] = {}
 """Flag as the walk says it -> flags, newest first. With a command or flag that a side lacks, the next is tried."""
 
 _MISUSED = 2

@@ -218,7 +218,7 @@ class Steps:
         """A student of few dimensions, the teacher's vectors in its space, and what it encodes itself."""
         out, bank = self.run.out / "folders" / f"{self.name}-distilled", self.run.out / "banks" / f"{self.name}-teacher"
         size = ("--student", "2", "--width", "16", "--matryoshka", "8")
-        given = ("--texts", self.inputs / "rows.csv", "--teacher", self.place, "--bank", bank, *size)
+        given = (self.inputs / "rows.csv", "--teacher", self.place, "--bank", bank, *size)
         compute = ("--backend", "torch", "--dtype", "float32")
         names.command("train distilled", out, *given, *compute, *TRAINING)
         for path in out.glob("*.safetensors"):

@@ -11,8 +11,10 @@ from embank.optional import missing_extra
 
 if TYPE_CHECKING:
     from embank import errors as errors
+    from embank import samples as samples
     from embank import tables as tables
     from embank.bank import Bank as Bank
+    from embank.codecs import codec_names as codec_names
     from embank.dedup import DedupSettings as DedupSettings
     from embank.dedup.find import DedupReport as DedupReport
     from embank.dedup.find import Duplicates as Duplicates
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from embank.encoders.available import backends as backends
     from embank.encoders.compute import ComputeOptions as ComputeOptions
     from embank.encoders.load import ReadingOptions as ReadingOptions
+    from embank.encoders.load import locate as locate
     from embank.evaluate.retrieval import JudgedQueries as JudgedQueries
     from embank.evaluate.retrieval import RetrievalReport as RetrievalReport
     from embank.evaluate.sts import StsReport as StsReport
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from embank.fit.pooled_columns import LearnedColumn as LearnedColumn
     from embank.integrations.sentence_transformers import SentenceEncoder as SentenceEncoder
     from embank.integrations.sklearn import Columns as Columns
+    from embank.labels.tags import words_fault as words_fault
+    from embank.labels.tags import words_text as words_text
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
     from embank.models.tail_design import TailSettings as TailSettings
@@ -44,15 +49,22 @@ if TYPE_CHECKING:
     from embank.plan.json_document import plan_json as plan_json
     from embank.plan.json_document import read_plan as read_plan
     from embank.plan.report import plan_html as plan_html
+    from embank.recipe import ColumnName as ColumnName
     from embank.search import SearchSettings as SearchSettings
     from embank.search.queries import encoder_vectors as encoder_vectors
+    from embank.store.names import BankNames as BankNames
+    from embank.store.names import bank_names as bank_names
+    from embank.store.summary import BankSummary as BankSummary
     from embank.texts import text_key as text_key
     from embank.training.settings import TrainingProgress as TrainingProgress
     from embank.training.settings import TrainingSettings as TrainingSettings
 
 _PUBLIC = {
     "Bank": "embank.bank",
+    "BankNames": "embank.store.names",
     "BankOptions": "embank.encode.options",
+    "BankSummary": "embank.store.summary",
+    "ColumnName": "embank.recipe",
     "Columns": "embank.integrations.sklearn",
     "ComputeOptions": "embank.encoders.compute",
     "DedupReport": "embank.dedup.find",
@@ -83,16 +95,22 @@ _PUBLIC = {
     "TrainingSettings": "embank.training.settings",
     "available_encoders": "embank.encoders.available",
     "backends": "embank.encoders.available",
+    "bank_names": "embank.store.names",
+    "codec_names": "embank.codecs",
     "encoder_vectors": "embank.search.queries",
     "errors": "embank.errors",
+    "locate": "embank.encoders.load",
     "plan_html": "embank.plan.report",
     "plan_json": "embank.plan.json_document",
     "read_plan": "embank.plan.json_document",
+    "samples": "embank.samples",
     "tables": "embank.tables",
     "text_key": "embank.texts",
+    "words_fault": "embank.labels.tags",
+    "words_text": "embank.labels.tags",
 }
 
-_MODULES = ("errors", "tables")
+_MODULES = ("errors", "samples", "tables")
 
 __all__ = [*_PUBLIC]  # noqa: PLE0604 - strings, all of them
 

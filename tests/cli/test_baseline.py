@@ -63,7 +63,7 @@ def test_a_student_is_told_of_beside_its_teacher(kind, run, tables, folder):
     assert "chose head: full fine-tuning; learning rate 0.002" in done.out
     assert "chose head: distilled student; layers: 0, 3 of 0 to 3; parameters: " in done.out
     assert len(re.findall(r"^  test ", done.out, re.MULTILINE)) >= 2
-    assert len(re.findall(r"s a pass; predicts [\d,]+ texts/s", done.out)) == 2
+    assert len(re.findall(r"s per pass; predicts [\d,]+ texts/s", done.out)) == 2
 
 
 def test_a_student_in_json_has_what_finetune_says_for_both(run, tables, folder):
@@ -77,7 +77,7 @@ def test_a_student_in_json_has_what_finetune_says_for_both(run, tables, folder):
     assert both["teacher"]["test"] == alone["test"]
     chosen = both["student"]["chosen"]
     assert chosen["layers"] == "1, 2 of 0 to 3"
-    assert (chosen["temperature"], chosen["weight of states"], chosen["share of labels"]) == (4.0, 0.5, 0.3)
+    assert (chosen["temperature"], chosen["weight_of_states"], chosen["share_of_labels"]) == (4.0, 0.5, 0.3)
     assert both["student"]["texts_per_second"] > 0
 
 
@@ -103,7 +103,7 @@ def test_quiet_says_nothing(run, tables, folder):
         (["--text", "text", "--label", "mood", "--layers", "0"], "found 0 layers for a student, expected at least 1"),
         (["--text", "text", "--label", "mood", "--layers", "5"], "asks for 5 layers; this encoder has 4, numbered 0 to 3"),
         (["--text", "text", "--label", "mood", "--student-layers", "0,9"], "asks for layer 9; this encoder has 4"),
-        (["--text", "text", "--label", "mood", "--student-layers", "first"], "'first' is no layer: give numbers from 0"),
+        (["--text", "text", "--label", "mood", "--student-layers", "first"], "malformed --student-layers 'first': write numbers from 0"),
         (["--text", "text", "--label", "mood", "--student-layers", "2,1"], "found layers 2,1 for a student"),
         (["--text", "text", "--label", "mood", "--temperature", "0"], "found a temperature of 0.0"),
         (["--text", "text", "--label", "mood", "--hidden-weight", "-1"], "found a weight of -1.0 for states"),
@@ -112,7 +112,7 @@ def test_quiet_says_nothing(run, tables, folder):
         (["--text", "text", "--label", "same"], "same label, 'alike': there is nothing to learn"),
         (["--text", "text", "--label", "nothing"], "nothing"),
         (["--text", "text", "--words", "tokens", "--label", "mood"], "give --text or --words, not both"),
-        (["--label", "mood"], "say which rows the labels belong to"),
+        (["--label", "mood", "--text", "body"], "has no column 'body'"),
         (["--text", "text", "--label", "answer", "--kind", "span"], "reads pairs, question and context"),
     ],
 )  # fmt: skip

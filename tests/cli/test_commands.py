@@ -16,23 +16,24 @@ from embank.fit import FitReport
 
 COMPUTE = ("--backend", "torch", "--dtype", "float32")
 COMMANDS = [
+    "sample",
     "encode",
     "fit",
     "predict",
+    "info",
+    "tasks",
+    "verify",
+    "encoders",
     "search",
     "dedup",
     "export",
-    "plan",
-    "tasks",
-    "info",
-    "verify",
     "forget",
-    "encoders",
+    "plan",
+    "evaluate",
     "baseline",
     "multitask",
     "prefix",
     "distill",
-    "evaluate",
 ]
 
 
@@ -99,7 +100,7 @@ def test_new_texts_are_encoded_on_the_way_and_banked(bank, run, tmp_path):
     assert [row["id"] for row in rows] == ["7", "8", "9"]
     assert [row["urgent"] for row in rows] == ["yes", "", "no"]
     assert "row 1: empty" in done.err
-    assert "2 texts were new and are banked now" in done.out
+    assert "2 texts were new and are stored now" in done.out
     again = run("predict", bank, given, "--id", "ref", "--task", "urgent", "-o", tmp_path / "again.csv", *COMPUTE)
     assert "were new" not in again.out
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "out.csv").read_text()
@@ -128,7 +129,7 @@ def test_info_tells_texts_columns_tasks_and_bytes(bank, run):
 def test_forgetting_reclaims_space_and_names_orphaned_tasks(bank, run, tmp_path):
     tasks = json.loads(run("tasks", bank, "--json").out)["tasks"]
     column = next(task["columns"][0] for task in tasks if task["name"] == "topic")
-    done = run("forget", bank, "--column", column)
+    done = run("forget", bank, "--columns", column)
     assert f"forgot column {column}" in done.out
     assert "must be fitted again" in done.out
     assert run("predict", bank, "--task", "topic", "-o", tmp_path / "o.csv").code == 1
@@ -240,7 +241,7 @@ def test_nothing_that_drops_or_replaces_is_set_by_the_environment():
         (["encode", "{bank}"], "give files to encode"),
         (["encode", "{folder}", "{sample}", "--text", "message"], "in use by something else"),
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topc", "--id", "id"], "did you mean 'topic'"),
-        (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic"], "--text COL, or --id COL"),
+        (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic"], "has no column 'text'"),
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic", "--id", "message"], "360 text not in the bank"),
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic", "--id", "id", "--kind", "many"], "no kind of task"),
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic", "--id", "id", "--kind", "regression"], "is no number"),
@@ -256,7 +257,7 @@ def test_nothing_that_drops_or_replaces_is_set_by_the_environment():
         (["verify", "{folder}"], "is not a bank"),
         (["forget", "{bank}"], "say what to forget"),
         (["forget", "{bank}", "--task", "mood"], "no task 'mood'"),
-        (["forget", "{bank}", "--column", "minilm/5/mean"], "no column 'minilm/5/mean@float16'"),
+        (["forget", "{bank}", "--columns", "minilm/5/mean"], "no column 'minilm/5/mean@float16'"),
         (["forget", "{bank}", "--ids", "nowhere.txt"], "no file or folder nowhere.txt"),
         (["encoders", "nowhere"], "nowhere"),
     ],
@@ -285,9 +286,9 @@ def test_bad_rows_are_listed_and_stop_nothing(run, tmp_path):
     assert "row 2: " in done.err
     assert "UTF-8" in done.err
     assert "6 rows: 3 new texts" in done.out
-    assert "1 text longer than the encoder reads" in done.out
+    assert "1 text cut to the longest input of the encoder" in done.out
     faults = json.loads(run("info", tmp_path / "bank", "--json").out)["faults"]
-    assert [fault[1] for fault in faults] == [1, 2, 4]
+    assert [fault["position"] for fault in faults] == [1, 2, 4]
     given.write_text("id,text\n1,fine\n2,mended\n3,mended too\n")
     again = run("encode", tmp_path / "bank", given, "--id", "id", *COMPUTE)
     assert "3 rows: 2 new texts, 1 known already" in again.out
@@ -361,9 +362,13 @@ def test_ctrl_c_keeps_what_was_encoded_and_says_how_to_go_on(tmp_path):
         (
             0.25,
             {"head": "linear"},
-            "no better than guessing on held-back texts: try more texts, other columns, or a tail",
+            "no better than the baseline on validation texts: try more texts, other columns, or a tail",
         ),
-        (0.25, {"cut": "3 of 6 layers"}, "no better than guessing on held-back texts: try more texts, a lower --cut"),
+        (
+            0.25,
+            {"cut": "3 of 6 layers"},
+            "no better than the baseline on validation texts: try more texts, a lower --cut",
+        ),
         (0.26, {"head": "linear"}, ""),
     ],
 )
@@ -374,7 +379,7 @@ def test_a_fit_that_learned_nothing_says_what_to_try(score, chosen, said, capsys
     )
     shown = capsys.readouterr().out
     assert said in shown
-    assert bool(said) == ("guessing" in shown)
+    assert bool(said) == ("no better than" in shown)
 
 
 @pytest.mark.parametrize(

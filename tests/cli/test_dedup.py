@@ -10,7 +10,7 @@ COMPUTE = ("--backend", "torch", "--dtype", "float32")
 
 
 def test_groups_are_written_and_a_second_run_looks_at_new_texts_only(bank, run, sample, tmp_path):
-    arguments = ("dedup", bank, "--column", "minilm/6/mean", "--threshold", "0.8", "-o", tmp_path / "groups.csv")
+    arguments = ("dedup", bank, "--columns", "minilm/6/mean", "--threshold", "0.8", "-o", tmp_path / "groups.csv")
     first = run(*arguments)
     assert first.code == 0, first.err
     assert "360 texts in minilm/6/mean@float16: " in first.out
@@ -34,7 +34,7 @@ def test_groups_are_written_and_a_second_run_looks_at_new_texts_only(bank, run, 
 
 
 def test_groups_go_down_a_pipe_without_other_words(bank, run):
-    done = run("dedup", bank, "--threshold", "0.5", "-o", "-", "--column", "minilm/6/mean")
+    done = run("dedup", bank, "--threshold", "0.5", "-o", "-", "--columns", "minilm/6/mean")
     assert done.code == 0, done.err
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert {"group", "representative", "id", "score", "exact"} == set(rows[0])
@@ -54,7 +54,7 @@ def test_an_approximate_run_says_so(bank, run, tmp_path):
     [
         (["dedup", "{bank}", "--threshold", "0", "-o", "groups.csv"], "above 0 and at most 1"),
         (["dedup", "{bank}", "--threshold", "1.5", "-o", "groups.csv"], "above 0 and at most 1"),
-        (["dedup", "{bank}", "--column", "minilm/5/mean", "-o", "groups.csv"], "no column 'minilm/5/mean@float16'"),
+        (["dedup", "{bank}", "--columns", "minilm/5/mean", "-o", "groups.csv"], "no column 'minilm/5/mean@float16'"),
         (["dedup", "{bank}", "-o", "groups.xlsx"], ".xlsx"),
         (["dedup", "{bank}", "-o", "no/where/groups.csv"], "no/where"),
         (["dedup", "{bank}", "-o", "-", "--json"], "name a file"),

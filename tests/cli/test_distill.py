@@ -35,7 +35,7 @@ def called(*arguments):
 
 def distilled(place, out, *more):
     asked = ("--teacher", place / "tiny", "--student", "2", "--width", "8")
-    called("distill", "train", out, "--texts", place / "one.txt", place / "two.csv", *asked, *QUICK, *more)
+    called("distill", "train", out, place / "one.txt", place / "two.csv", *asked, *QUICK, *more)
 
 
 def test_a_student_is_distilled_from_several_files_and_encodes(place, tmp_path, capsys):
@@ -61,32 +61,20 @@ def test_a_student_is_distilled_from_several_files_and_encodes(place, tmp_path, 
 
 def test_flags_reach_the_settings_and_the_bank_keeps_the_teacher(place, tmp_path, capsys):
     bank = tmp_path / "bank"
-    distilled(
-        place,
-        tmp_path / "small",
-        "--bank",
-        bank,
-        "--column",
-        "tiny/3/max@int8",
-        "--recipe",
-        "paper",
-        "--unit",
-        "--seed",
-        "3",
-        "--json",
-    )
+    more = ("--recipe", "paper", "--unit", "--bank", bank, "--seed", "3", "--json")
+    distilled(place, tmp_path / "small", *more)
     report = json.loads(capsys.readouterr().out)
     found = report["settings"]
-    assert (found["recipe"], found["unit"], found["training"]["seed"]) == ("paper", True, 3)
-    assert report["origins"]["column"] == "tiny/3/max@int8"
+    assert (found["unit"], found["training"]["seed"], found["training"]["batch"]) == (True, 3, 16)
+    assert report["origins"]["column"] == "tiny/4/mean@float16"
     with embank.Bank.open(bank) as opened:
-        assert [column.name for column in opened.summary().columns] == ["tiny/3/max@int8"]
+        assert [column.name for column in opened.summary().columns] == ["tiny/4/mean@float16"]
         assert len(opened) == 60
     called("distill", "fill", bank, tmp_path / "small", "--codec", "float16")
     name = capsys.readouterr().out.partition(":")[0]
     with embank.Bank.open(bank) as opened:
         assert opened.vectors(name).shape == (60, 8)
-    asked = ("--column", name, "--query-encoder", tmp_path / "small", "-k", "3", "--json", *QUICK[4:])
+    asked = ("--columns", name, "--query-encoder", tmp_path / "small", "-k", "3", "--json", *QUICK[4:])
     called("search", bank, TEXTS[7], *asked)
     found = json.loads(capsys.readouterr().out)["found"]
     assert len(found) == 3
@@ -96,9 +84,9 @@ def test_flags_reach_the_settings_and_the_bank_keeps_the_teacher(place, tmp_path
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--matryoshka", "4,x"), "no list of widths; write 16,32"),
+        (("--matryoshka", "4,x"), "malformed --matryoshka '4,x': write widths, as in 16,32"),
         (("--matryoshka", "8"), "numbers from 1 to 7"),
-        (("--recipe", "other"), "--recipe 'other' is unknown; there are: best, paper"),
+        (("--recipe", "third"), "unknown --recipe 'third': use best or paper"),
         (("--width", "33"), "found a width of 33, expected at most 32, which the teacher has"),
         (("--student", "7"), "found a student of 7 layers; tiny has 4"),
         (("--student", "nowhere"), "no encoder at 'nowhere'"),
@@ -118,13 +106,14 @@ def test_a_student_that_is_there_is_not_written_over(place, tmp_path):
         distilled(place, tmp_path / "small")
 
 
-def test_without_texts_there_is_nothing_to_learn_from(place, tmp_path):
-    with pytest.raises(embank.errors.UsageError, match="give texts to learn from: --texts FILE"):
-        called("distill", "train", tmp_path / "small", "--teacher", place / "tiny")
+def test_without_texts_there_is_nothing_to_learn_from(place, tmp_path, run):
+    done = run("distill", "train", tmp_path / "small", "--teacher", place / "tiny")
+    assert (done.code, done.out) == (2, "")
+    assert "missing argument 'FILE...'" in done.err
 
 
 def test_an_error_is_one_line_and_a_status(place, tmp_path):
-    line = ["distill", "train", str(tmp_path / "small"), "--texts", str(place / "one.txt"), "--width", "0"]
+    line = ["distill", "train", str(tmp_path / "small"), str(place / "one.txt"), "--width", "0"]
     done = subprocess.run([sys.executable, "-m", "embank", *line], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.strip().count("\n") == 0

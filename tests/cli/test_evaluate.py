@@ -53,7 +53,7 @@ def test_retrieval_is_measured_at_every_precision_that_is_asked_for(run, files):
         "retrieval",
         *places,
         *flags,
-        "--column",
+        "--columns",
         "minilm/3/mean",
         "--bank",
         files / "bank",
@@ -61,7 +61,7 @@ def test_retrieval_is_measured_at_every_precision_that_is_asked_for(run, files):
         *COMPUTE,
     )
     assert done.code == 0, done.err
-    found = [json.loads(line) for line in done.out.splitlines()]
+    found = json.loads(done.out)["searches"]
     assert [row["column"] for row in found] == [f"minilm/3/mean@{codec.partition('+')[0]}" for codec in codecs]
     assert [row["rescored"] for row in found] == ["", "", "", "minilm/3/mean@int8"]
     assert found[3]["ndcg_at_10"] == found[1]["ndcg_at_10"]
@@ -77,7 +77,7 @@ def test_retrieval_is_measured_at_every_precision_that_is_asked_for(run, files):
         "binary+int8",
         "--bank",
         files / "bank",
-        "--column",
+        "--columns",
         "minilm/3/mean",
         *COMPUTE,
     )
@@ -97,7 +97,7 @@ def test_sts_is_measured_on_a_bank_that_is_kept(run, files):
         "grade",
         "--bank",
         files / "bank",
-        "--column",
+        "--columns",
         "minilm/3/mean@int8",
         "--json",
         *COMPUTE,
@@ -117,7 +117,7 @@ def test_sts_is_measured_on_a_bank_that_is_kept(run, files):
         (["sts", "pairs.csv", "--text", "one", "--pair", "two", "--score", "grad"], "did you mean 'grade'"),
         (["sts", "nowhere.csv", "--score", "grade"], "no file or folder nowhere.csv"),
         (["sts", "pairs.csv", "--text", "one", "--pair", "two", "--score", "two"], "which is no number"),
-        (["sts", "pairs.csv", "--text", "one", "--pair", "two", "--score", "grade", "--column", "minilm/9/mean"], "layers 0 to 6"),
+        (["sts", "pairs.csv", "--text", "one", "--pair", "two", "--score", "grade", "--columns", "minilm/9/mean"], "layers 0 to 6"),
         (["retrieval", "--corpus", "twice.csv", "--queries", "queries.csv", "--qrels", "qrels.tsv"], "the same id in 'id'"),
         (["retrieval", "--corpus", "corpus.csv", "--queries", "queries.csv", "--qrels", "bad.csv"], "the grade is 'much'"),
         (["retrieval", "--corpus", "corpus.csv", "--queries", "queries.csv", "--qrels", "exclude.csv"], "no column 'score'"),

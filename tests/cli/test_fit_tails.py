@@ -110,7 +110,7 @@ def test_a_report_in_json_says_how_a_tail_was_trained(bank, run, table):
     report = json.loads(done.out)
     assert (report["kind"], report["columns"]) == ("regression", ["tiny/3/states@float16"])
     assert report["chosen"]["head"] == "tail (adapters)"
-    assert report["chosen"]["learning rate"] == 0.01
+    assert report["chosen"]["learning_rate"] == 0.01
     assert (report["chosen"]["steps"], report["examples"], report["held_back"]) == (3, 60, 12)
 
 
@@ -119,7 +119,7 @@ def test_trials_choose_the_cut(bank, run, table):
     done = run("fit", bank, table, "--task", "mood", "--label", "mood", "--text", "text", *asked)
     assert done.code == 0, done.err
     report = json.loads(done.out)
-    assert {name for name in report["tried"] if name.startswith("one-layer")} == {
+    assert {one["trial"] for one in report["tried"] if one["trial"].startswith("one-layer")} == {
         f"one-layer tail at layer {layer}" for layer in (1, 2, 3)
     }
     assert report["columns"][0] in {f"tiny/{layer}/states@float16" for layer in (1, 2, 3)}
@@ -166,7 +166,7 @@ def test_a_refit_needs_no_labels_and_gives_the_same_tail(bank, run):
 
 def test_forgetting_states_says_of_no_tail_that_it_must_be_fitted_again(bank, run):
     before = [json.loads(line) for line in run("predict", bank, "--task", "mood", *COMPUTE).out.splitlines()]
-    done = run("forget", bank, "--column", COLUMN, "--column", LINEAR)
+    done = run("forget", bank, "--columns", COLUMN, "--columns", LINEAR)
     assert done.code == 0, done.err
     assert "task plain reads it and must be fitted again" in done.out
     assert "task mood" not in done.out
@@ -208,7 +208,7 @@ TEXT = ["--text", "text"]
     [
         ([*FIT, *TEXT, "--label", "tags", "--kind", "tagging"], "--kind tagging reads states: give --tail full, adapters or lora"),
         ([*FIT, *TEXT, "--label", "answer", "--kind", "span"], "--kind span reads states: give --tail"),
-        ([*FIT, *TEXT, "--label", "mood", "--tail", "half"], "'half' is no way to train a tail; there are: full, adapters, lora, auto"),
+        ([*FIT, *TEXT, "--label", "mood", "--tail", "half"], "unknown --tail 'half': use full, adapters, lora, auto"),
         ([*FIT, *TEXT, "--label", "mood", "--cut", "2"], "--cut belongs to a tail"),
         ([*FIT, *TEXT, "--label", "mood", "--epochs", "2"], "--epochs belongs to a tail"),
         ([*FIT, *TEXT, "--label", "mood", "--tail", "full", "--cut", "9"], "asks for layer 9; tiny has layers 0 to 4"),
@@ -245,7 +245,7 @@ def test_a_users_mistake_gets_one_line_and_a_failing_exit(arguments, said, fitte
 
 def test_a_tail_whose_encoder_has_gone_is_named_in_one_line(bank, run, tmp_path):
     missing = tmp_path / "nowhere"
-    done = run("predict", bank, "--task", "mood", "--encoder", f"tiny={missing}", *COMPUTE)
+    done = run("predict", bank, "--task", "mood", "--encoder-path", f"tiny={missing}", *COMPUTE)
     assert done.code == 1
     assert done.err.startswith("embank: ")
     assert str(missing) in done.err

@@ -91,13 +91,14 @@ def test_a_report_as_json_has_every_source(place, tmp_path, capsys):
     assert [source["name"] for source in report["sources"]] == ["mood", "size", "pair", "tags"]
     assert all(source["rows"] == 16 for source in report["sources"])
     assert report["settings"]["reads"] == "last"
+    assert all("baseline" in source and "guess" not in source for source in report["sources"])
 
 
 def test_tasks_are_left_out_and_what_that_brings_is_printed(place, tmp_path, capsys):
     more = ("--encoder", place / "tiny", "--leave-out", "mood,size", *QUICK)
     called("multitask", "evaluate", tmp_path / "work", "--sources", place / "sources.toml", *more)
     printed = capsys.readouterr().out
-    assert "mean gain on tasks that the trunk has not seen" in printed
+    assert "mean gain on tasks that were left out" in printed
     assert "over 2 tasks" in printed
     assert {path.name for path in (tmp_path / "work").iterdir()} == {"all", "without-mood+size", "scores"}
 
@@ -112,7 +113,7 @@ def test_a_trunk_that_is_there_is_not_written_over(place, tmp_path):
     ("content", "says"),
     [
         ("", "no [[source]]"),
-        ("[[source]", "is no TOML file"),
+        ("[[source]", "is not a TOML file"),
         ("rate = 1\n", "the key 'rate'"),
         ("source = [1]\n", "source 1 of"),
         ('[[source]]\nname = "a"\nlabel = "mood"\ntext = "text"\n', "has no files"),
@@ -121,7 +122,7 @@ def test_a_trunk_that_is_there_is_not_written_over(place, tmp_path):
         ('[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "m"\ntext = "text"\nreads = "apart"\n', "has no pair"),
         ('[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "m"\ntext = "text"\nreads = "x"\n', "reads 'x'"),
         ('[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "m"\ntext = "text"\nweight = 0\n', "the weight 0"),
-        (2 * '[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "m"\ntext = "text"\n', "two sources of the name 'a'"),
+        (2 * '[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "m"\ntext = "text"\n', "two sources named 'a'"),
     ],
 )
 def test_a_file_of_sources_that_cannot_be_understood_says_why(tmp_path, content, says):
@@ -135,7 +136,7 @@ def test_a_file_of_sources_that_cannot_be_understood_says_why(tmp_path, content,
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--reads", "first"), "--reads 'first' is unknown"),
+        (("--reads", "first"), "unknown --reads 'first'"),
         (("--temperature", "0"), "temperature of 0"),
         (("--rows", "0"), "0 rows"),
         (("--batch", "0"), "batch 0"),

@@ -74,8 +74,8 @@ def test_a_list_of_sources_is_trained_and_those_that_are_there_are_left(place, t
     prefix("remove", trunk, "pair")
     capsys.readouterr()
     prefix("add", trunk, "--sources", place / "sources.toml", "--json", "--reparametrise", "--from-layer", "2", *QUICK)
-    (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["source"]["name"] == "pair"
+    (made,) = json.loads(capsys.readouterr().out)["prefixes"]
+    assert made["source"]["name"] == "pair"
     prefix("list", trunk)
     table = capsys.readouterr().out
     assert all(name in table for name in ("mood", "pair", "size", "from layer", "read apart"))
@@ -133,7 +133,7 @@ def test_mistakes_are_answered_in_one_line(place, trunk, tmp_path):
         (("add", trunk, *sources, "--source", "x"), "has no source 'x'; it has: mood, size, pair"),
         (("add", trunk, place / "rows.csv", *sources), "leave out FILE"),
         (("add", trunk, place / "rows.csv"), "say what is learned"),
-        (("add", trunk, *sources, "--reads", "x"), "--reads 'x' is unknown"),
+        (("add", trunk, *sources, "--reads", "x"), "unknown --reads 'x'"),
         (("add", trunk, *sources, "--prefixes", "together"), "is read apart"),
         (
             ("add", tmp_path / "new", *sources, "--prefixes", "x", "--encoder", place / "tiny"),
@@ -151,7 +151,7 @@ def test_mistakes_are_answered_in_one_line(place, trunk, tmp_path):
         assert says in str(raised.value)
     for more, says in (
         (("--prefixes", "x"), "expected together or apart"),
-        (("--prefixes", "apart"), "--encoder TRUNK"),
+        (("--prefixes", "apart"), "--encoder FOLDER"),
     ):
         with pytest.raises(embank.errors.UsageError, match=says):
             called("encode", tmp_path / "bank", place / "rows.csv", *more)

@@ -7,12 +7,12 @@ import pytest
 
 
 def test_words_are_searched_and_shown(bank, run):
-    done = run("search", bank, "where is my parcel", "-k", "3", "--column", "minilm/6/mean")
+    done = run("search", bank, "where is my parcel", "-k", "3", "--columns", "minilm/6/mean")
     assert done.code == 0, done.err
     lines = done.out.splitlines()
     assert lines[0].split() == ["rank", "score", "id"]
     assert [line.split()[0] for line in lines[1:]] == ["1", "2", "3"]
-    found = json.loads(run("search", bank, "where is my parcel", "-k", "3", "--column", "minilm/6/mean", "--json").out)
+    found = json.loads(run("search", bank, "where is my parcel", "-k", "3", "--columns", "minilm/6/mean", "--json").out)
     assert [row["id"] for row in found["found"]] == [line.split()[2] for line in lines[1:]]
     assert list(found["found"][0]) == ["query", "rank", "id", "score"]
 
@@ -53,7 +53,7 @@ def test_an_approximate_search_keeps_a_graph_and_finds_the_same(bank, run):
 
 
 def test_what_a_search_keeps_is_counted_checked_and_swept(bank, run):
-    assert run("search", bank, "where is my parcel", "--column", "minilm/6/mean").code == 0
+    assert run("search", bank, "where is my parcel", "--columns", "minilm/6/mean").code == 0
     (place,) = (bank / "lengths").iterdir()
     assert "lengths: 1 file, " in run("info", bank).out
     assert run("verify", bank).code == 0
@@ -69,7 +69,7 @@ def test_what_a_search_keeps_is_counted_checked_and_swept(bank, run):
 
 
 def test_a_column_is_exported_for_other_tools(bank, run, tmp_path):
-    done = run("export", bank, "--to", "parquet", "-o", tmp_path / "out.parquet", "--column", "minilm/6/mean")
+    done = run("export", bank, "--to", "parquet", "-o", tmp_path / "out.parquet", "--columns", "minilm/6/mean")
     assert done.code == 0, done.err
     assert "360 vectors of 384 from minilm/6/mean@float16: " in done.out
     assert pq.read_table(tmp_path / "out.parquet").num_rows == 360
@@ -85,8 +85,8 @@ def test_a_column_is_exported_for_other_tools(bank, run, tmp_path):
         (["search", "nowhere", "words"], "there is no bank at nowhere"),
         (["search", "{bank}", "words", "-k", "0"], "at least 1 text"),
         (["search", "{bank}", " "], "cannot be encoded, the first is 0: empty"),
-        (["search", "{bank}", "words", "--column", "minilm/5/mean"], "no column 'minilm/5/mean@float16'"),
-        (["search", "{bank}", "words", "--column", "minilm"], "encoder/layer/pooling"),
+        (["search", "{bank}", "words", "--columns", "minilm/5/mean"], "no column 'minilm/5/mean@float16'"),
+        (["search", "{bank}", "words", "--columns", "minilm"], "encoder/layer/pooling"),
         (["search", "{bank}", "words", "--where", "topic"], "write it as TASK=LABEL"),
         (["search", "{bank}", "words", "--where", "mood=good"], "no task 'mood'"),
         (["search", "{bank}", "words", "--where", "topic=weather"], "no label 'weather'; it has: "),
@@ -99,7 +99,7 @@ def test_a_column_is_exported_for_other_tools(bank, run, tmp_path):
         (["export", "{bank}", "--to", "csv", "-o", "out.csv"], "there are: parquet, npy, usearch, faiss"),
         (["export", "{bank}", "--to", "npy", "-o", "out.parquet"], "a name that ends in .npy"),
         (["export", "{bank}", "--to", "npy", "-o", "no/where/out.npy"], "cannot be written"),
-        (["export", "{bank}", "--to", "npy", "-o", "out.npy", "--column", "minilm/5/mean"], "no column"),
+        (["export", "{bank}", "--to", "npy", "-o", "out.npy", "--columns", "minilm/5/mean"], "no column"),
         (["export", "nowhere", "--to", "npy", "-o", "out.npy"], "there is no bank at nowhere"),
     ],
 )  # fmt: skip

@@ -116,7 +116,7 @@ def run(command, capfd, monkeypatch):
     return code, out, err
 
 
-_OPTIONAL = ("longer than the encoder reads", "row left out", "rows left out")
+_OPTIONAL = ("cut to the longest input", "row left out", "rows left out")
 """What is said of some data and not of other."""
 
 _DEPENDING = ("encoder minilm:", "reads minilm", "chose head:")
@@ -129,7 +129,9 @@ def plain(line):
         if line.strip().startswith(beginning):
             return beginning
     bare = re.sub(r"\b[kMGT]?B\b", "B", _NUMBER.sub("#", line))
-    return re.sub(r"minilm/\S+@\S+(, minilm/\S+@\S+)*(, …)?", "columns", re.sub(r"\s+", " ", bare)).strip()
+    return re.sub(
+        r"minilm/\S+@\S+(, minilm/\S+@\S+)*(, …)?( and # more)?", "columns", re.sub(r"\s+", " ", bare)
+    ).strip()
 
 
 def kept(lines):

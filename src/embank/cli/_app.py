@@ -1,7 +1,8 @@
 """The application: its commands, in the order in which a newcomer meets them."""
 
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -20,17 +21,47 @@ from embank.cli import (
     plan,
     predict,
     prefix,
+    sample,
     search,
     tasks,
     verify,
 )
+from embank.cli._bundles import command
+
+BEGIN: Final = "Begin"
+LOOK: Final = "Look at a bank"
+USE: Final = "Use what is stored"
+MEASURE: Final = "Measure and choose"
+TRAIN: Final = "Train encoders"
+
+_COMMANDS: Final[Sequence[tuple[str, Callable[..., None], Sequence[str]]]] = (
+    (BEGIN, sample.sample, sample.EXAMPLES),
+    (BEGIN, encode.encode, encode.EXAMPLES),
+    (BEGIN, fit.fit, fit.EXAMPLES),
+    (BEGIN, predict.predict, predict.EXAMPLES),
+    (LOOK, info.info, info.EXAMPLES),
+    (LOOK, tasks.tasks, tasks.EXAMPLES),
+    (LOOK, verify.verify, verify.EXAMPLES),
+    (LOOK, encoders.encoders, encoders.EXAMPLES),
+    (USE, search.search, search.EXAMPLES),
+    (USE, dedup.dedup, dedup.EXAMPLES),
+    (USE, export.export, export.EXAMPLES),
+    (USE, forget.forget, forget.EXAMPLES),
+    (MEASURE, plan.plan, plan.EXAMPLES),
+)
+_GROUPS: Final = (
+    (MEASURE, "evaluate", evaluate.app),
+    (MEASURE, "baseline", baseline.app),
+    (TRAIN, "multitask", multitask.app),
+    (TRAIN, "prefix", prefix.app),
+    (TRAIN, "distill", distill.app),
+)
 
 app = typer.Typer(
     name="embank",
-    help="Encode a text once, bank the representation on disk, run every task on what is banked.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -47,23 +78,10 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Encode a text once, bank the representation on disk, run every task on what is banked."""
+    """Encode a text once, store the representation on disk, run every task on what is stored."""
 
 
-app.command("encode")(encode.encode)
-app.command("fit")(fit.fit)
-app.command("predict")(predict.predict)
-app.command("search")(search.search)
-app.command("dedup")(dedup.dedup)
-app.command("export")(export.export)
-app.command("plan")(plan.plan)
-app.command("tasks")(tasks.tasks)
-app.command("info")(info.info)
-app.command("verify")(verify.verify)
-app.command("forget")(forget.forget)
-app.command("encoders")(encoders.encoders)
-app.add_typer(baseline.app, name="baseline")
-app.add_typer(multitask.app, name="multitask")
-app.add_typer(prefix.app, name="prefix")
-app.add_typer(distill.app, name="distill")
-app.add_typer(evaluate.app, name="evaluate")
+for _panel, _function, _examples in _COMMANDS:
+    command(app, _examples, panel=_panel)(_function)
+for _panel, _name, _group in _GROUPS:
+    app.add_typer(_group, name=_name, rich_help_panel=_panel)

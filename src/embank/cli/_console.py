@@ -1,10 +1,12 @@
 """What the command line shows: progress on a terminal and nowhere else, tables, sizes and reports in words."""
 
+import json
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ import embank
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
-    from embank import EncodeReport
+    from embank import EncodeReport, FitReport
 
 SHOWN = 5
 """Faults that are shown; all of them are in the bank."""
@@ -35,6 +37,9 @@ MEASURES = {
     "f1": "F1 of words",
 }
 """What measures are called where people read them."""
+
+CHOICES = {"leans towards rare labels": "thresholds adjusted for rare labels"}
+"""What choices of a fit are called where people read them; others go by the name that the bank has."""
 
 
 def bars(before: str, after: str) -> Any:
@@ -105,37 +110,83 @@ def interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+def print_faults(report: "EncodeReport", *, then: str = "") -> None:
+    """List rows that could not be encoded on standard error."""
+    if not report.n_faults:
+        return
+    typer.echo(f"{report.n_faults:,} of {counted(report.rows, 'row')} could not be encoded{then}:", err=True)
+    for fault in report.faults[:SHOWN]:
+        typer.echo(f"  {fault.source}, row {fault.position}: {fault.reason}", err=True)
+    if report.n_faults > SHOWN:
+        typer.echo("  ... 'embank info BANK --json' lists all of them; mend them and encode again", err=True)
+
+
 def print_report(report: "EncodeReport", *, quiet: bool) -> None:
     """Say in words what an encoding run did; faults go to standard error."""
-    if report.n_faults:
-        typer.echo(f"{report.n_faults:,} of {counted(report.rows, 'row')} could not be encoded:", err=True)
-        for fault in report.faults[:SHOWN]:
-            typer.echo(f"  {fault.source}, row {fault.position}: {fault.reason}", err=True)
-        if report.n_faults > SHOWN:
-            typer.echo(
-                "  ... all of them are listed by 'embank info BANK --json'; mend them and encode again", err=True
-            )
+    print_faults(report)
     if quiet:
         return
+    encoded = report.new + report.completed
     parts = [f"{counted(report.rows, 'row')}: {counted(report.new, 'new text')}"]
     if report.completed:
         parts.append(f"{counted(report.completed, 'known text')} completed")
     parts.append(f"{report.known:,} known already")
     typer.echo(", ".join(parts))
-    encoded = report.new + report.completed
     if encoded:
         speed = encoded / max(report.encoding_seconds, 1e-9)
         typer.echo(f"{report.seconds:,.1f} s, {speed:,.0f} texts/s while encoding")
     else:
         typer.echo(f"nothing to encode; looked up in {report.seconds:,.1f} s")
     if report.cut:
-        typer.echo(
-            f"{counted(report.cut, 'text')} longer than the encoder reads, cut at its end (--long windows reads all)"
-        )
+        typer.echo(f"{counted(report.cut, 'text')} cut to the longest input of the encoder (--long windows reads all)")
     if report.unkept:
-        typer.echo(f"{counted(report.unkept, 'text')} whose states found no room in the budget (--states-budget)")
+        typer.echo(f"states of {counted(report.unkept, 'text')} were not stored (--states-budget reached)")
     if report.moved:
         typer.echo(f"{report.moved:,} ids named another text before; the old texts stay until they are forgotten")
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object; a path is its name, a tuple a list."""
+    typer.echo(json.dumps(content, ensure_ascii=False, default=str))
+
+
+def snake(words: str) -> str:
+    """Words as a key of JSON.
+
+    >>> snake("class weights"), snake("R2"), snake("states computed")
+    ('class_weights', 'r2', 'states_computed')
+    """
+    return re.sub(r"\W+", "_", words.strip().lower())
+
+
+def record(report: Any) -> dict[str, Any]:
+    """A report for JSON: every key is a name in snake_case, words are values."""
+    return {name: _named(value) for name, value in asdict(report).items()}
+
+
+def fit_record(report: "FitReport") -> dict[str, Any]:
+    """The report of a fit for JSON."""
+    return {
+        **record(report),
+        "skipped": [{"reason": reason, "rows": rows} for reason, rows in report.skipped.items()],
+        "tried": [{"trial": name, "score": score} for name, score in report.tried.items()],
+    }
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {snake(CHOICES.get(str(name), str(name))): _named(part) for name, part in value.items()}
+    return [_named(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def listed(names: Sequence[str], most: int = 2) -> str:
+    """Names on one line, the first of many.
+
+    >>> listed(["a", "b", "c", "d"]), listed(["a", "b"])
+    ('a, b and 2 more', 'a, b')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:

@@ -1,9 +1,31 @@
-"""Flags that several commands share; five of them, true for a whole session, may stand in the environment."""
+"""Flags that several commands share, in bundles: a command that takes `Compute` has each of its flags.
 
+A help page shows flags in panels. Five flags, true for a whole session, may stand in the environment.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+import embank
+from embank.cli import _completion as completion
+
+if TYPE_CHECKING:
+    from embank import BankOptions, EncodeSettings, ReadingOptions
+
+ROWS: Final = "Which rows"
+COLUMNS: Final = "Which columns"
+TASK: Final = "Task"
+TRAINING: Final = "Training"
+ENCODER: Final = "Encoder"
+COMPUTE: Final = "Compute"
+OUTPUT: Final = "Output"
+
+PANELS: Final = (ROWS, TASK, COLUMNS, ENCODER, TRAINING, COMPUTE, OUTPUT)
+"""The panels of a help page."""
 
 _VARIABLES: Final = {
     name: f"EMBANK_{name.removeprefix('--').replace('-', '_').upper()}"
@@ -11,49 +33,223 @@ _VARIABLES: Final = {
 }
 """Flags that say the same in every command that has them, and drop nothing: one variable each."""
 
+CODECS: Final = ("float32", "float16", "int8", "int4", "binary")
+"""Words that are offered for --codec."""
 
-def flag(*names: str, help: str, **settings: Any) -> Any:  # noqa: A002 - typer's word
-    """An option; its environment variable goes by its long name, where it has one."""
+
+def flag(
+    panel: str,
+    *names: str,
+    help: str,  # noqa: A002 - typer's word
+    default: str | None = None,
+    complete: Callable[..., Sequence[str]] | None = None,
+    metavar: str | None = None,
+) -> Any:
+    """An option.
+
+    Args:
+        panel: of the help page.
+        names: `--long` and `-s`.
+        help: one or two sentences.
+        default: in words, of an option whose default stands nowhere as a value.
+        complete: what a shell offers for the value.
+        metavar: what stands for the value.
+    """
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
-    return typer.Option(*names, help=help, envvar=_VARIABLES.get(long), **settings)
+    return typer.Option(
+        *names,
+        help=_plain(help),
+        metavar=metavar or ("WORD" if complete else None),
+        envvar=_VARIABLES.get(long),
+        rich_help_panel=panel,
+        autocompletion=complete,
+        show_default=True if default is None else default,
+    )
 
 
-BankPath = Annotated[Path, typer.Argument(metavar="BANK", help="The bank's folder.", show_default=False)]
-Format = Annotated[
-    str | None,
-    flag(
-        "--format",
-        help="How to read files whose extension does not tell, and standard input: csv, tsv, "
-        "tsv-unquoted (quotes are part of the text), jsonl, parquet, arrow or text.",
-    ),
+def argument(metavar: str, help: str, complete: Callable[..., Sequence[str]] | None = None) -> Any:  # noqa: A002 - typer's word
+    """A word of the line that no flag precedes."""
+    return typer.Argument(metavar=metavar, help=_plain(help), show_default=False, autocompletion=complete)
+
+
+def _plain(text: str) -> str:
+    """A text of help in which brackets are brackets, and no markup."""
+    return text.replace("[", r"\[")
+
+
+def listed(written: str | None) -> tuple[str, ...]:
+    """The parts of a value that is a list with commas.
+
+    >>> listed("minilm/2/mean, minilm/6/mean"), listed(None)
+    (('minilm/2/mean', 'minilm/6/mean'), ())
+    """
+    return tuple(part.strip() for part in (written or "").split(",") if part.strip())
+
+
+def one_column(written: str | None, verb: str) -> str | None:
+    """The column of a command that takes one.
+
+    Raises:
+        UsageError: there are several.
+    """
+    names = listed(written)
+    if len(names) > 1:
+        raise embank.errors.UsageError(f"found {len(names)} columns in --columns, {verb} takes one")
+    return names[0] if names else None
+
+
+BankPath = Annotated[Path, argument("BANK", "The bank's folder.")]
+TextColumn = Annotated[str, flag(ROWS, "--text", metavar="COL", help="Column of texts.")]
+PairColumn = Annotated[
+    str | None, flag(ROWS, "--pair", metavar="COL", help="Second column, read together with --text as one pair.")
 ]
-TextColumn = Annotated[str, flag("--text", metavar="COL", help="The column of texts.")]
+IdColumn = Annotated[str | None, flag(ROWS, "--id", metavar="COL", help="Column of ids.")]
 WordsColumn = Annotated[
     str | None,
-    flag("--words", metavar="COL", help="In the place of --text: a column of lists of words, as taggers have them."),
-]
-PairColumn = Annotated[
-    str | None, flag("--pair", metavar="COL", help="A second column, read together with --text as one pair.")
+    flag(ROWS, "--words", metavar="COL", help="Column with lists of words (instead of --text), for tagging."),
 ]
 ApartColumn = Annotated[
     str | None,
-    flag("--pair-apart", metavar="COL", help="A second column, encoded apart from --text, as a text of its own."),
+    flag(ROWS, "--pair-apart", metavar="COL", help="Second column, encoded apart from --text, as a text of its own."),
 ]
-IdColumn = Annotated[str | None, flag("--id", metavar="COL", help="The column that names the texts.")]
-Backend = Annotated[str | None, flag("--backend", help="torch or openvino; left out, the faster one on this machine.")]
-Dtype = Annotated[
+Format = Annotated[
     str | None,
-    flag("--dtype", help="float32, bfloat16 or float16; left out, the fastest within cosine 0.999 of float32."),
+    flag(
+        ROWS,
+        "--format",
+        help="Format of standard input, and of files whose extension does not tell: csv, tsv, tsv-unquoted (quotes are "
+        "part of the text), jsonl, parquet, arrow or text.",
+        complete=completion.words("csv", "tsv", "tsv-unquoted", "jsonl", "parquet", "arrow", "text"),
+    ),
 ]
-Cache = Annotated[
-    Path | None, flag("--cache", help="Folder for converted graphs and measurements.  [default: ~/.cache/embank]")
+Output = Annotated[
+    Path,
+    flag(
+        OUTPUT,
+        "--output",
+        "-o",
+        metavar="OUT",
+        help="File to write: .parquet, .csv, .tsv or .jsonl, or - for JSON lines on standard output.",
+    ),
 ]
-Offline = Annotated[
-    bool, flag("--local-files-only", help="Ask no network for encoders, use what was downloaded before.")
+Seed = Annotated[int, flag(TRAINING, "--seed", help="Seed of the split and of everything random.")]
+EncoderPlace = Annotated[
+    str, flag(ENCODER, "--encoder", help="minilm, a folder, or a hub name (org/model@revision); NAME=PLACE names it.")
 ]
-MovedEncoder = Annotated[
-    str | None,
-    flag("--encoder", metavar="NAME=PLACE", help="Where an encoder is that the bank knows by this name; it has moved."),
+MaxTokens = Annotated[
+    int | None, flag(ENCODER, "--max-tokens", help="Longest input, in tokens.", default="as the encoder's folder says")
 ]
-AsJson = Annotated[bool, flag("--json", help="Print one JSON object.")]
-Quiet = Annotated[bool, flag("--quiet", "-q", help="Print nothing but errors.")]
+Label = Annotated[str | None, flag(TASK, "--label", metavar="COL", help="Column of labels.")]
+Kind = Annotated[
+    str,
+    flag(
+        TASK,
+        "--kind",
+        help="auto, single (one class), multi (several labels), regression (a number), tagging (a tag per word) or "
+        "span (an answer in a context).",
+        complete=completion.words("auto", "single", "multi", "regression", "tagging", "span"),
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextRows:
+    """Which columns of files are texts and ids."""
+
+    text: TextColumn = "text"
+    words: WordsColumn = None
+    pair: PairColumn = None
+    pair_apart: ApartColumn = None
+    id: IdColumn = None
+    format: Format = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRows:
+    """Which columns of files are texts and labels of a task."""
+
+    label: Label = None
+    text: TextColumn = "text"
+    words: WordsColumn = None
+    pair: PairColumn = None
+    kind: Kind = "auto"
+    format: Format = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """How encoders compute."""
+
+    backend: Annotated[
+        str | None,
+        flag(
+            COMPUTE,
+            "--backend",
+            help="torch or openvino.",
+            default="the faster one on this machine",
+            complete=completion.words("torch", "openvino"),
+        ),
+    ] = None
+    dtype: Annotated[
+        str | None,
+        flag(
+            COMPUTE,
+            "--dtype",
+            help="Precision of computing: float32, bfloat16 or float16.",
+            default="the fastest within cosine 0.999 of float32",
+            complete=completion.words("float32", "bfloat16", "float16"),
+        ),
+    ] = None
+    cache: Annotated[
+        Path | None,
+        flag(COMPUTE, "--cache", help="Folder for converted graphs and measurements.", default="~/.cache/embank"),
+    ] = None
+    local_files_only: Annotated[
+        bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
+    ] = False
+
+    def options(
+        self, reading: "ReadingOptions | None" = None, *, moved: str | None = None, run: "EncodeSettings | None" = None
+    ) -> "BankOptions":
+        """Options of a bank."""
+        return embank.BankOptions(
+            reading=reading or embank.ReadingOptions(),
+            compute=embank.ComputeOptions(self.backend, self.dtype, self.cache),
+            local_files_only=self.local_files_only,
+            places=(moved,) if moved else (),
+            run=run or embank.EncodeSettings(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownEncoder(Compute):
+    """How the encoders that a bank knows compute, and where one lies that has moved."""
+
+    encoder_path: Annotated[
+        str | None,
+        flag(
+            ENCODER,
+            "--encoder-path",
+            metavar="NAME=FOLDER",
+            help="Where an encoder lies now that the bank knows by this name.",
+            default="where it was",
+            complete=completion.encoders,
+        ),
+    ] = None
+
+    def opened(self) -> "BankOptions":
+        """Options of a bank."""
+        return self.options(moved=self.encoder_path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """What is printed."""
+
+    as_json: Annotated[bool, flag(OUTPUT, "--json", help="Print one JSON object.")] = False
+    quiet: Annotated[bool, flag(OUTPUT, "--quiet", "-q", help="Print nothing but errors.")] = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether progress stays hidden."""
+        return self.quiet or self.as_json

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import embank
-from embank.labels.tags import words_fault, words_text
+from embank.cli._flags import TextRows
 
 if TYPE_CHECKING:
     from embank import TextBlock
     from embank.tables import Block
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """Which files to read, and which of their columns are what.
 
@@ -24,7 +24,7 @@ class Source:
         pair: a second column that is read together with it, or None.
         id: the column of ids, or None.
         as_format: as the user said, or None.
-        words: a column of lists of words, in the place of `text`, or None.
+        words: a column of lists of words, instead of `text`, or None.
     """
 
     files: Sequence[Path]
@@ -33,6 +33,11 @@ class Source:
     id: str | None = None
     as_format: str | None = None
     words: str | None = None
+
+    @classmethod
+    def of(cls, files: Sequence[Path], rows: TextRows) -> "Source":
+        """Files, and their columns as the flags say."""
+        return cls(files=files, text=rows.text, pair=rows.pair, id=rows.id, as_format=rows.format, words=rows.words)
 
     @property
     def columns(self) -> list[str]:
@@ -54,7 +59,7 @@ def paired_blocks(source: Source, apart: str) -> "Iterator[tuple[TextBlock, Text
     """Stream two columns of texts that are encoded apart."""
     columns = [*source.columns, apart]
     for block in embank.tables.read(source.files, list(dict.fromkeys(columns)), as_format=source.as_format):
-        yield _text_block(source, block), _text_block(Source(source.files, apart), block)
+        yield _text_block(source, block), _text_block(Source(files=source.files, text=apart), block)
 
 
 def rows_of(source: Source, more: Sequence[str] = ()) -> dict[str, list[Any]]:
@@ -74,7 +79,7 @@ def joined(words: Any) -> Any:
             words = json.loads(words)
         except ValueError:
             return words
-    return words if words_fault(words) else words_text(words)
+    return words if embank.words_fault(words) else embank.words_text(words)
 
 
 def _text_block(source: Source, block: "Block") -> "TextBlock":

@@ -8,17 +8,20 @@ from typing import Any
 import embank
 from embank.cli._input import Source, joined, rows_of
 
+DEFAULT_TEXT = "text"
+"""The column of texts where nothing is said."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class LabelFiles:
     """Files of labels, and what their columns are.
 
     Attributes:
         files: paths.
         label: the column of labels.
-        text: the column of texts, or None.
-        words: a column of lists of words in its place, or None.
-        id: the column of ids in its place, or None.
+        text: the column of texts, or None: `text` where there are no ids.
+        words: a column of lists of words instead, or None.
+        id: a column of ids instead, or None.
         pair: a second column that is read together with the texts, or None.
         apart: a second column that is encoded apart, or None.
         as_format: as the user said, or None.
@@ -33,6 +36,11 @@ class LabelFiles:
     apart: str | None = None
     as_format: str | None = None
 
+    @property
+    def main(self) -> str | None:
+        """The column of texts or of words: of the name `text` where neither it nor one of ids is given."""
+        return self.words or self.text or (DEFAULT_TEXT if self.id is None else None)
+
     def read(self) -> tuple[list[Any], dict[str, Any]]:
         """Labels, and the arguments of `Bank.fit` that say which texts they belong to.
 
@@ -45,12 +53,12 @@ class LabelFiles:
             raise embank.errors.UsageError("give a file of labels and --label COL, or --refit")
         if self.words is not None and self.text is not None:
             raise embank.errors.UsageError("give --text or --words, not both")
-        main = self.words or self.text
+        main = self.main
         if (main is None) == (self.id is None):
             raise embank.errors.UsageError("say which rows the labels belong to: --text COL, or --id COL")
         if self.id is not None and (self.pair or self.apart):
             raise embank.errors.UsageError("--pair and --pair-apart go with --text, not with --id")
-        source = Source(self.files, main or self.id or "", self.pair, None, self.as_format)
+        source = Source(files=self.files, text=main or self.id or "", pair=self.pair, as_format=self.as_format)
         found = rows_of(source, [label, *([self.apart] if self.apart else [])])
         return found[label], self._given(found, main)
 

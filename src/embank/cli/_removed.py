@@ -17,6 +17,8 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Old words of a command, and the new ones."""
 
+_COLUMN = "is now '--columns'"
+_ENCODER = "is now '--encoder-path'"
 _MULTITASK = {
     "--served": "is gone: source heads read float32, which measured best",
     "--accumulate": "is gone: a step is of four batches, which measured best",
@@ -25,18 +27,23 @@ _MULTITASK = {
     "--dropout": "is gone: training has no dropout, which measured best",
     "--no-dropout": "is gone: training never has dropout",
 }
-_DISTILL = {
-    **dict.fromkeys(
-        ("--losses", "--activation", "--pca", "--start", "--choice", "--learns"),
-        "is gone: choose --recipe best or --recipe paper",
-    ),
-    "--dropout": "is gone: a student learns without dropout, which measured best",
-    "--held-out": "is gone: a tenth of the texts validates, at most 1,000",
-}
+_RECIPE = "is gone: '--recipe best' or '--recipe paper' decides it"
 
 FLAGS: Final[Mapping[tuple[str, str], str]] = {
+    **{(command, "--column"): _COLUMN for command in ("search", "dedup", "export", "forget", "distill fill")},
+    **{(command, "--column"): _COLUMN for command in ("evaluate sts", "evaluate retrieval")},
+    **{(command, "--encoder"): _ENCODER for command in ("fit", "predict", "search", "plan")},
     **{(f"multitask {verb}", flag): said for verb in ("train", "evaluate") for flag, said in _MULTITASK.items()},
-    **{("distill train", flag): said for flag, said in _DISTILL.items()},
+    **{
+        ("distill train", flag): _RECIPE
+        for flag in ("--losses", "--activation", "--pca", "--start", "--choice", "--learns")
+    },
+    ("distill train", "--dropout"): "is gone: a student learns without dropout, which measured best",
+    ("distill train", "--texts"): "is gone: files follow OUT, as in embank distill train OUT FILE",
+    ("distill train", "--column"): "is gone: a student learns its teacher's own pooling of the last layer",
+    ("distill train", "--max-tokens"): "is gone: a student reads as much as its teacher",
+    ("distill train", "--patience"): "is gone: training stops after 3 passes without a better score",
+    ("distill train", "--held-out"): "is gone: a tenth of the texts validates, at most 1,000",
 }
 """A command that is there and a flag that it had, and what became of the flag."""
 

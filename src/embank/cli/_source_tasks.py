@@ -62,14 +62,12 @@ class SourceEntry:
         listed = [paths] if isinstance(paths, str) else list(paths)
         entry = self.entry
         labels, given = LabelFiles(
-            [self.place / path for path in listed],
-            str(entry["label"]),
-            entry.get("text"),
-            entry.get("words"),
-            None,
-            entry.get("pair"),
-            None,
-            entry.get("format"),
+            files=[self.place / path for path in listed],
+            label=str(entry["label"]),
+            text=entry.get("text"),
+            words=entry.get("words"),
+            pair=entry.get("pair"),
+            as_format=entry.get("format"),
         ).read()
         return given["texts"], labels
 
@@ -85,33 +83,33 @@ def read_source_file(path: Path) -> list[SourceEntry]:
     except OSError as fault:
         raise embank.errors.UsageError(f"{path} cannot be read: {fault.strerror}") from fault
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise embank.errors.UsageError(f"{path} is no TOML file: {fault}") from fault
+        raise embank.errors.UsageError(f"{path} is not a TOML file: {fault}") from fault
     entries = content.get("source")
     strange = [key for key in content if key != "source"]
     if strange or not isinstance(entries, list) or not entries:
         found = f"the key {strange[0]!r}" if strange else "no [[source]]"
         raise embank.errors.UsageError(
-            f"{path} has {found}; expected one [[source]] a task, with name, files and label"
+            f"{path} has {found}; expected one [[source]] per task, with name, files and label"
         )
     for number, entry in enumerate(entries, start=1):
         _check(path, number, entry)
     names = [str(entry["name"]) for entry in entries]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise embank.errors.UsageError(f"{path} has two sources of the name {twice!r}: give each its own")
+        raise embank.errors.UsageError(f"{path} has two sources named {twice!r}: give each its own name")
     return [SourceEntry(path.parent, entry) for entry in entries]
 
 
 def _check(path: Path, number: int, entry: Any) -> None:
     where = f"source {number} of {path}"
     if not isinstance(entry, dict):
-        raise embank.errors.UsageError(f"{where} is no table: write [[source]] and its keys below")
+        raise embank.errors.UsageError(f"{where} is not a table: write [[source]] and its keys below")
     missing = [key for key in ("name", "files", "label") if key not in entry]
     if missing:
         raise embank.errors.UsageError(f"{where} has no {missing[0]}")
     strange = [key for key in entry if key not in _NAMES]
     if strange:
-        raise embank.errors.UsageError(f"{where} has the key {strange[0]!r}; there are: {', '.join(sorted(_NAMES))}")
+        raise embank.errors.UsageError(f"{where} has the key {strange[0]!r}; known are: {', '.join(sorted(_NAMES))}")
     if ("text" in entry) == ("words" in entry):
         raise embank.errors.UsageError(f"{where} needs either text or words, the name of a column")
     if entry.get("reads", TOGETHER) not in (TOGETHER, APART):

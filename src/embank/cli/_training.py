@@ -1,4 +1,4 @@
-"""Flags of everything that trains upper layers, and how far training is."""
+"""Flags of everything that is trained, and how far training is."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,71 +9,98 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli._flags import flag
+from embank.cli._flags import TRAINING, Seed, flag
 
 if TYPE_CHECKING:
-    from embank import TailSettings, TrainingProgress
+    from embank import TailSettings, TrainingProgress, TrainingSettings
 
-Tail = Annotated[
-    str | None,
-    flag(
-        "--tail",
-        help="Train upper layers of the encoder on banked states: full (all of them), adapters, lora, or auto "
-        "(full, and short trials choose where to cut).",
-    ),
+_METHODS = ("full", "adapters", "lora", "auto")
+
+Rate = Annotated[
+    float | None, flag(TRAINING, "--rate", help="Learning rate.", default="what suits the method and the width")
 ]
-Cut = Annotated[
-    int | None, flag("--cut", help="The layer whose states a tail starts from.  [default: half of the depth]")
+Patience = Annotated[
+    int, flag(TRAINING, "--patience", help="Passes without a better validation score before training stops.")
 ]
+BatchSize = Annotated[int, flag(TRAINING, "--batch", help="Examples per training step.")]
 Epochs = Annotated[
-    int | None, flag("--epochs", help="Most passes over the examples.  [default: 4, or enough for 300 steps]")
+    int | None,
+    flag(TRAINING, "--epochs", help="Most passes over the examples.", default="4, or enough for 300 steps"),
 ]
-BatchSize = Annotated[int, flag("--batch", help="Examples in a training step.")]
-Rate = Annotated[float | None, flag("--rate", help="Learning rate; left out, what suits method and width.")]
-Patience = Annotated[int, flag("--patience", help="Passes without a better validation score before training stops.")]
-AdapterWidth = Annotated[int, flag("--adapter-width", help="Bottleneck of adapters.")]
-Rank = Annotated[int, flag("--rank", help="Rank of LoRA.")]
 
 
-@dataclass(frozen=True)
-class Training:
-    """What a user said of training."""
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """How long and how fast to train."""
 
-    epochs: int | None = None
-    batch: int = 32
-    rate: float | None = None
-    patience: int = 3
-    width: int = 64
-    rank: int = 16
+    epochs: Epochs = None
+    batch: BatchSize = 32
+    rate: Rate = None
+    patience: Patience = 3
+    seed: Seed = 0
 
-    def tail(self, word: str | None, cut: int | None) -> "TailSettings | None":
-        """Settings of a tail, or None where none is asked for.
+    def settings(self) -> "TrainingSettings":
+        """Settings of a training loop."""
+        return embank.TrainingSettings(
+            epochs=self.epochs, batch=self.batch, rate=self.rate, patience=self.patience, seed=self.seed
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TailDesign:
+    """Whether upper layers of the encoder are trained, and which."""
+
+    tail: Annotated[
+        str | None,
+        flag(
+            TRAINING,
+            "--tail",
+            help="Train upper layers of the encoder on stored states: full (all of them), adapters, lora, or auto "
+            "(full, and short trials choose where to cut).",
+            default="a head on vectors",
+            complete=completion.words(*_METHODS),
+        ),
+    ] = None
+    cut: Annotated[
+        int | None,
+        flag(TRAINING, "--cut", help="Layer whose states a tail starts from.", default="half of the depth"),
+    ] = None
+    adapter_width: Annotated[int, flag(TRAINING, "--adapter-width", help="Bottleneck of adapters.")] = 64
+    rank: Annotated[int, flag(TRAINING, "--rank", help="Rank of LoRA.")] = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class TailFlags(Loop, TailDesign):
+    """Whether upper layers of the encoder are trained, and how."""
+
+    def wanted(self) -> "TailSettings | None":
+        """Settings of a tail, or None for a head.
 
         Raises:
-            UsageError: no such way to train a tail.
+            UsageError: no such way to train a tail, or a layer without a tail.
         """
-        if word is None:
-            if cut is not None:
+        if self.tail is None:
+            if self.cut is not None:
                 raise embank.errors.UsageError("--cut belongs to a tail: give --tail full, adapters or lora as well")
             return None
-        words = ("full", "adapters", "lora", "auto")
-        method = next((known for known in ("full", "adapters", "lora") if word == known), None)
-        if word not in words:
-            raise embank.errors.UsageError(f"{word!r} is no way to train a tail; there are: {', '.join(words)}")
+        if self.tail not in _METHODS:
+            raise embank.errors.UsageError(f"unknown --tail {self.tail!r}: use {', '.join(_METHODS)}")
+        method = next((known for known in ("full", "adapters", "lora") if self.tail == known), None)
         loop = embank.TrainingSettings(epochs=self.epochs, batch=self.batch, rate=self.rate, patience=self.patience)
         return embank.TailSettings(
             method=method or "full",
-            cut=cut,
+            cut=self.cut,
             training=loop,
-            width=self.width,
+            width=self.adapter_width,
             rank=self.rank,
-            trials=word == "auto",
+            trials=self.tail == "auto",
         )
 
 
 def refuse_strays(context: typer.Context) -> None:
-    """Refuse flags of training on a command line that asks for no tail. Variables are for all commands, and pass.
+    """Refuse flags of training on a command line that asks for no tail.
 
     Raises:
         UsageError: there is one.

@@ -1,114 +1,139 @@
 """`embank distill`: small students of a teacher, and its stored vectors in their space."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _flags as flags
 from embank.cli import _training as training
+from embank.cli._bundles import command
+from embank.cli._flags import (
+    CODECS,
+    COLUMNS,
+    ENCODER,
+    OUTPUT,
+    TRAINING,
+    BankPath,
+    Compute,
+    Format,
+    Printed,
+    Seed,
+    TextColumn,
+    argument,
+    flag,
+    listed,
+    one_column,
+)
 from embank.cli._input import Source, rows_of
-from embank.cli._options import bank_options
-from embank.optional import load
 
 if TYPE_CHECKING:
-    from embank import TrainingProgress
-    from embank.distill.settings import ProjectionReport, ProjectionSettings
-
-Texts = Annotated[
-    list[Path] | None,
-    flags.flag("--texts", metavar="FILE", help="Texts to learn from, without labels; again for more."),
-]
-Files = Annotated[
-    list[Path] | None, typer.Argument(metavar="FILE...", help="More files of --texts.", show_default=False)
-]
-Teacher = Annotated[str, flags.flag("--teacher", help="minilm, a folder, or a hub name (org/model@revision).")]
-StudentPlace = Annotated[
-    str,
-    flags.flag(
-        "--student",
-        help="What the student begins as: the first layers of the teacher (3), layers by number (0,2,5), a folder, or "
-        "a hub name.",
-    ),
-]
-Width = Annotated[int, flags.flag("--width", help="Dimensions of the student's vectors.")]
-TeacherColumn = Annotated[
-    str | None,
-    flags.flag(
-        "--column", metavar="SPEC", help="The teacher's vectors.  [default: its own pooling of the last layer, float16]"
-    ),
-]
-WorkBank = Annotated[
-    Path | None,
-    flags.flag("--bank", metavar="BANK", help="Keep the teacher's vectors in this bank.  [default: one beside OUT]"),
-]
-Matryoshka = Annotated[
-    str | None,
-    flags.flag(
-        "--matryoshka",
-        metavar="N,...",
-        help="Matryoshka widths: also evaluate these first dimensions; --recipe paper trains them as well.",
-    ),
-]
-Recipe = Annotated[
-    str,
-    flags.flag(
-        "--recipe",
-        help="best (all dimensions of the teacher, by squared error and angle) or paper (2203.07687: its reduced "
-        "vectors, through a tanh, by squared error).",
-    ),
-]
-Unit = Annotated[bool, flags.flag("--unit", help="Scale the student's vectors to length one.")]
-
+    from embank import ProjectionReport, ProjectionSettings, TrainingProgress
 
 app = typer.Typer(help="Distil a teacher into a small encoder of few dimensions.", no_args_is_help=True)
 
+TRAIN_EXAMPLES = (
+    "embank distill train models/small corpus.parquet --text sentence --width 48",
+    "embank distill train models/small corpus.parquet --student 3 --matryoshka 16,32",
+)
+FILL_EXAMPLES = (
+    "embank distill fill bank models/small",
+    "embank distill fill bank models/small --codec binary",
+)
 
-@app.command()
+RECIPES: Final = ("best", "paper")
+"""How a student learns: as measured best, or as in 2203.07687."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Student:
+    """What the student is, and how it learns."""
+
+    teacher: Annotated[
+        str, flag(ENCODER, "--teacher", help="minilm, a folder, or a hub name (org/model@revision).")
+    ] = "minilm"
+    student: Annotated[
+        str,
+        flag(
+            ENCODER,
+            "--student",
+            help="What the student begins as: the first layers of the teacher (3), layers by number (0,2,5), a folder, "
+            "or a hub name.",
+        ),
+    ] = "3"
+    width: Annotated[int, flag(COLUMNS, "--width", help="Dimensions of the student's vectors.")] = 48
+    matryoshka: Annotated[
+        str | None,
+        flag(
+            COLUMNS,
+            "--matryoshka",
+            metavar="N,...",
+            help="Matryoshka widths: shorter vectors, the first dimensions of the whole ones, that are evaluated too.",
+            default="none",
+        ),
+    ] = None
+    unit: Annotated[bool, flag(COLUMNS, "--unit", help="Scale the student's vectors to length one.")] = False
+    recipe: Annotated[
+        str,
+        flag(
+            TRAINING,
+            "--recipe",
+            help="best (as measured best), or paper (as in 2203.07687: reduced targets, tanh, mean squared error).",
+            complete=completion.words(*RECIPES),
+        ),
+    ] = "best"
+    epochs: Annotated[int | None, flag(TRAINING, "--epochs", help="Most passes over the texts.", default="5")] = None
+    batch: training.BatchSize = 64
+    rate: training.Rate = None
+    seed: Seed = 0
+
+    def settings(self) -> "ProjectionSettings":
+        """Settings of a distillation.
+
+        Raises:
+            UsageError: an unknown recipe, or widths that are no numbers.
+        """
+        if self.recipe not in RECIPES:
+            raise embank.errors.UsageError(f"unknown --recipe {self.recipe!r}: use {' or '.join(RECIPES)}")
+        loop = embank.TrainingSettings(epochs=self.epochs, batch=self.batch, rate=self.rate, seed=self.seed)
+        widths = tuple(_width(part, self.matryoshka) for part in listed(self.matryoshka))
+        recipe = next(known for known in RECIPES if known == self.recipe)
+        return embank.ProjectionSettings(width=self.width, training=loop, widths=widths, unit=self.unit, recipe=recipe)
+
+
+@command(app, TRAIN_EXAMPLES)
 def train(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the student.")],
-    files: Files = None,
-    texts: Texts = None,
-    text: flags.TextColumn = "text",
-    teacher: Teacher = "minilm",
-    student: StudentPlace = "3",
-    width: Width = 48,
-    column: TeacherColumn = None,
-    bank: WorkBank = None,
-    matryoshka: Matryoshka = None,
-    recipe: Recipe = "best",
-    unit: Unit = False,
-    epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the texts.  [default: 5]")] = None,
-    batch: training.BatchSize = 64,
-    rate: training.Rate = None,
-    patience: training.Patience = 3,
-    max_tokens: Annotated[
-        int | None, flags.flag("--max-tokens", help="The longest input; left out, what the encoder's folder says.")
+    out: Annotated[Path, argument("OUT", "A new folder for the student.")],
+    files: Annotated[list[Path], argument("FILE...", "Files of texts to learn from, without labels.")],
+    asked: Student,
+    compute: Compute,
+    printed: Printed,
+    text: TextColumn = "text",
+    as_format: Format = None,
+    bank: Annotated[
+        Path | None,
+        flag(
+            OUTPUT,
+            "--bank",
+            metavar="BANK",
+            help="Keep the teacher's vectors in this bank.",
+            default="one beside OUT, which is deleted at the end",
+        ),
     ] = None,
-    seed: Annotated[int, flags.flag("--seed", help="Of the split and of everything random.")] = 0,
-    as_format: flags.Format = None,
-    as_json: flags.AsJson = False,
-    quiet: flags.Quiet = False,
-    backend: flags.Backend = None,
-    dtype: flags.Dtype = None,
-    cache: flags.Cache = None,
-    local_files_only: flags.Offline = False,
 ) -> None:
-    """Distil a teacher into a small student of few dimensions; the folder is an encoder, also for other tools."""
-    load("embank.models.encoder_folder", "torch").refuse_existing(out)
-    loop = embank.TrainingSettings(epochs=epochs, batch=batch, rate=rate, patience=patience, seed=seed)
-    settings = settings_of(loop, width, matryoshka, recipe, unit=unit)
-    read = rows_of(Source(_given(texts, files), text, as_format=as_format))[text]
-    reading = embank.ReadingOptions(max_tokens=max_tokens)
-    options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only)
-    made_of = embank.DistilledFrom(teacher, student, column)
+    """Distil a teacher into a small student of few dimensions.
+
+    The folder is an encoder, also for other tools.
+    """
+    settings, options = asked.settings(), compute.options()
+    read = rows_of(Source(files=files, text=text, as_format=as_format))[text]
+    made_of = embank.DistilledFrom(teacher=asked.teacher, student=asked.student)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.with_name(f"{out.name}.bank")
     with _bank_of(bank, work, options) as opened, ExitStack() as shown:
@@ -117,54 +142,56 @@ def train(
         def told(now: "TrainingProgress") -> None:
             if not bars:  # the bar of encoding ends where that of training begins
                 shown.close()
-                bars.append(shown.enter_context(training.progress(quiet=quiet or as_json)))
+                bars.append(shown.enter_context(training.progress(quiet=printed.silent)))
             bars[0](now)
 
-        watch = shown.enter_context(console.progress(len(read), quiet=quiet or as_json))
+        watch = shown.enter_context(console.progress(len(read), quiet=printed.silent))
         report = opened.distill(read, out, settings, made_of, watch=watch, train_watch=told)
     if bank is None:
         shutil.rmtree(work)
-    if as_json:
-        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
-    elif not quiet:
+    if printed.as_json:
+        console.print_json(asdict(report))
+    elif not printed.quiet:
         print_report(report, out)
 
 
-@app.command()
+@command(app, FILL_EXAMPLES)
 def fill(
-    bank: flags.BankPath,
-    student: Annotated[Path, typer.Argument(metavar="STUDENT", help="The folder of a distilled student.")],
-    column: Annotated[
+    bank: BankPath,
+    student: Annotated[Path, argument("STUDENT", "The folder of a distilled student.")],
+    printed: Printed,
+    columns: Annotated[
         str | None,
-        flags.flag(
-            "--column", metavar="SPEC", help="The teacher's column.  [default: the finest of those that it learned]"
+        flag(
+            COLUMNS,
+            "--columns",
+            metavar="SPEC",
+            help="The teacher's column.",
+            default="the finest of those that the student learned from",
+            complete=completion.columns,
         ),
     ] = None,
-    codec: Annotated[str, flags.flag("--codec", help="Precision: float32, float16, int8, int4 or binary.")] = "int8",
-    quiet: flags.Quiet = False,
+    codec: Annotated[
+        str,
+        flag(
+            COLUMNS,
+            "--codec",
+            help="Precision: float32, float16, int8, int4 or binary.",
+            complete=completion.words(*CODECS),
+        ),
+    ] = "int8",
 ) -> None:
-    """Map a teacher's stored vectors to its student's space, so that the student's queries search them."""
-    with embank.Bank.open(bank) as opened:
-        name = opened.fill_student_space(student, column, codec)
-    if not quiet:
-        typer.echo(f"{name}: search it with vectors that {student} gives")
+    """Map a teacher's stored vectors to its student's space.
 
-
-def settings_of(
-    loop: "embank.TrainingSettings", width: int, matryoshka: str | None, recipe: str, *, unit: bool
-) -> "ProjectionSettings":
-    """Settings of a distillation out of flags.
-
-    Raises:
-        UsageError: an unknown recipe, or widths that are no numbers.
+    The student's queries then search what the teacher encoded.
     """
-    from embank.distill.settings import RECIPES, ProjectionSettings
-
-    known = next((word for word in RECIPES if word == recipe), None)
-    if known is None:
-        raise embank.errors.UsageError(f"--recipe {recipe!r} is unknown; there are: {', '.join(RECIPES)}")
-    shorter = tuple(_whole(part, matryoshka) for part in (matryoshka or "").split(",") if part.strip())
-    return ProjectionSettings(width=width, training=loop, widths=shorter, unit=unit, recipe=known)
+    with embank.Bank.open(bank) as opened:
+        column = one_column(columns, "distill fill")
+        name = opened.fill_student_space(student, column, codec)
+    if printed.as_json:
+        console.print_json({"column": name})
+    elif not printed.quiet:
+        typer.echo(f"{name}: search it with vectors that {student} gives")
 
 
 def print_report(report: "ProjectionReport", out: Path) -> None:
@@ -203,14 +230,7 @@ def _bank_of(bank: Path | None, work: Path, options: "embank.BankOptions") -> It
         raise
 
 
-def _given(texts: list[Path] | None, files: list[Path] | None) -> list[Path]:
-    every = [*(texts or []), *(files or [])]
-    if not every:
-        raise embank.errors.UsageError("give texts to learn from: --texts FILE")
-    return every
-
-
-def _whole(written: str, every: str | None) -> int:
-    if not written.strip().isdecimal():
-        raise embank.errors.UsageError(f"{every!r} in --matryoshka is no list of widths; write 16,32")
+def _width(written: str, every: str | None) -> int:
+    if not written.isdecimal():
+        raise embank.errors.UsageError(f"malformed --matryoshka {every!r}: write widths, as in 16,32")
     return int(written)

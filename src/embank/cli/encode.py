@@ -1,6 +1,7 @@
 """`embank encode`: texts of files into columns of a bank."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from shutil import rmtree
@@ -9,207 +10,291 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _flags as flags
+from embank.cli._flags import (
+    CODECS,
+    COLUMNS,
+    ENCODER,
+    BankPath,
+    Compute,
+    MaxTokens,
+    Printed,
+    TextRows,
+    argument,
+    flag,
+    listed,
+)
 from embank.cli._input import Source, paired_blocks, text_blocks
-from embank.cli._options import bank_options
 from embank.reports.wording import counted
 
-_WEIGHED = 128
-"""Texts that read-or-recompute is measured on."""
-
 if TYPE_CHECKING:
-    from embank import Bank, TextBlock
+    from embank import Bank, EncodeReport, ReadingOptions, TextBlock
+
+EXAMPLES = (
+    "embank encode bank messages.csv --text message --id id",
+    "embank encode bank messages.csv --text message --columns minilm/4/mean@int8",
+)
+
+_WEIGHED = 128
+"""Texts on which reading states is measured against recomputing them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which columns are filled."""
+
+    columns: Annotated[
+        str | None,
+        flag(
+            COLUMNS,
+            "--columns",
+            metavar="SPEC,...",
+            help="Columns to fill, as in minilm/2/mean@int8,minilm/6/mean.",
+            default="the bank's own; for a new bank the encoder's default columns",
+            complete=completion.columns,
+        ),
+    ] = None
+    codec: Annotated[
+        str | None,
+        flag(
+            COLUMNS,
+            "--codec",
+            help="Precision of columns that name none: float32, float16, int8, int4 or binary.",
+            default="float16",
+            complete=completion.words(*CODECS),
+        ),
+    ] = None
+    states: Annotated[
+        str,
+        flag(
+            COLUMNS,
+            "--states",
+            help="Store states as well, for tails to start from: none, a layer's number, or auto (half of the depth, "
+            "if reading them from this disk is faster than recomputing them).",
+            complete=completion.words("none", "auto"),
+        ),
+    ] = "none"
+    states_budget: Annotated[
+        str | None,
+        flag(
+            COLUMNS,
+            "--states-budget",
+            metavar="SIZE",
+            help="Most space for all states, as in 20GB; beyond it they are computed when needed.",
+            default="no limit",
+        ),
+    ] = None
+    keep_text: Annotated[
+        bool,
+        flag(
+            COLUMNS,
+            "--keep-text",
+            help="Keep the texts themselves, compressed, so that columns can be added without the files; always with "
+            "--words.",
+        ),
+    ] = False
+
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """The columns that are named."""
+        return listed(self.columns)
+
+    @property
+    def budget(self) -> int | None:
+        """Bytes that all states may take."""
+        return None if self.states_budget is None else console.size_of(self.states_budget)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Which encoder, and how it reads."""
+
+    encoder: Annotated[
+        str | None,
+        flag(
+            ENCODER,
+            "--encoder",
+            help="minilm, a folder, or a hub name (org/model@revision); NAME=PLACE names it.",
+            default="the bank's own; for a new bank minilm",
+        ),
+    ] = None
+    prefixes: Annotated[
+        str | None,
+        flag(
+            ENCODER,
+            "--prefixes",
+            help="Of an encoder with trained prefixes: apart (columns for each) or together (all in one pass).",
+            default="as its folder says",
+            complete=completion.words("apart", "together"),
+        ),
+    ] = None
+    long: Annotated[
+        str | None,
+        flag(
+            ENCODER,
+            "--long",
+            help="Texts longer than the encoder reads: cut, or windows that are averaged.",
+            default="cut",
+            complete=completion.words("cut", "windows"),
+        ),
+    ] = None
+    prompt: Annotated[
+        str | None, flag(ENCODER, "--prompt", help="Put before every text.", default="as the encoder's folder says")
+    ] = None
+    max_tokens: MaxTokens = None
+    truncation: Annotated[
+        str | None,
+        flag(
+            ENCODER,
+            "--truncation",
+            help="Side on which long texts are cut: right or left.",
+            default="as the encoder's folder says",
+            complete=completion.words("right", "left"),
+        ),
+    ] = None
+
+    def options(self) -> "ReadingOptions":
+        """How the encoder reads."""
+        return embank.ReadingOptions(
+            prompt=self.prompt, max_tokens=self.max_tokens, truncation=self.truncation, long=self.long
+        )
+
+    @property
+    def place(self) -> str | None:
+        """The encoder, with how its prefixes are read.
+
+        Raises:
+            UsageError: an unknown way, or no encoder that it is said of.
+        """
+        if self.prefixes is None:
+            return self.encoder
+        if self.prefixes not in ("together", "apart"):
+            raise embank.errors.UsageError(f"found --prefixes {self.prefixes}, expected together or apart")
+        if self.encoder is None:
+            raise embank.errors.UsageError("--prefixes needs the encoder that has them: give --encoder FOLDER")
+        return f"{self.encoder}#{self.prefixes}"
 
 
 def encode(
-    bank: flags.BankPath,
+    bank: BankPath,
+    rows: TextRows,
+    wanted: Wanted,
+    reading: Reading,
+    compute: Compute,
+    printed: Printed,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="INPUT...",
-            help="CSV, TSV, JSONL, Parquet, one text a line, a folder saved by datasets, "
-            "or - for standard input. Left out, the texts that the bank keeps are used.",
+        argument(
+            "INPUT...",
+            "CSV, TSV, JSONL, Parquet, one text per line, a folder saved by datasets, or - for standard input. "
+            "Without any, the texts that the bank keeps are encoded.",
         ),
     ] = None,
-    text: flags.TextColumn = "text",
-    words: flags.WordsColumn = None,
-    pair: flags.PairColumn = None,
-    pair_apart: flags.ApartColumn = None,
-    id_column: flags.IdColumn = None,
-    columns: Annotated[
-        str | None,
-        flags.flag(
-            "--columns",
-            metavar="SPEC,...",
-            help="Columns to fill, as in minilm/2/mean@int8,minilm/6/mean. "
-            "Left out, the bank's own; a new bank gets the encoder's defaults.",
-        ),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        flags.flag(
-            "--encoder",
-            help="minilm, a folder, or a hub name (org/model@revision); NAME=... names it.  [default: minilm]",
-        ),
-    ] = None,
-    prefixes: Annotated[
-        str | None,
-        flags.flag(
-            "--prefixes",
-            help="Of a trunk with prefixes: together (all in one pass) or apart (columns for each); left out, what the "
-            "trunk itself says.",
-        ),
-    ] = None,
-    codec: Annotated[
-        str | None,
-        flags.flag(
-            "--codec",
-            help="Precision of columns that name none: float32, float16, int8, int4 or binary.  [default: float16]",
-        ),
-    ] = None,
-    long: Annotated[
-        str | None,
-        flags.flag(
-            "--long", help="Texts longer than the encoder reads: cut, or windows that are averaged.  [default: cut]"
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None, flags.flag("--prompt", help="Put before every text; left out, what the encoder's folder says.")
-    ] = None,
-    max_tokens: Annotated[
-        int | None, flags.flag("--max-tokens", help="The longest input; left out, what the encoder's folder says.")
-    ] = None,
-    truncation: Annotated[
-        str | None, flags.flag("--truncation", help="The side on which long texts are cut: right or left.")
-    ] = None,
-    states: Annotated[
-        str,
-        flags.flag(
-            "--states",
-            help="Keep states as well, for tails to start from: none, a layer's number, or auto "
-            "(half of the depth, if reading them from this disk beats recomputing them).",
-        ),
-    ] = "none",
-    states_budget: Annotated[
-        str | None,
-        flags.flag(
-            "--states-budget",
-            metavar="SIZE",
-            help="What all states may weigh together, as in 20GB; beyond it they are computed when they are needed.",
-        ),
-    ] = None,
-    keep_text: Annotated[
-        bool,
-        flags.flag(
-            "--keep-text",
-            help="Keep the texts themselves, compressed, so that columns can be added without the files; "
-            "with --words they always are.",
-        ),
-    ] = False,
-    as_format: flags.Format = None,
-    backend: flags.Backend = None,
-    dtype: flags.Dtype = None,
-    cache: flags.Cache = None,
-    local_files_only: flags.Offline = False,
-    quiet: flags.Quiet = False,
 ) -> None:
-    """Encode texts into a bank. What it has already is not encoded again; run it again to go on after a stop."""
-    reading = embank.ReadingOptions(prompt, max_tokens, truncation, long)
-    run = embank.EncodeSettings(states_budget=None if states_budget is None else console.size_of(states_budget))
-    options = bank_options(backend, dtype, cache, reading=reading, local_files_only=local_files_only, run=run)
+    """Encode texts into a bank.
+
+    What the bank has already is not encoded again; run the same line again to go on after a stop.
+    """
+    options = compute.options(reading.options(), run=embank.EncodeSettings(states_budget=wanted.budget))
     blocks: "Iterator[TextBlock]" = iter(())
-    source = Source(files or [], text, pair, id_column, as_format, words)
-    specs = [spec for spec in (columns or "").split(",") if spec.strip()]
-    encoder = _combined(encoder, prefixes)
+    place = reading.place
     if files:  # looked at before a bank is made for them
-        blocks = text_blocks(source) if pair_apart is None else chain.from_iterable(paired_blocks(source, pair_apart))
+        blocks = _blocks(files, rows)
     else:
-        _check_kept(specs, states)
+        _check_kept(wanted)
     fresh = bool(files) and not bank.exists()
     try:
         with (
             (embank.Bank.open_or_create if files else embank.Bank.open)(bank, options) as opened,
-            console.progress(console.rows_in(files or []), quiet=quiet) as watch,
+            console.progress(console.rows_in(files or []), quiet=printed.silent) as watch,
             console.interruptible() as stop,
         ):
             if files:
-                blocks, layer = _weighed(opened, blocks, (states, encoder), quiet=quiet)
-                if states == "auto" and layer is None and not specs:  # "do not bank states" holds for those it has, too
-                    there = [column.name for column in opened.summary().columns]
-                    specs = [name for name in there if "/states" not in name]
+                blocks, states, specs = _with_states(opened, blocks, wanted, place, quiet=printed.silent)
                 report = opened.encode(
                     blocks,
                     columns=specs,
-                    encoder=encoder,
-                    codec=codec,
-                    states=layer,
+                    encoder=place,
+                    codec=wanted.codec,
+                    states=states,
                     # Offsets of words are the text's own: a tagging task finds them in it, without the file.
-                    keep_text=keep_text or words is not None,
+                    keep_text=wanted.keep_text or rows.words is not None,
                     watch=watch,
                     stop=stop,
                 )
             else:
-                report = opened.encode_kept(specs, watch=watch, stop=stop)
-            summary = None if quiet else opened.summary()
+                report = opened.encode_kept(wanted.specs, watch=watch, stop=stop)
+            _print(opened, report, printed)
     except embank.errors.EmbankError:
         if fresh:
             _remove_empty(bank)
         raise
-    console.print_report(report, quiet=quiet)
-    if summary is not None:
-        computed = {one.name: one.compute for one in summary.encoders}
-        for name, compute in computed.items():
-            typer.echo(f"encoder {name}: {compute}")
-        weight = console.size(summary.bytes["total"])
-        each = summary.bytes["total"] / max(summary.texts, 1)
-        held = f"{counted(summary.texts, 'text')}, {counted(len(summary.columns), 'column')}"
-        typer.echo(f"{bank}: {held}, {weight} ({each:,.0f} bytes a text)")
     if report.interrupted:
         typer.echo("stopped early: run the same command again to go on", err=True)
         raise typer.Exit(130)
 
 
-def _combined(encoder: str | None, prefixes: str | None) -> str | None:
-    """An encoder with how its prefixes are read, as `locate` takes it."""
-    if prefixes is None:
-        return encoder
-    if prefixes not in ("together", "apart"):
-        raise embank.errors.UsageError(f"found --prefixes {prefixes}, expected together or apart")
-    if encoder is None:
-        raise embank.errors.UsageError("--prefixes says how a trunk is read: name it with --encoder TRUNK")
-    return f"{encoder}#{prefixes}"
+def _blocks(files: list[Path], rows: TextRows) -> "Iterator[TextBlock]":
+    source = Source.of(files, rows)
+    if rows.pair_apart is None:
+        return text_blocks(source)
+    return chain.from_iterable(paired_blocks(source, rows.pair_apart))
 
 
-def _check_kept(specs: list[str], states: str) -> None:
+def _check_kept(wanted: Wanted) -> None:
     """Refuse flags that make no sense where the bank's own texts are encoded."""
-    if states != "none":
+    if wanted.states != "none":
         message = "--states needs files; for texts that the bank keeps, name the column: --columns minilm/3/states"
         raise embank.errors.UsageError(message)
-    if not specs:
+    if not wanted.specs:
         raise embank.errors.UsageError("give files to encode, or --columns to fill for the texts that the bank keeps")
 
 
-def _weighed(
-    bank: "Bank", blocks: "Iterator[TextBlock]", asked: tuple[str, str | None], *, quiet: bool
-) -> "tuple[Iterator[TextBlock], int | None]":
-    """Measure read-or-recompute on the first texts, say which wins, and give the layer whose states are kept."""
-    states, encoder = asked
-    if states == "none":
-        return blocks, None
-    if states != "auto" and not states.isdecimal():
-        raise embank.errors.UsageError(f"found --states {states}, expected none, auto, or a layer's number")
+def _with_states(
+    bank: "Bank", blocks: "Iterator[TextBlock]", wanted: Wanted, place: str | None, *, quiet: bool
+) -> "tuple[Iterator[TextBlock], int | None, tuple[str, ...]]":
+    """The blocks again, the layer whose states are stored, and the columns to fill.
+
+    Where states are asked for, reading them from this disk is measured against recomputing them on the first texts.
+    """
+    if wanted.states == "none":
+        return blocks, None, wanted.specs
+    if wanted.states != "auto" and not wanted.states.isdecimal():
+        raise embank.errors.UsageError(f"found --states {wanted.states}, expected none, auto, or a layer's number")
     first = next(blocks, None)
     if first is None:
-        return blocks, None
+        return blocks, None, wanted.specs
     blocks = chain([first], blocks)
-    layer = int(states) if states != "auto" else None
-    verdict = bank.weigh_states(first.texts[:_WEIGHED], layer, encoder)
+    layer = int(wanted.states) if wanted.states != "auto" else None
+    verdict = bank.weigh_states(first.texts[:_WEIGHED], layer, place)
     if not quiet:
         typer.echo(str(verdict))
-    if states == "auto" and not verdict.banks:
-        return blocks, None
-    return blocks, int(verdict.column.split("/")[1])
+    if layer is not None or verdict.banks:
+        return blocks, embank.ColumnName.parse(verdict.column).layer, wanted.specs
+    if wanted.specs:
+        return blocks, None, wanted.specs
+    # "Do not store states" holds for columns of states that the bank has, too.
+    there = [column.name for column in bank.summary().columns]
+    return blocks, None, tuple(name for name in there if not embank.ColumnName.parse(name).is_states)
+
+
+def _print(bank: "Bank", report: "EncodeReport", printed: Printed) -> None:
+    """Say what a run did, and what the bank holds now."""
+    if printed.as_json:
+        console.print_faults(report)
+        console.print_json({**asdict(report), "bank": str(bank.path), "texts": len(bank)})
+        return
+    console.print_report(report, quiet=printed.quiet)
+    if printed.quiet:
+        return
+    summary = bank.summary()
+    for one in summary.encoders:
+        typer.echo(f"encoder {one.name}: {one.compute}")
+    weight = console.size(summary.bytes["total"])
+    each = summary.bytes["total"] / max(summary.texts, 1)
+    held = f"{counted(summary.texts, 'text')}, {counted(len(summary.columns), 'column')}"
+    typer.echo(f"{bank.path}: {held}, {weight} ({each:,.0f} bytes per text)")
 
 
 def _remove_empty(bank: Path) -> None:

@@ -1,6 +1,5 @@
 """`embank encoders`: what can be used here."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,24 +8,28 @@ import typer
 
 import embank
 from embank.cli import _console as console
-from embank.cli import _flags as flags
+from embank.cli._flags import Printed, argument
+
+EXAMPLES = (
+    "embank encoders",
+    "embank encoders models/house --json",
+)
 
 
 def encoders(
-    folders: Annotated[
-        list[Path] | None, typer.Argument(metavar="FOLDER...", help="Encoder folders to look at as well.")
-    ] = None,
-    as_json: flags.AsJson = False,
+    printed: Printed,
+    folders: Annotated[list[Path] | None, argument("FOLDER...", "Encoder folders to look at as well.")] = None,
 ) -> None:
-    """List the encoders that can be used here, with width, layers, and where they come from."""
+    """List the encoders that can be used here."""
     found = embank.available_encoders(folders or [])
-    if as_json:
-        typer.echo(json.dumps({"encoders": [asdict(one) for one in found], "backends": embank.backends()}))
-        return
-    rows = [
-        [one.name, one.family, str(one.width), str(one.layers), str(one.max_tokens), one.pooling, one.origin]
-        for one in found
-    ]
-    console.print_table(["encoder", "family", "width", "layers", "tokens", "own pooling", "from"], rows, (2, 3, 4))
-    for name, state in embank.backends().items():
-        typer.echo(f"backend {name}: {state}")
+    if printed.as_json:
+        console.print_json({"encoders": [asdict(one) for one in found], "backends": embank.backends()})
+    elif not printed.quiet:
+        rows = [
+            [one.name, one.family, str(one.width), str(one.layers), str(one.max_tokens), one.pooling, one.origin]
+            for one in found
+        ]
+        titles = ["encoder", "family", "width", "layers", "tokens", "own pooling", "from"]
+        console.print_table(titles, rows, (2, 3, 4))
+        for name, state in embank.backends().items():
+            typer.echo(f"backend {name}: {state}")

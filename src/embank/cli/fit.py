@@ -1,126 +1,194 @@
-"""`embank fit`: a task on banked columns, from a file of labels."""
+"""`embank fit`: a task on the bank's columns, from files of labels."""
 
-import json
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _flags as flags
+from embank.cli import _fit_plan as fit_plan
 from embank.cli import _training as training
-from embank.cli import fit_plan
+from embank.cli._flags import (
+    COLUMNS,
+    ROWS,
+    TASK,
+    ApartColumn,
+    BankPath,
+    Format,
+    Kind,
+    KnownEncoder,
+    Label,
+    PairColumn,
+    Printed,
+    WordsColumn,
+    argument,
+    flag,
+    listed,
+)
 from embank.cli._labels import LabelFiles
-from embank.cli._options import bank_options
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
-    from embank import FitReport
+    from embank import Bank, FitReport, FitSettings
+
+EXAMPLES = (
+    "embank fit bank messages.csv --task urgent --label urgent --id id",
+    "embank fit bank messages.csv --task topic --label topic --text message --tail full",
+)
 
 
-def fit(
-    context: typer.Context,
-    bank: flags.BankPath,
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="LABELS...", help="Files with labels beside texts or ids; any format that encode reads."
-        ),
-    ] = None,
+@dataclass(frozen=True, kw_only=True)
+class TaskFlags:
+    """Which task, and what of it."""
+
     task: Annotated[
-        str, flags.flag("--task", metavar="NAME", help="The task's name; one of that name is replaced.")
-    ] = "",
-    label: Annotated[str | None, flags.flag("--label", metavar="COL", help="The column of labels.")] = None,
-    text: Annotated[str | None, flags.flag("--text", metavar="COL", help="The column of texts; or give --id.")] = None,
-    id_column: Annotated[
-        str | None, flags.flag("--id", metavar="COL", help="The column of ids that encode was given.")
-    ] = None,
-    pair: flags.PairColumn = None,
-    pair_apart: flags.ApartColumn = None,
-    words: flags.WordsColumn = None,
-    kind: Annotated[
         str,
-        flags.flag(
-            "--kind",
-            help="auto, single (one class), multi (several labels) or regression (a number); "
-            "with --tail also tagging (a tag a word) or span (an answer in a context).",
+        flag(
+            TASK,
+            "--task",
+            metavar="NAME",
+            help="Name of the task; a task of that name is replaced.",
+            complete=completion.tasks,
         ),
-    ] = "auto",
-    columns: Annotated[
-        str | None,
-        flags.flag("--columns", metavar="SPEC,...", help="Columns to read; left out, validation chooses among all."),
-    ] = None,
+    ] = ""
+    label: Label = None
+    kind: Kind = "auto"
     class_weight: Annotated[
-        str, flags.flag("--class-weight", help="none, or balanced: rare classes count as much as common ones.")
-    ] = "none",
-    seed: Annotated[int, flags.flag("--seed", help="Decides which texts are held back for validation.")] = 0,
+        str,
+        flag(
+            TASK,
+            "--class-weight",
+            help="none, or balanced: rare classes count as much as common ones.",
+            complete=completion.words("none", "balanced"),
+        ),
+    ] = "none"
     refit: Annotated[
-        bool, flags.flag("--refit", help="Fit again on the labels and the split that the bank kept; needs no LABELS.")
-    ] = False,
+        bool,
+        flag(TASK, "--refit", help="Fit again on the labels and the split that the bank kept; needs no LABELS."),
+    ] = False
     plan: Annotated[
         Path | None,
-        flags.flag(
+        flag(
+            TASK,
             "--plan",
             metavar="PLAN.json",
             help="Fit the way that this plan advises (embank plan -o PLAN.json); without --task, all of its tasks.",
         ),
+    ] = None
+    columns: Annotated[
+        str | None,
+        flag(
+            COLUMNS,
+            "--columns",
+            metavar="SPEC,...",
+            help="Columns to read.",
+            default="validation chooses among all",
+            complete=completion.columns,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledRows:
+    """Which rows of the files the labels belong to."""
+
+    text: Annotated[
+        str | None,
+        flag(ROWS, "--text", metavar="COL", help="Column of texts.", default="text, where there is no --id"),
+    ] = None
+    id: Annotated[
+        str | None, flag(ROWS, "--id", metavar="COL", help="Column of ids that encode was given (instead of --text).")
+    ] = None
+    words: WordsColumn = None
+    pair: PairColumn = None
+    pair_apart: ApartColumn = None
+    format: Format = None
+
+
+def fit(
+    context: typer.Context,
+    bank: BankPath,
+    rows: LabelledRows,
+    task: TaskFlags,
+    tail: training.TailFlags,
+    encoder: KnownEncoder,
+    printed: Printed,
+    files: Annotated[
+        list[Path] | None,
+        argument("LABELS...", "Files with labels beside texts or ids; any format that encode reads."),
     ] = None,
-    tail: training.Tail = None,
-    cut: training.Cut = None,
-    epochs: training.Epochs = None,
-    batch: training.BatchSize = 32,
-    rate: training.Rate = None,
-    patience: training.Patience = 3,
-    adapter_width: training.AdapterWidth = 64,
-    rank: training.Rank = 16,
-    as_format: flags.Format = None,
-    as_json: flags.AsJson = False,
-    quiet: flags.Quiet = False,
-    encoder: flags.MovedEncoder = None,
-    backend: flags.Backend = None,
-    dtype: flags.Dtype = None,
-    cache: flags.Cache = None,
-    local_files_only: flags.Offline = False,
 ) -> None:
-    """Fit a task on banked columns, or a tail on banked states. Texts that the bank lacks are encoded first."""
-    if not task and plan is None:
+    """Fit a task: a head on vectors, or upper layers on states.
+
+    Texts that the bank lacks are encoded first.
+    """
+    if not task.task and task.plan is None:
         raise embank.errors.UsageError("name the task: --task NAME")
-    if plan is not None and (refit or tail or columns):
+    if task.plan is not None and (task.refit or tail.tail or task.columns):
         raise embank.errors.UsageError("--plan says what to fit: leave out --refit, --tail and --columns")
-    if tail is None and plan is None:
+    if tail.tail is None and task.plan is None:
         training.refuse_strays(context)
-    options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
-    rows = LabelFiles(files or [], label, text, words, id_column, pair, pair_apart, as_format)
-    with embank.Bank.open(bank, options) as opened:
-        if plan is not None:
-            settings = embank.FitSettings(kind, class_weight=class_weight, seed=seed)
-            show = (lambda _: None) if quiet else print_report
-            wanted = fit_plan.PlannedFit(plan=plan, rows=rows, task=task, label=label, settings=settings)
-            fit_plan.fit_planned(opened, wanted, show, as_json=as_json)
+    labelled = LabelFiles(
+        files=files or [],
+        label=task.label,
+        text=rows.text,
+        words=rows.words,
+        id=rows.id,
+        pair=rows.pair,
+        apart=rows.pair_apart,
+        as_format=rows.format,
+    )
+    with embank.Bank.open(bank, encoder.opened()) as opened:
+        if task.plan is not None:
+            settings = embank.FitSettings(kind=task.kind, class_weight=task.class_weight, seed=tail.seed)
+            wanted = fit_plan.PlannedFit(
+                plan=task.plan, rows=labelled, task=task.task, label=task.label, settings=settings
+            )
+            show = (lambda _: None) if printed.quiet else print_report
+            fit_plan.fit_planned(opened, wanted, show, as_json=printed.as_json)
             return
-        if refit:
-            with training.progress(quiet=quiet or as_json) as train_watch:
-                report = opened.refit(task, train_watch=train_watch)
+        if task.refit:
+            with training.progress(quiet=printed.silent) as train_watch:
+                report = opened.refit(task.task, train_watch=train_watch)
         else:
-            labels, given = rows.read()
-            chosen = training.Training(epochs, batch, rate, patience, adapter_width, rank).tail(tail, cut)
-            if kind in ("tagging", "span") and chosen is None:
-                raise embank.errors.UsageError(f"--kind {kind} reads states: give --tail full, adapters or lora")
-            specs = tuple(spec for spec in (columns or "").split(",") if spec.strip())
-            reads = "together" if pair_apart is None else "apart"
-            settings = embank.FitSettings(kind, specs, reads, class_weight, seed, chosen)
-            if chosen is not None:
-                with training.progress(quiet=quiet or as_json) as train_watch:
-                    report = opened.fit(task, labels, settings=settings, train_watch=train_watch, **given)
-            else:
-                with console.progress(len(labels), quiet=quiet or as_json) as watch:
-                    report = opened.fit(task, labels, settings=settings, watch=watch, **given)
-    if as_json:
-        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
-    elif not quiet:
+            report = _fit(opened, labelled, task, tail, quiet=printed.silent)
+    if printed.as_json:
+        console.print_json(console.fit_record(report))
+    elif not printed.quiet:
         print_report(report)
+
+
+def _fit(bank: "Bank", rows: LabelFiles, task: TaskFlags, tail: training.TailFlags, *, quiet: bool) -> "FitReport":
+    labels, given = rows.read()
+    chosen = tail.wanted()
+    if task.kind in ("tagging", "span") and chosen is None:
+        raise embank.errors.UsageError(f"--kind {task.kind} reads states: give --tail full, adapters or lora")
+    settings = embank.FitSettings(
+        kind=task.kind,
+        columns=listed(task.columns),
+        reads="together" if rows.apart is None else "apart",
+        class_weight=task.class_weight,
+        seed=tail.seed,
+        tail=chosen,
+    )
+    with _progress(settings, len(labels), quiet=quiet) as watches:
+        return bank.fit(task.task, labels, settings=settings, **watches, **given)
+
+
+@contextmanager
+def _progress(settings: "FitSettings", rows: int, *, quiet: bool) -> Iterator[dict[str, Any]]:
+    """The progress callback of a fit, by its name."""
+    if settings.tail is not None:
+        with training.progress(quiet=quiet) as train_watch:
+            yield {"train_watch": train_watch}
+    else:
+        with console.progress(rows, quiet=quiet) as watch:
+            yield {"watch": watch}
 
 
 def print_report(report: "FitReport") -> None:
@@ -135,22 +203,25 @@ def print_report(report: "FitReport") -> None:
         for name, value in report.validation.items()
     ]
     guess = "mean" if report.kind == "regression" else "majority"
-    console.print_table(
-        ["  measure", "train", "validation", guess], [["  " + row[0], *row[1:]] for row in rows], (1, 2, 3)
-    )
+    titles = ["  measure", "train", "validation", f"baseline ({guess})"]
+    console.print_table(titles, [["  " + row[0], *row[1:]] for row in rows], (1, 2, 3))
     if report.columns:
         typer.echo(f"  reads {', '.join(report.columns)}")
-    chosen = [
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
-        for name, value in report.chosen.items()
-    ]
+    chosen = [_choice(console.CHOICES.get(name, name), value) for name, value in report.chosen.items()]
     trials = [f"{name} {score:.3f}" for name, score in report.tried.items() if name.startswith("one-layer tail")]
     if trials:
-        typer.echo(f"  tried {'; '.join(trials)} (of nearly equal ones the latest is taken: it costs least)")
+        typer.echo(f"  tried {'; '.join(trials)} (of nearly equal ones the latest cut is taken: it costs least)")
     typer.echo(f"  chose {'; '.join(chosen)}")
     typer.echo(f"  {report.seconds:.1f} s")
     if report.validation[report.measure] <= report.baseline[report.measure]:
-        typer.echo(f"  no better than guessing on held-back texts: {_advice(report)}")
+        typer.echo(f"  no better than the baseline on validation texts: {_advice(report)}")
+
+
+def _choice(name: str, value: Any) -> str:
+    """Something that validation chose, in words."""
+    if isinstance(value, bool):
+        return f"{name}: {'yes' if value else 'no'}"
+    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
 
 
 def _advice(report: "FitReport") -> str:

@@ -1,69 +1,93 @@
-"""`embank forget`: drop a task, a column or texts, and reclaim the space."""
+"""`embank forget`: delete tasks, columns or texts, and reclaim the space."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _flags as flags
+from embank.cli._flags import COLUMNS, ROWS, TASK, BankPath, Printed, flag, listed
 from embank.cli._input import Source, rows_of
+
+if TYPE_CHECKING:
+    from embank import Bank
+
+EXAMPLES = (
+    "embank forget bank --task urgent",
+    "embank forget bank --ids erasure-requests.txt",
+)
 
 
 def forget(
-    bank: flags.BankPath,
+    bank: BankPath,
+    printed: Printed,
     task: Annotated[
         list[str] | None,
-        flags.flag("--task", metavar="NAME", help="A task to drop, again for more."),
+        flag(TASK, "--task", metavar="NAME", help="Task to delete; repeatable.", complete=completion.tasks),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        flags.flag("--column", metavar="SPEC", help="A column to drop, again for more."),
+    columns: Annotated[
+        str | None,
+        flag(COLUMNS, "--columns", metavar="SPEC,...", help="Columns to delete.", complete=completion.columns),
     ] = None,
     ids: Annotated[
         Path | None,
-        flags.flag(
-            "--ids",
-            metavar="FILE",
-            help="Drop the texts that this file names: one id a line, or a table.",
-        ),
+        flag(ROWS, "--ids", metavar="FILE", help="Delete the texts that this file names: one id per line, or a table."),
     ] = None,
-    id_column: Annotated[str, flags.flag("--id", metavar="COL", help="The column of ids in a table.")] = "id",
+    id_column: Annotated[str, flag(ROWS, "--id", metavar="COL", help="Column of ids in a table.")] = "id",
     stale: Annotated[
         bool,
-        flags.flag(
+        flag(
+            COLUMNS,
             "--stale",
-            help="Drop graphs, groups and lengths that fit nothing any more; each of the others does it too.",
+            help="Delete graphs, groups and lengths that fit nothing any more; each of the others does it too.",
         ),
     ] = False,
-    quiet: flags.Quiet = False,
 ) -> None:
-    """Drop tasks, columns, or texts from every column, and reclaim the space."""
-    if not (task or column or ids or stale):
-        raise embank.errors.UsageError("say what to forget: --task NAME, --column SPEC, --ids FILE or --stale")
-
-    def say(line: str) -> None:
-        if not quiet:
-            typer.echo(line)
-
+    """Delete tasks, columns or texts, and reclaim the space."""
+    if not (task or columns or ids or stale):
+        raise embank.errors.UsageError("say what to forget: --task NAME, --columns SPEC, --ids FILE or --stale")
     with embank.Bank.open(bank) as opened:
         before = opened.summary().bytes["total"]
         for name in task or []:
             opened.forget_task(name)
-            say(f"forgot task {name}")
-        for name in column or []:
-            orphaned = opened.forget_column(name)
-            say(f"forgot column {name}")
-            for reader in orphaned:
-                say(f"  task {reader} reads it and must be fitted again: embank fit {bank} --refit --task {reader}")
-        if ids is not None:
-            named = rows_of(Source([ids], id_column))[id_column]
-            gone, unknown = opened.forget_ids([name for name in named if name not in (None, "")])
-            say(f"forgot {gone:,} texts")
-            if unknown:
-                say(f"  {len(unknown):,} ids are not in the bank, the first is {unknown[0]!r}")
+        readers = {name: opened.forget_column(name) for name in listed(columns)}
+        texts, unknown = _texts(opened, ids, id_column)
         if stale:
             opened.forget_stale()
         after = opened.summary().bytes["total"]
-    say(f"{console.size(max(before - after, 0))} reclaimed, {console.size(after)} left")
+    found = {
+        "tasks": task or [],
+        "columns": [{"column": name, "tasks_to_refit": orphaned} for name, orphaned in readers.items()],
+        "texts": texts,
+        "unknown_ids": unknown,
+        "bytes_reclaimed": max(before - after, 0),
+        "bytes_left": after,
+    }
+    if printed.as_json:
+        console.print_json(found)
+    elif not printed.quiet:
+        _print(bank, found, named=ids is not None)
+
+
+def _texts(bank: "Bank", ids: Path | None, column: str) -> tuple[int, list[Any]]:
+    """Delete the texts that a file names: how many, and the ids that the bank does not have."""
+    if ids is None:
+        return 0, []
+    named = rows_of(Source(files=[ids], text=column))[column]
+    return bank.forget_ids([name for name in named if name not in (None, "")])
+
+
+def _print(bank: Path, found: dict[str, Any], *, named: bool) -> None:
+    for name in found["tasks"]:
+        typer.echo(f"forgot task {name}")
+    for one in found["columns"]:
+        typer.echo(f"forgot column {one['column']}")
+        for reader in one["tasks_to_refit"]:
+            typer.echo(f"  task {reader} reads it and must be fitted again: embank fit {bank} --refit --task {reader}")
+    if named:
+        typer.echo(f"forgot {found['texts']:,} texts")
+    if found["unknown_ids"]:
+        typer.echo(f"  {len(found['unknown_ids']):,} ids are not in the bank, the first is {found['unknown_ids'][0]!r}")
+    typer.echo(f"{console.size(found['bytes_reclaimed'])} reclaimed, {console.size(found['bytes_left'])} left")

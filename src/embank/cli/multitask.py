@@ -1,6 +1,5 @@
 """`embank multitask`: one encoder trained on several source tasks."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _flags as flags
 from embank.cli import _training as training
+from embank.cli._bundles import command
+from embank.cli._flags import (
+    CODECS,
+    COLUMNS,
+    COMPUTE,
+    ENCODER,
+    ROWS,
+    TRAINING,
+    MaxTokens,
+    Printed,
+    argument,
+    flag,
+)
 from embank.cli._source_tasks import read_source_file
 from embank.optional import load
 from embank.reports.wording import counted
@@ -24,39 +36,74 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Train one encoder on several source tasks.", no_args_is_help=True)
 
-Sources = Annotated[
-    Path,
-    flags.flag(
-        "--sources",
-        metavar="FILE",
-        help="TOML: a [[source]] each with name, files, label, and text or words; also pair, kind, weight, validation, "
-        "test, reads, format.",
-    ),
-]
-Temperature = Annotated[
-    float,
-    flags.flag("--temperature", help="Sources are drawn by rows ** (1 / temperature): 1 by size, high ones alike."),
-]
-Rows = Annotated[int | None, flags.flag("--rows", help="Training rows of a source at most.  [default: all]")]
-Reads = Annotated[
-    str, flags.flag("--reads", help="What source heads read: default (the layers of default columns) or last.")
-]
-EncoderPlace = Annotated[
-    str, flags.flag("--encoder", help="Where training begins: minilm, a folder, or a hub name (org/model@revision).")
-]
-MaxTokens = Annotated[
-    int | None, flags.flag("--max-tokens", help="The longest input; left out, what the encoder's folder says.")
-]
+TRAIN_EXAMPLES = (
+    "embank multitask train models/house --sources sources.toml",
+    "embank multitask train models/house --sources sources.toml --rows 5000 --epochs 2",
+)
+EVALUATE_EXAMPLES = (
+    "embank multitask evaluate trials --sources sources.toml",
+    "embank multitask evaluate trials --sources sources.toml --leave-out urgency --no-seen",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(training.Loop):
+    """What is trained on, from which encoder, and how."""
+
+    sources: Annotated[
+        Path,
+        flag(
+            ROWS,
+            "--sources",
+            metavar="FILE",
+            help="TOML file: per source task a [[source]] with name, files, label, and text or words; also pair, kind, "
+            "weight, validation, test, reads, format.",
+        ),
+    ]
+    rows: Annotated[int | None, flag(ROWS, "--rows", help="Most training rows per source task.", default="all")] = None
+    encoder: Annotated[
+        str, flag(ENCODER, "--encoder", help="Where training begins: minilm, a folder, or a hub name.")
+    ] = "minilm"
+    max_tokens: MaxTokens = None
+    epochs: Annotated[int | None, flag(TRAINING, "--epochs", help="Most passes over the sources.", default="1")] = None
+    temperature: Annotated[
+        float,
+        flag(TRAINING, "--temperature", help="Sources are drawn by rows ** (1 / temperature): 1 by size, high alike."),
+    ] = 2.0
+    reads: Annotated[
+        str,
+        flag(
+            TRAINING,
+            "--reads",
+            help="What the sources' heads read: default (the layers of default columns) or last.",
+            complete=completion.words("default", "last"),
+        ),
+    ] = "default"
+    local_files_only: Annotated[
+        bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
+    ] = False
+
+    def multitask(self) -> "MultitaskSettings":
+        """Settings of multi-task training.
+
+        Raises:
+            UsageError: an unknown word, or a number that no training can start with.
+        """
+        from embank.fit.source_tasks import READS
+        from embank.multitask import MultitaskSettings
+
+        reads = next((word for word in READS if word == self.reads), None)
+        if reads is None:
+            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(READS)}")
+        return MultitaskSettings(training=self.settings(), temperature=self.temperature, most=self.rows, reads=reads)
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Trains trunks as the flags say."""
+    """Trains encoders as the flags say."""
 
     settings: "MultitaskSettings"
-    encoder: str
-    max_tokens: int | None
-    offline: bool
+    asked: Training
     quiet: bool
 
     def __call__(self, sources: "Sequence[Source]", out: Path) -> "MultitaskReport":
@@ -64,8 +111,8 @@ class Maker:
         opening, multitask = load("embank.encoders.load", "torch"), load("embank.multitask.train", "torch")
         saving = load("embank.multitask.folder", "torch")
         load("embank.models.encoder_folder", "torch").refuse_existing(out)
-        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        located = opening.locate(self.encoder, reading, local_files_only=self.offline)
+        reading = embank.ReadingOptions(max_tokens=self.asked.max_tokens)
+        located = opening.locate(self.asked.encoder, reading, local_files_only=self.asked.local_files_only)
         opened = opening.open_encoder(located, "torch", "float32", Path.home() / ".cache" / "embank")
         out.parent.mkdir(parents=True, exist_ok=True)
         checkpoint = out.with_name(f"{out.name}.training.safetensors")
@@ -77,101 +124,79 @@ class Maker:
         return report
 
 
-def settings_of(
-    loop: training.Training, temperature: float, rows: int | None, reads: str, seed: int
-) -> "MultitaskSettings":
-    """Settings of multi-task training out of flags."""
-    from embank.fit.source_tasks import READS
-    from embank.multitask import MultitaskSettings
-
-    known = next((word for word in READS if word == reads), None)
-    if known is None:
-        raise embank.errors.UsageError(f"--reads {reads!r} is unknown; there are: {', '.join(READS)}")
-    asked = embank.TrainingSettings(
-        epochs=loop.epochs, batch=loop.batch, rate=loop.rate, patience=loop.patience, seed=seed
-    )
-    return MultitaskSettings(training=asked, temperature=temperature, most=rows, reads=known)
-
-
-@app.command()
+@command(app, TRAIN_EXAMPLES)
 def train(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder for the trunk.")],
-    sources: Sources,
-    encoder: EncoderPlace = "minilm",
-    epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the sources.  [default: 1]")] = None,
-    batch: training.BatchSize = 32,
-    rate: training.Rate = None,
-    patience: training.Patience = 3,
-    temperature: Temperature = 2.0,
-    rows: Rows = None,
-    reads: Reads = "default",
-    max_tokens: MaxTokens = None,
-    seed: Annotated[int, flags.flag("--seed", help="Of splits, order and dropout.")] = 0,
-    as_json: flags.AsJson = False,
-    quiet: flags.Quiet = False,
-    local_files_only: flags.Offline = False,
+    out: Annotated[Path, argument("OUT", "A new folder for the encoder.")],
+    asked: Training,
+    printed: Printed,
 ) -> None:
-    """Train one encoder on several source tasks; the folder is an encoder for `embank encode --encoder OUT`."""
-    loop = training.Training(epochs, batch, rate, patience)
-    settings = settings_of(loop, temperature, rows, reads, seed)
+    """Train one encoder on several source tasks.
+
+    The folder is an encoder, also for other tools: embank encode --encoder OUT.
+    """
+    settings = asked.multitask()
     load("embank.models.encoder_folder", "torch").refuse_existing(out)
-    read = [entry.source() for entry in read_source_file(sources)]
-    maker = Maker(settings, encoder, max_tokens, local_files_only, quiet or as_json)
-    report = maker(read, out)
-    if as_json:
-        typer.echo(json.dumps(asdict(report), ensure_ascii=False))
-    elif not quiet:
+    read = [entry.source() for entry in read_source_file(asked.sources)]
+    report = Maker(settings, asked, printed.silent)(read, out)
+    if printed.as_json:
+        console.print_json({**asdict(report), "sources": [source_record(source) for source in report.sources]})
+    elif not printed.quiet:
         print_report(report)
         typer.echo(f"{out}: encode with it, as in: embank encode BANK TEXTS --text COL --encoder {out}")
 
 
-@app.command()
+@command(app, EVALUATE_EXAMPLES)
 def evaluate(
-    work: Annotated[
-        Path, typer.Argument(metavar="WORK", help="A folder for trunks and scores; what is finished there is kept.")
-    ],
-    sources: Sources,
+    work: Annotated[Path, argument("WORK", "Folder for encoders and scores; what is finished there is kept.")],
+    asked: Training,
+    printed: Printed,
     leave_out: Annotated[
         list[str] | None,
-        flags.flag(
+        flag(
+            ROWS,
             "--leave-out",
-            metavar="NAME[,NAME]",
-            help="Leave these out, together; may be given again. Left out: each source in turn.",
+            metavar="NAME,...",
+            help="Leave these source tasks out, together; repeatable.",
+            default="each in turn",
         ),
     ] = None,
-    seen: Annotated[bool, flags.flag("--seen/--no-seen", help="Train on all sources as well, for comparison.")] = True,
-    codec: Annotated[str, flags.flag("--codec", help="Precision of the columns that are tried.")] = "float16",
-    encoder: EncoderPlace = "minilm",
-    epochs: Annotated[int | None, flags.flag("--epochs", help="Most passes over the sources.  [default: 1]")] = None,
-    batch: training.BatchSize = 32,
-    rate: training.Rate = None,
-    patience: training.Patience = 3,
-    temperature: Temperature = 2.0,
-    rows: Rows = None,
-    reads: Reads = "default",
-    max_tokens: MaxTokens = None,
-    seed: Annotated[int, flags.flag("--seed", help="Of splits, order and dropout.")] = 0,
-    as_json: flags.AsJson = False,
-    quiet: flags.Quiet = False,
-    local_files_only: flags.Offline = False,
+    seen: Annotated[
+        bool, flag(TRAINING, "--seen/--no-seen", help="Train on all sources as well, for comparison.")
+    ] = True,
+    codec: Annotated[
+        str,
+        flag(
+            COLUMNS,
+            "--codec",
+            help="Precision of the columns that are tried.",
+            complete=completion.words(*CODECS),
+        ),
+    ] = "float16",
 ) -> None:
-    """Leave source tasks out in turn, train, and try the frozen representation on them, beside the raw encoder's."""
-    loop = training.Training(epochs, batch, rate, patience)
-    settings = settings_of(loop, temperature, rows, reads, seed)
+    """Measure it on tasks that are left out in turn.
+
+    Beside an encoder that was trained without the task stand the encoder as it was and one that has seen the task.
+    """
+    settings = asked.multitask()
     evaluation = load("embank.evaluate.transfer", "torch")
-    targets = [entry.target() for entry in read_source_file(sources)]
+    targets = [entry.target() for entry in read_source_file(asked.sources)]
     names = [target.source.name for target in targets]
     groups = [group.split(",") for group in leave_out] if leave_out else [[name] for name in names]
-    maker = Maker(settings, encoder, max_tokens, local_files_only, quiet or as_json)
     options = embank.BankOptions(
-        reading=embank.ReadingOptions(max_tokens=max_tokens), local_files_only=local_files_only
+        reading=embank.ReadingOptions(max_tokens=asked.max_tokens), local_files_only=asked.local_files_only
     )
-    asked = evaluation.EvaluationSettings(codec, seed, seen, encoder, options)
-    found = evaluation.leave_out(targets, groups, maker, asked, work)
-    if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False))
-    elif not quiet:
+    how = evaluation.EvaluationSettings(codec=codec, seed=asked.seed, seen=seen, encoder=asked.encoder, options=options)
+    found = evaluation.leave_out(targets, groups, Maker(settings, asked, printed.silent), how, work)
+    if printed.as_json:
+        console.print_json({"tasks": [asdict(one) for one in found]})
+    elif not printed.quiet:
         print_transfers(found)
+
+
+def source_record(source: Any) -> dict[str, Any]:
+    """What became of a source, for JSON: what guessing scores is the baseline."""
+    record = asdict(source)
+    return {("baseline" if name == "guess" else name): value for name, value in record.items()}
 
 
 def print_report(report: "MultitaskReport") -> None:
@@ -181,14 +206,14 @@ def print_report(report: "MultitaskReport") -> None:
             source.name,
             source.kind,
             f"{source.rows:,}",
-            source.measure,
+            console.MEASURES[source.measure],
             f"{source.score:.3f}",
             "-" if source.frozen is None else f"{source.frozen:.3f}",
             f"{source.guess:.3f}",
         ]
         for source in report.sources
     ]
-    console.print_table(["source", "kind", "rows", "measure", "validation", "frozen", "guessing"], rows, (2, 4, 5, 6))
+    console.print_table(["source", "kind", "rows", "measure", "validation", "frozen", "baseline"], rows, (2, 4, 5, 6))
     worse = [source.name for source in report.sources if source.frozen is not None and source.score <= source.frozen]
     if worse:
         typer.echo(f"no better than a linear head on the encoder as it was (frozen): {', '.join(worse)}")
@@ -202,7 +227,7 @@ def print_transfers(found: Sequence[Any]) -> None:
     rows = [
         [
             one.task,
-            one.measure,
+            console.MEASURES[one.measure],
             f"{one.raw:.3f}",
             f"{one.without:.3f}",
             f"{one.without - one.raw:+.3f}",
@@ -210,14 +235,12 @@ def print_transfers(found: Sequence[Any]) -> None:
         ]
         for one in found
     ]
-    console.print_table(["task", "measure", "raw encoder", "left out", "gain", "seen"], rows, (2, 3, 4, 5))
+    console.print_table(["task", "measure", "encoder as it was", "left out", "gain", "seen"], rows, (2, 3, 4, 5))
     mean = sum(one.without - one.raw for one in found) / len(found)
-    typer.echo(
-        f"mean gain on tasks that the trunk has not seen: {100 * mean:+.2f} points over {counted(len(found), 'task')}"
-    )
+    typer.echo(f"mean gain on tasks that were left out: {100 * mean:+.2f} points over {counted(len(found), 'task')}")
     worse = [one.task for one in found if one.without < one.raw]
     if worse:
-        typer.echo(f"worse than the raw encoder: {', '.join(worse)}")
+        typer.echo(f"worse than the encoder as it was: {', '.join(worse)}")
 
 
 @contextmanager

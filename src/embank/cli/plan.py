@@ -3,90 +3,133 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _flags as flags
+from embank.cli._flags import (
+    COMPUTE,
+    OUTPUT,
+    TASK,
+    BankPath,
+    Format,
+    KnownEncoder,
+    PairColumn,
+    Printed,
+    Seed,
+    TextColumn,
+    argument,
+    flag,
+)
 from embank.cli._labels import LabelFiles
-from embank.cli._options import bank_options
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
-    from embank import Plan
+    from embank import Plan, PlanSettings
     from embank.plan import Finding, TaskPlan
 
 _MEGA = 1e6
 _WRITTEN = (".html", ".json")
 
 
-def plan(
-    bank: flags.BankPath,
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="LABELS...", help="Files with labels beside texts; any format that encode reads."),
-    ],
-    label: Annotated[
-        list[str], flags.flag("--label", metavar="COL", help="A column of labels, one task; repeat it for more tasks.")
-    ],
-    text: flags.TextColumn = "text",
-    pair: flags.PairColumn = None,
+EXAMPLES = (
+    "embank plan bank messages.csv --text message --label urgent --label topic",
+    "embank plan bank messages.csv --text message --label topic --texts 1000000 -o plan.html",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What is planned for, and how long measuring may take."""
+
+    label: Annotated[list[str], flag(TASK, "--label", metavar="COL", help="Column of labels: a task; repeatable.")]
     kind: Annotated[
-        str, flags.flag("--kind", help="auto, single (one class), multi (several labels) or regression; of every task.")
-    ] = "auto",
+        str,
+        flag(
+            TASK,
+            "--kind",
+            help="Of every task: auto, single (one class), multi (several labels) or regression (a number).",
+            complete=completion.words("auto", "single", "multi", "regression"),
+        ),
+    ] = "auto"
     tasks: Annotated[
-        int | None, flags.flag("--tasks", metavar="N", help="How many tasks there will be; default: one per --label.")
-    ] = None,
+        int | None, flag(TASK, "--tasks", metavar="N", help="How many tasks there will be.", default="one per --label")
+    ] = None
     texts: Annotated[
         int | None,
-        flags.flag(
+        flag(
+            TASK,
             "--texts",
-            metavar="M",
-            help="How many texts each task will be predicted on; default: as many as the bank or LABELS has.",
+            metavar="N",
+            help="How many texts each task will be predicted on.",
+            default="as many as the bank or LABELS has",
         ),
-    ] = None,
+    ] = None
     tolerance: Annotated[
-        float, flags.flag("--tolerance", help="Points that a cheaper way may lose to the best one.")
-    ] = 0.5,
-    minutes: Annotated[float, flags.flag("--minutes", help="The most that measuring may take.")] = 10.0,
+        float, flag(TASK, "--tolerance", help="Points that a cheaper way may lose to the best measured.")
+    ] = 0.5
+    minutes: Annotated[float, flag(COMPUTE, "--minutes", help="Most minutes of measuring.")] = 10.0
+    seed: Seed = 0
+
+    def settings(self) -> "PlanSettings":
+        """Settings of a plan."""
+        return embank.PlanSettings(
+            tasks=self.tasks,
+            texts=self.texts,
+            tolerance=self.tolerance,
+            minutes=self.minutes,
+            kind=self.kind,
+            seed=self.seed,
+        )
+
+
+def plan(
+    bank: BankPath,
+    files: Annotated[
+        list[Path], argument("LABELS...", "Files with labels beside texts; any format that encode reads.")
+    ],
+    planned: Planned,
+    encoder: KnownEncoder,
+    printed: Printed,
+    text: TextColumn = "text",
+    pair: PairColumn = None,
+    as_format: Format = None,
     output: Annotated[
         list[Path] | None,
-        flags.flag(
+        flag(
+            OUTPUT,
             "--output",
             "-o",
             metavar="OUT",
-            help="A report to write: .html with figures, or .json for fit --plan; repeat it for both.",
+            help="Report to write: .html with figures, or .json for fit --plan; repeatable.",
         ),
     ] = None,
-    seed: Annotated[int, flags.flag("--seed", help="Of sampling, splits and training.")] = 0,
-    as_format: flags.Format = None,
-    as_json: flags.AsJson = False,
-    quiet: flags.Quiet = False,
-    encoder: flags.MovedEncoder = None,
-    backend: flags.Backend = None,
-    dtype: flags.Dtype = None,
-    cache: flags.Cache = None,
-    local_files_only: flags.Offline = False,
 ) -> None:
-    """Measure ways to serve tasks and say which pays: frozen heads, tails, a student, fine-tuning. BANK is read."""
-    settings = embank.PlanSettings(tasks=tasks, texts=texts, tolerance=tolerance, minutes=minutes, kind=kind, seed=seed)
+    """Measure ways to serve tasks, and advise one.
+
+    Frozen heads, tails, students and full fine-tuning are tried on your labels and this machine. BANK is only read.
+    """
+    settings = planned.settings()
     for path in output or ():
         if path.suffix not in _WRITTEN:
             raise embank.errors.UsageError(f"found --output {path}, expected a name that ends in .html or .json")
-    options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
-    with embank.Bank.open(bank, options) as opened:
-        rows, labels = _read(LabelFiles(files, None, text, None, None, pair, None, as_format), label)
-        with _progress(minutes, quiet=quiet or as_json) as watch:
+    with embank.Bank.open(bank, encoder.opened()) as opened:
+        rows, labels = _read(
+            LabelFiles(files=files, label=None, text=text, pair=pair, as_format=as_format), planned.label
+        )
+        with _progress(planned.minutes, quiet=printed.silent) as watch:
             found = opened.plan(rows, labels, settings, watch)
     for path in output or ():
         written = embank.plan_json(found) if path.suffix == ".json" else embank.plan_html(found)
         path.write_text(written, encoding="utf-8")
-    if as_json:
+    if printed.as_json:
         typer.echo(embank.plan_json(found))
-    elif not quiet:
+    elif not printed.quiet:
         print_plan(found)
         for path in output or ():
             typer.echo(f"written: {path}")

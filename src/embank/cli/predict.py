@@ -1,95 +1,111 @@
-"""`embank predict`: all tasks in one pass, one row a text."""
+"""`embank predict`: all tasks in one pass, one row per text."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _flags as flags
+from embank.cli._flags import OUTPUT, TASK, BankPath, KnownEncoder, Output, Printed, TextRows, argument, flag
 from embank.cli._input import Source, paired_blocks, text_blocks
-from embank.cli._options import bank_options
 
 if TYPE_CHECKING:
     from embank import EncodeReport, TextBlock
 
+EXAMPLES = (
+    "embank predict bank -o predictions.parquet",
+    "embank predict bank new.csv --text message --task urgent --proba -o new.csv",
+)
+
+
+@dataclass
+class _Total:
+    """What was encoded on the way, and shown."""
+
+    show: Any
+    report: "EncodeReport"
+
+    def __call__(self, report: "EncodeReport") -> None:
+        self.report = report
+        self.show(report)
+
 
 def predict(
-    bank: flags.BankPath,
+    bank: BankPath,
+    rows: TextRows,
+    encoder: KnownEncoder,
+    printed: Printed,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="INPUT...",
-            help="Texts to predict, in any format that encode reads; left out, every "
-            "text of the bank. Texts that are not in the bank are encoded and added.",
+        argument(
+            "INPUT...",
+            "Texts to predict, in any format that encode reads. Those that are not in the bank are encoded and added. "
+            "Without any, every text of the bank is predicted.",
         ),
     ] = None,
-    output: Annotated[
-        Path,
-        flags.flag(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="Where to: a .parquet, .csv, .tsv or .jsonl file, or - for JSONL on standard output.",
-        ),
-    ] = Path("-"),
+    output: Output = Path("-"),
     task: Annotated[
-        list[str] | None, flags.flag("--task", metavar="NAME", help="A task to predict, again for more; left out, all.")
+        list[str] | None,
+        flag(
+            TASK,
+            "--task",
+            metavar="NAME",
+            help="Task to predict; repeatable.",
+            default="all tasks",
+            complete=completion.tasks,
+        ),
     ] = None,
-    text: flags.TextColumn = "text",
-    words: flags.WordsColumn = None,
-    pair: flags.PairColumn = None,
-    pair_apart: flags.ApartColumn = None,
-    id_column: flags.IdColumn = None,
-    proba: Annotated[bool, flags.flag("--proba", help="Add the probabilities of all classes.")] = False,
-    as_format: flags.Format = None,
-    quiet: flags.Quiet = False,
-    encoder: flags.MovedEncoder = None,
-    backend: flags.Backend = None,
-    dtype: flags.Dtype = None,
-    cache: flags.Cache = None,
-    local_files_only: flags.Offline = False,
+    proba: Annotated[bool, flag(OUTPUT, "--proba", help="Add the probabilities of all classes.")] = False,
 ) -> None:
-    """Predict tasks for texts: per task its label, and `<task>_score`, the calibrated probability."""
-    options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
-    with embank.Bank.open(bank, options) as opened:
-        total = embank.EncodeReport()
-        first, second = _blocks(Source(files or [], text, pair, id_column, as_format, words), pair_apart)
+    """Predict tasks: labels and calibrated probabilities.
+
+    For each task the output has a column of its name, and `<task>_score`, the probability of what was predicted.
+    """
+    if printed.as_json and str(output) == "-":
+        raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")
+    with embank.Bank.open(bank, encoder.opened()) as opened:
+        first, second = _blocks(files or [], rows)
         with (
-            console.progress(console.rows_in(files or []), quiet=quiet) as show,
+            console.progress(console.rows_in(files or []), quiet=printed.silent) as show,
             embank.tables.open_writer(output) as writer,
         ):
-
-            def watch(report: "EncodeReport") -> None:
-                nonlocal total
-                total = report
-                show(report)
-
-            for block in opened.answer(first, seconds=second, tasks=task or (), proba=proba, watch=watch):
+            total = _Total(show, embank.EncodeReport())
+            for block in opened.answer(first, seconds=second, tasks=task or (), proba=proba, watch=total):
                 writer.write(block)
-        rows = writer.rows
         read, computed = opened.states_counts
         names = task or [one.name for one in opened.tasks()]
-    if total.n_faults:
-        typer.echo(
-            f"{total.n_faults:,} of {total.rows:,} rows could not be encoded; their predictions are empty:", err=True
-        )
-        for fault in total.faults[: console.SHOWN]:
-            typer.echo(f"  {fault.source}, row {fault.position}: {fault.reason}", err=True)
-    if not quiet and str(output) != "-":
-        added = f"; {total.new:,} texts were new and are banked now" if total.new else ""
-        typer.echo(f"{rows:,} rows, tasks {', '.join(names)}: {output}{added}")
-        if read or computed:
-            typer.echo(f"states of {read:,} texts were read, of {computed:,} computed")
+    console.print_faults(total.report, then="; their predictions are empty")
+    found = {
+        "rows": writer.rows,
+        "tasks": names,
+        "output": str(output),
+        "new": total.report.new,
+        "states_read": read,
+        "states_computed": computed,
+    }
+    if printed.as_json:
+        console.print_json(found)
+    elif not printed.quiet and str(output) != "-":
+        _print(found)
 
 
-def _blocks(source: Source, apart: str | None) -> "tuple[Iterator[TextBlock] | None, Iterator[TextBlock] | None]":
-    if not source.files:
+def _print(found: dict[str, Any]) -> None:
+    added = f"; {found['new']:,} texts were new and are stored now" if found["new"] else ""
+    typer.echo(f"{found['rows']:,} rows, tasks {', '.join(found['tasks'])}: {found['output']}{added}")
+    if found["states_read"] or found["states_computed"]:
+        typer.echo(f"states of {found['states_read']:,} texts were read, of {found['states_computed']:,} computed")
+
+
+def _blocks(files: list[Path], rows: TextRows) -> "tuple[Iterator[TextBlock] | None, Iterator[TextBlock] | None]":
+    if not files:
         return None, None
-    if apart is None:
+    source = Source.of(files, rows)
+    if rows.pair_apart is None:
         return text_blocks(source), None
-    left, right = tee(paired_blocks(source, apart))
+    left, right = tee(paired_blocks(source, rows.pair_apart))
     return (block for block, _ in left), (block for _, block in right)

@@ -1,103 +1,158 @@
 """`embank search`: the texts of a bank that are closest to others."""
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import embank
+from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _flags as flags
+from embank.cli._flags import (
+    COLUMNS,
+    ENCODER,
+    OUTPUT,
+    ROWS,
+    BankPath,
+    Format,
+    IdColumn,
+    KnownEncoder,
+    PairColumn,
+    Printed,
+    TextColumn,
+    argument,
+    flag,
+    one_column,
+)
 from embank.cli._input import Source, rows_of
-from embank.cli._options import bank_options
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embank.search import Way
+    from embank import BankOptions, SearchSettings
+
+EXAMPLES = (
+    'embank search bank "no heating since Friday" -k 5',
+    "embank search bank --file queries.csv --text question --where topic=billing -o found.csv",
+)
 
 _SHOWN = 100
 """Characters of a text that are shown on a terminal; --json and -o have all of it."""
 
 
-def search(
-    bank: flags.BankPath,
-    query: Annotated[
-        list[str] | None, typer.Argument(metavar="QUERY...", help="What to look for, in words; again for more.")
-    ] = None,
+@dataclass(frozen=True, kw_only=True)
+class QueryRows:
+    """Queries that stand in a file."""
+
     file: Annotated[
-        Path | None, flags.flag("--file", metavar="F", help="In the place of QUERY: a file of queries, or -.")
-    ] = None,
-    k: Annotated[int, flags.flag("--top", "-k", help="How many texts a query gets.")] = 10,
-    column: Annotated[
-        str | None,
-        flags.flag(
-            "--column",
-            metavar="SPEC",
-            help="The column to search; left out, the highest layer of those with the most texts, at its finest.",
-        ),
-    ] = None,
+        Path | None, flag(ROWS, "--file", metavar="FILE", help="File of queries (instead of QUERY), or -.")
+    ] = None
+    text: TextColumn = "text"
+    pair: PairColumn = None
+    id: IdColumn = None
+    format: Format = None
     where: Annotated[
         list[str] | None,
-        flags.flag("--where", metavar="TASK=LABEL", help="Only texts that a task labels so; again for more."),
-    ] = None,
+        flag(ROWS, "--where", metavar="TASK=LABEL", help="Search only texts that a task labels so; repeatable."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """What is searched, and how."""
+
+    columns: Annotated[
+        str | None,
+        flag(
+            COLUMNS,
+            "--columns",
+            metavar="SPEC",
+            help="Column to search.",
+            default="the highest layer of those with the most texts, at its finest precision",
+            complete=completion.columns,
+        ),
+    ] = None
     approximate: Annotated[
         bool,
-        flags.flag(
-            "--approximate", help="Ask a graph of neighbours, which the bank keeps and extends, not every vector."
+        flag(
+            COLUMNS,
+            "--approximate",
+            help="Search a graph of neighbours, which the bank keeps and extends, not every vector.",
         ),
-    ] = False,
+    ] = False
     query_encoder: Annotated[
         str | None,
-        flags.flag(
+        flag(
+            ENCODER,
             "--query-encoder",
             metavar="PLACE",
             help="Encode queries with this encoder's own pooling: a student, for a column of its teacher.",
+            default="the column's encoder",
         ),
+    ] = None
+    top: Annotated[int, flag(OUTPUT, "--top", "-k", help="Texts per query.")] = 10
+
+    def settings(self, where: list[str] | None) -> "SearchSettings":
+        """Settings of a search."""
+        return embank.SearchSettings(
+            self.top,
+            one_column(self.columns, "search"),
+            tuple(map(_condition, where or ())),
+            "approximate" if self.approximate else "exact",
+        )
+
+
+def search(
+    bank: BankPath,
+    rows: QueryRows,
+    searched: Searched,
+    encoder: KnownEncoder,
+    printed: Printed,
+    query: Annotated[
+        list[str] | None, argument("QUERY...", "What to look for, in words; several are searched each.")
     ] = None,
     output: Annotated[
         Path | None,
-        flags.flag(
-            "--output", "-o", metavar="OUT", help="Write a .parquet, .csv, .tsv or .jsonl file, or - for JSONL."
+        flag(
+            OUTPUT,
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="File to write: .parquet, .csv, .tsv or .jsonl, or - for JSON lines.",
+            default="a table on the terminal",
         ),
     ] = None,
-    text: flags.TextColumn = "text",
-    pair: flags.PairColumn = None,
-    id_column: flags.IdColumn = None,
-    as_format: flags.Format = None,
-    as_json: flags.AsJson = False,
-    encoder: flags.MovedEncoder = None,
-    backend: flags.Backend = None,
-    dtype: flags.Dtype = None,
-    cache: flags.Cache = None,
-    local_files_only: flags.Offline = False,
 ) -> None:
-    """Find the texts that are closest to queries, by cosine: higher is closer. Queries are not banked."""
-    queries, ids = _queries(query or [], file, Source([file] if file else [], text, pair, id_column, as_format))
-    settings = embank.SearchSettings(k, column, tuple(map(_condition, where or ())), _way(approximate))
-    options = bank_options(backend, dtype, cache, local_files_only=local_files_only, moved=encoder)
-    asked: Any = queries
-    if query_encoder is not None:
-        asked = embank.encoder_vectors(query_encoder, queries, options)
-    if output is not None:
-        with embank.Bank.open(bank, options) as opened, embank.tables.open_writer(output) as writer:
+    """Find the texts that are closest to queries.
+
+    Scores are cosines: higher is closer. Queries are not stored.
+    """
+    if printed.as_json and str(output) == "-":
+        raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")
+    queries, ids = _queries(query or [], rows)
+    settings, options = searched.settings(rows.where), encoder.opened()
+    asked = _vectors(searched.query_encoder, queries, options)
+    if output is None:
+        with embank.Bank.open(bank, options) as opened:
             found = opened.search(asked, settings, ids=ids)
-            writer.write({name: found.column(name) for name in found.column_names})
-        if str(output) != "-":
-            typer.echo(f"{counted(found.num_rows, 'row')}: {output}")
+        if printed.as_json:
+            console.print_json({"found": found.to_pylist()})
+        elif not printed.quiet:
+            show(found, queries, ids)
         return
-    with embank.Bank.open(bank, options) as opened:
+    with embank.Bank.open(bank, options) as opened, embank.tables.open_writer(output) as writer:
         found = opened.search(asked, settings, ids=ids)
-    if as_json:
-        typer.echo(json.dumps({"found": found.to_pylist()}, ensure_ascii=False))
-        return
-    show(found, queries, ids)
+        writer.write({name: found.column(name) for name in found.column_names})
+    if printed.as_json:
+        console.print_json({"rows": found.num_rows, "output": str(output)})
+    elif not printed.quiet and str(output) != "-":
+        typer.echo(f"{counted(found.num_rows, 'row')}: {output}")
 
 
 def show(found: "pa.Table", queries: list[Any], ids: list[Any]) -> None:
-    """Print a table for people, one stretch a query where there are several."""
+    """Print a table for people, one per query where there are several."""
     rows = found.to_pylist()
     if not rows:
         typer.echo("no text fits")
@@ -110,35 +165,42 @@ def show(found: "pa.Table", queries: list[Any], ids: list[Any]) -> None:
         mine = [row for row in rows if str(row["query"]) == name]
         cells = [[str(row["rank"]), f"{row['score']:.4f}", str(row["id"]), _line(row.get("text"))] for row in mine]
         console.print_table(headers, [row[: len(headers)] for row in cells], (0, 1))
+    if rows and "text" not in headers:
+        typer.echo("this bank keeps no texts, so only ids are shown; encode with --keep-text to see them", err=True)
 
 
-def _queries(words: list[str], file: Path | None, source: Source) -> tuple[list[Any], list[Any]]:
+def _vectors(place: str | None, queries: list[Any], options: "BankOptions") -> Any:
+    """The queries themselves, or their vectors by an encoder that was named."""
+    if place is None:
+        return queries
+    return embank.encoder_vectors(place, queries, options)
+
+
+def _queries(words: list[str], rows: QueryRows) -> tuple[list[Any], list[Any]]:
     """The queries and, from a file with --id, what they are called."""
-    if bool(words) == (file is not None):
-        raise embank.errors.UsageError("give what to look for: one of QUERY in words and --file F")
-    if file is None:
+    if bool(words) == (rows.file is not None):
+        raise embank.errors.UsageError("give what to look for: one of QUERY in words and --file FILE")
+    if rows.file is None:
         return words, []
+    source = Source(files=[rows.file], text=rows.text, pair=rows.pair, id=rows.id, as_format=rows.format)
     found = rows_of(source)
     texts: list[Any] = found[source.text]
     if source.pair is not None:
         texts = list(zip(texts, found[source.pair], strict=True))
     if not texts:
-        raise embank.errors.InputError(f"{file} has no rows, so there is nothing to look for")
+        raise embank.errors.InputError(f"{rows.file} has no rows, so there is nothing to look for")
     ids = [] if source.id is None else found[source.id]
     if len(set(map(str, ids))) < len(ids):
-        raise embank.errors.InputError(f"{file} gives several queries the same id in {source.id!r}: each needs its own")
+        message = f"{rows.file} gives several queries the same id in {source.id!r}: each needs its own"
+        raise embank.errors.InputError(message)
     return texts, ids
-
-
-def _way(approximate: bool) -> "Way":  # noqa: FBT001 - a flag
-    return "approximate" if approximate else "exact"
 
 
 def _condition(written: str) -> tuple[str, str]:
     task, sign, label = written.partition("=")
     if not sign or not task or not label:
         raise embank.errors.UsageError(
-            f"{written!r} is no condition; write it as TASK=LABEL, for example topic=billing"
+            f"malformed --where {written!r}: write it as TASK=LABEL, for example topic=billing"
         )
     return task, label
 

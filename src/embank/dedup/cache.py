@@ -7,8 +7,8 @@ any more is not used. It can be deleted at any time.
 from pathlib import Path
 
 from embank.arrays import TextIds
-from embank.store import StoredColumn
-from embank.store.cache import GROUPS, auxiliary_place, read_auxiliary, write_auxiliary
+from embank.store import GROUPS, StoredColumn
+from embank.store.cache import auxiliary_place, read_auxiliary, write_auxiliary
 
 
 def remembered(root: Path, column: StoredColumn, kind: str) -> tuple[TextIds, TextIds] | None:

@@ -14,7 +14,8 @@ from embank.arrays import TextIds
 from embank.errors import DamageError
 from embank.index.hnsw import GraphIndex
 from embank.search.column import BLOCK, SearchedColumn
-from embank.store.cache import GRAPHS, auxiliary_place, read_auxiliary, write_auxiliary
+from embank.store import GRAPHS
+from embank.store.cache import auxiliary_place, read_auxiliary, write_auxiliary
 from embank.store.folder import Store
 
 State = Literal["current", "extended", "built"]

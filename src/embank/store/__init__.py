@@ -7,12 +7,18 @@ states a text has a block of rows; one more file says where each block begins.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from embank.recipe import STATES, Recipe
 
 FORMAT_VERSION = 2
 """Version of the folder's layout. A newer one is refused, an older one is migrated."""
+
+GRAPHS: Final = "index"
+GROUPS: Final = "duplicates"
+LENGTHS: Final = "lengths"
+AUXILIARY: Final = (GRAPHS, GROUPS, LENGTHS)
+"""Folders below the bank of what is made again when it is needed."""
 
 
 @dataclass(frozen=True)
@@ -121,3 +127,8 @@ class Damage:
     kind: str
     where: str
     what: str
+
+    @property
+    def can_be_made_again(self) -> bool:
+        """Whether the file is made again when it is needed: a graph, groups, or lengths of vectors."""
+        return self.where.partition("/")[0] in AUXILIARY

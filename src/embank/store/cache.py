@@ -18,22 +18,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
 from embank.atomic import storage_errors, write_durably
-from embank.store import Damage, StoredColumn
+from embank.store import AUXILIARY, LENGTHS, Damage, StoredColumn
 from embank.store.folder import Store
-from embank.store.norms import FOLDER as LENGTHS
 from embank.store.norms import fault_of, place_of
-
-GRAPHS: Final = "index"
-GROUPS: Final = "duplicates"
-AUXILIARY: Final = (GRAPHS, GROUPS, LENGTHS)
-"""Folders below the bank."""
 
 Arrays = dict[str, np.ndarray]
 
@@ -54,6 +48,11 @@ class Auxiliary:
     size: int
     column: str
     state: str
+
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in, below the bank."""
+        return self.file.partition("/")[0]
 
 
 def auxiliary_place(root: Path, folder: str, column: StoredColumn, way: str = "") -> Path:

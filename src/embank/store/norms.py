@@ -17,14 +17,11 @@ from embank.atomic import npy_pieces, whole_file
 from embank.codecs import Codec
 from embank.errors import DamageError
 from embank.linalg.cosine import lengths
-from embank.store import Segment, StoredColumn
+from embank.store import LENGTHS, Segment, StoredColumn
 from embank.store.files import map_array
 from embank.store.folder import Store
 from embank.store.segments import ColumnReader
 from embank.store.vectors import codec_of
-
-FOLDER: Final = "lengths"
-"""Below the bank."""
 
 _BLOCK: Final = 4096
 """Rows decoded at a time."""
@@ -65,7 +62,7 @@ def measured(codec: Codec, rows: Rows) -> Lengths:
 def place_of(root: Path, column: StoredColumn, segment: Segment) -> Path:
     """Where the lengths of a segment's vectors are kept."""
     calibration = column.recipe.calibration or column.recipe.codec
-    return root / FOLDER / f"{segment.part('rows').digest}-{calibration}.npy"
+    return root / LENGTHS / f"{segment.part('rows').digest}-{calibration}.npy"
 
 
 def fault_of(store: Store, column: StoredColumn, segment: Segment) -> str | None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from embank.store import FORMAT_VERSION
-from embank.store.cache import AUXILIARY, Auxiliary, auxiliary_files
+from embank.store import AUXILIARY, FORMAT_VERSION
+from embank.store.cache import Auxiliary, auxiliary_files
 from embank.store.folder import Store
 
 

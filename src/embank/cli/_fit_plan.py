@@ -1,8 +1,7 @@
 """`embank fit --plan`: each task is fitted the way that a plan advises."""
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,8 +51,7 @@ def fit_planned(bank: "Bank", fit: PlannedFit, show: "Callable[[FitReport], None
     reports = list(_fitted(bank, fit, [advice for advice in wanted if not advice.way.outside], quiet=as_json))
     if as_json:
         told = [{"task": one.task, "way": one.way.name, "command": _command(one, fit.rows)} for one in outside]
-        fits = [asdict(report) for report in reports]
-        typer.echo(json.dumps({"fitted": fits, "outside": told}, ensure_ascii=False))
+        console.print_json({"fitted": [console.fit_record(report) for report in reports], "outside": told})
     else:
         for report in reports:
             show(report)
@@ -107,4 +105,4 @@ def _command(advice: "Advice", rows: LabelFiles) -> str:
     files = " ".join(map(str, rows.files))
     kind = f"student {files} --layers {advice.way.layers}" if advice.way.family == "student" else f"finetune {files}"
     epochs = "" if advice.epochs is None else f" --epochs {advice.epochs} --patience {advice.epochs}"
-    return f"embank baseline {kind} --label {advice.task} --text {rows.text}{epochs}"
+    return f"embank baseline {kind} --label {advice.task} --text {rows.main}{epochs}"

@@ -1,0 +1,86 @@
+"""Commands whose flags come in bundles: a parameter that is a dataclass of flags stands for all of its fields."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Any
+
+import typer
+
+from embank.cli._flags import PANELS
+
+Command = Callable[..., None]
+
+
+def command(
+    app: typer.Typer, examples: Sequence[str], *, name: str | None = None, panel: str | None = None
+) -> Callable[[Command], Command]:
+    """Register a function as a command, with examples below its help: `@command(app, EXAMPLES)`.
+
+    Args:
+        app: the group that it belongs to.
+        examples: lines that a user may type.
+        name: where it is not the function's.
+        panel: on the help page of its group.
+    """
+
+    def registered(function: Command) -> Command:
+        shown = "\n".join(["Examples:", *(f"  {line}" for line in examples)]).replace("[", r"\[")
+        app.command(name, rich_help_panel=panel, epilog=shown)(unbundled(function))
+        return function
+
+    return registered
+
+
+def unbundled(function: Command) -> Command:
+    """The function with the fields of its bundles as parameters of its own, all of them by name.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class Size:
+    ...     width: int = 2
+    >>> signature(unbundled(lambda size: print(size)))
+    <Signature (*, size)>
+    >>> def show(name: str, size: Size) -> None:
+    ...     print(name, size)
+    >>> signature(unbundled(show))
+    <Signature (*, name: str, width: int = 2)>
+    >>> unbundled(show)(name="a", width=3)
+    a Size(width=3)
+    """
+    bundles: dict[str, Any] = {}
+    parameters: list[Parameter] = []
+    for name, parameter in signature(function).parameters.items():
+        if is_dataclass(parameter.annotation):
+            bundles[name] = parameter.annotation
+            parameters += [
+                Parameter(
+                    field.name,
+                    Parameter.KEYWORD_ONLY,
+                    annotation=field.type,
+                    default=Parameter.empty if field.default is MISSING else field.default,
+                )
+                for field in fields(parameter.annotation)
+            ]
+        else:
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+
+    @wraps(function)
+    def call(**given: Any) -> None:
+        made = {
+            name: bundle(**{field.name: given.pop(field.name) for field in fields(bundle)})
+            for name, bundle in bundles.items()
+        }
+        function(**given, **made)
+
+    parameters.sort(key=_panel)
+    call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+def _panel(parameter: Parameter) -> int:
+    """Where a parameter stands: arguments first, then flags by their panel."""
+    panel = next((one.rich_help_panel for one in getattr(parameter.annotation, "__metadata__", ())), None)
+    return PANELS.index(panel) + 1 if panel in PANELS else 0
