@@ -32,7 +32,7 @@ from embank.encoders.prefix.folder import (
     put_prefix,
     read_prefix_trunk,
 )
-from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score, scored_keys, without_texts
+from embank.evaluate.transfer import Target, TransferSettings, frozen_score, scored_keys, without_texts
 from embank.prefix.train import PrefixSettings, train_prefix
 
 
@@ -104,7 +104,7 @@ def measured(asked: argparse.Namespace, seed: int, way: str, group: tuple[str, .
     """Test score of a head on frozen default columns."""
     place = f"prefixed={trunk_without(group, asked, seed)}#{way}"
     work = WORK / "prefixes" / f"bank-{design(asked, seed)}-{way}-{name}"
-    _, score = frozen_score(work, place, classified(name, asked.target_rows), EvaluationSettings(seed=seed))
+    _, score = frozen_score(work, place, classified(name, asked.target_rows), TransferSettings(seed=seed))
     return {"score": score}
 
 

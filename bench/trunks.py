@@ -23,7 +23,7 @@ from measuring import WORK, data_folder, kept, record
 
 import embank
 from embank.encoders.load import ReadingOptions, locate, open_encoder
-from embank.evaluate.transfer import EvaluationSettings, Target, leave_out
+from embank.evaluate.transfer import Target, TransferSettings, evaluate_transfer
 from embank.labels.kinds import APART, TOGETHER
 from embank.multitask import Served, Source, TrunkSettings
 from embank.multitask.folder import save_trunk
@@ -107,11 +107,11 @@ def measured(served: Served, asked: argparse.Namespace, labels: int) -> dict[str
 
     transfers: dict[str, list[dict[str, Any]]] = {codec: [] for codec in CODECS}
     for codec in CODECS:
-        asked_of = EvaluationSettings(codec, seed=asked.seed, seen=False)
+        asked_of = TransferSettings(codec=codec, seed=asked.seed, seen=False)
         for group in GROUPS:
             own = [classified(name, labels, asked.test) for name in group]
             rest = [target for name, target in sources.items() if name not in group]
-            found = leave_out([*own, *rest, *others], [group], make, asked_of, trunks / f"of-{labels}")
+            found = evaluate_transfer([*own, *rest, *others], [group], make, asked_of, trunks / f"of-{labels}")
             transfers[codec] += [asdict(one) for one in found]
             print(labels, codec, *(f"{one.task} {one.raw:.3f} {one.without:.3f}" for one in found), flush=True)
     return transfers

@@ -1,7 +1,7 @@
 """Encode a text once, bank the representation on disk, run every task on what is banked.
 
 The names below are the public face. They are loaded at first use, so that `import embank`, and with it the command
-line's `--help`, costs next to nothing (docs/decisions/0004-late-imports.md).
+line's `--help`, costs next to nothing (docs/decisions/0019-torch-doors.md).
 """
 
 from importlib import import_module
@@ -33,10 +33,15 @@ if TYPE_CHECKING:
     from embank.evaluate.retrieval import JudgedQueries as JudgedQueries
     from embank.evaluate.retrieval import RetrievalReport as RetrievalReport
     from embank.evaluate.sts import StsReport as StsReport
+    from embank.evaluate.transfer import Target as Target
+    from embank.evaluate.transfer import Transfer as Transfer
+    from embank.evaluate.transfer import TransferSettings as TransferSettings
+    from embank.evaluate.transfer import evaluate_transfer as evaluate_transfer
     from embank.export.files import ExportReport as ExportReport
     from embank.fit import FitReport as FitReport
     from embank.fit import FitSettings as FitSettings
     from embank.fit.pooled_columns import LearnedColumn as LearnedColumn
+    from embank.fit.source_tasks import Source as Source
     from embank.integrations.sentence_transformers import SentenceEncoder as SentenceEncoder
     from embank.integrations.sklearn import Columns as Columns
     from embank.labels.tags import words_fault as words_fault
@@ -44,11 +49,18 @@ if TYPE_CHECKING:
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
     from embank.models.tail_design import TailSettings as TailSettings
+    from embank.multitask import MultitaskReport as MultitaskReport
+    from embank.multitask import MultitaskSettings as MultitaskSettings
+    from embank.multitask.run import train_multitask as train_multitask
     from embank.plan import Plan as Plan
     from embank.plan import PlanSettings as PlanSettings
     from embank.plan.json_document import plan_json as plan_json
     from embank.plan.json_document import read_plan as read_plan
     from embank.plan.report import plan_html as plan_html
+    from embank.prefix.prefixes import DroppedColumn as DroppedColumn
+    from embank.prefix.prefixes import PrefixChange as PrefixChange
+    from embank.prefix.prefixes import Prefixes as Prefixes
+    from embank.prefix.train import PrefixSettings as PrefixSettings
     from embank.recipe import ColumnName as ColumnName
     from embank.search import SearchSettings as SearchSettings
     from embank.search.queries import encoder_vectors as encoder_vectors
@@ -70,6 +82,7 @@ _PUBLIC = {
     "DedupReport": "embank.dedup.find",
     "DedupSettings": "embank.dedup",
     "DistilledFrom": "embank.distill.teacher",
+    "DroppedColumn": "embank.prefix.prefixes",
     "Duplicates": "embank.dedup.find",
     "EncodeReport": "embank.encode",
     "EncodeSettings": "embank.encode.run",
@@ -78,27 +91,37 @@ _PUBLIC = {
     "FitSettings": "embank.fit",
     "JudgedQueries": "embank.evaluate.retrieval",
     "LearnedColumn": "embank.fit.pooled_columns",
+    "MultitaskReport": "embank.multitask",
+    "MultitaskSettings": "embank.multitask",
     "Plan": "embank.plan",
     "PlanSettings": "embank.plan",
     "PoolingDesign": "embank.models.pooling_design",
     "PoolingSettings": "embank.models.pooling_design",
+    "PrefixChange": "embank.prefix.prefixes",
+    "PrefixSettings": "embank.prefix.train",
+    "Prefixes": "embank.prefix.prefixes",
     "ProjectionReport": "embank.distill.settings",
     "ProjectionSettings": "embank.distill.settings",
     "ReadingOptions": "embank.encoders.load",
     "RetrievalReport": "embank.evaluate.retrieval",
     "SearchSettings": "embank.search",
     "SentenceEncoder": "embank.integrations.sentence_transformers",
+    "Source": "embank.fit.source_tasks",
     "StsReport": "embank.evaluate.sts",
     "TailSettings": "embank.models.tail_design",
+    "Target": "embank.evaluate.transfer",
     "TextBlock": "embank.encode",
     "TrainingProgress": "embank.training.settings",
     "TrainingSettings": "embank.training.settings",
+    "Transfer": "embank.evaluate.transfer",
+    "TransferSettings": "embank.evaluate.transfer",
     "available_encoders": "embank.encoders.available",
     "backends": "embank.encoders.available",
     "bank_names": "embank.store.names",
     "codec_names": "embank.codecs",
     "encoder_vectors": "embank.search.queries",
     "errors": "embank.errors",
+    "evaluate_transfer": "embank.evaluate.transfer",
     "locate": "embank.encoders.load",
     "plan_html": "embank.plan.report",
     "plan_json": "embank.plan.json_document",
@@ -106,6 +129,7 @@ _PUBLIC = {
     "samples": "embank.samples",
     "tables": "embank.tables",
     "text_key": "embank.texts",
+    "train_multitask": "embank.multitask.run",
     "words_fault": "embank.labels.tags",
     "words_text": "embank.labels.tags",
 }

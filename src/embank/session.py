@@ -4,6 +4,7 @@ Whatever is done with a bank is given its session, so that every feature reads, 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from embank.errors import UsageError
 from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
-from embank.store.kept_texts import unpack
+from embank.store.kept_texts import kept_texts, unpack
 from embank.store.vectors import vectors as stored_vectors
 from embank.texts import Text, keys_and_faults, plain_id
 
@@ -173,41 +174,83 @@ class Session:
         Raises:
             BankLockedError: another writer holds the bank.
         """
-        run = self.options.run
-        settings = replace(run, keep_text=keep_text or run.keep_text, states_budget=self._budget())
+        with self._running(columns, keep_text=keep_text) as run:
+            return run.run(blocks, watch, stop)
+
+    @contextmanager
+    def _running(self, columns: Sequence[ColumnName], *, keep_text: bool) -> Iterator[EncodeRun]:
+        """A run that fills columns, while the bank is locked."""
+        asked = self.options.run
+        settings = replace(asked, keep_text=keep_text or asked.keep_text, states_budget=self._budget())
+        catalogue = self.store.catalogue
         with self.store.writer() as writer:
-            if run.states_budget is not None:
-                with self.store.catalogue.transaction():
-                    self.store.catalogue.set_setting(STATES_BUDGET, run.states_budget)
-            report = EncodeRun(self.store, writer, columns, self.encoders.open, settings).run(blocks, watch, stop)
+            if asked.states_budget is not None and asked.states_budget != catalogue.setting(STATES_BUDGET):
+                with catalogue.transaction():
+                    catalogue.set_setting(STATES_BUDGET, asked.states_budget)
+            yield EncodeRun(self.store, writer, columns, self.encoders.open, settings)
             self.encoders.record_compute()
-        return report
 
     def numbers(
-        self, block: TextBlock, columns: Sequence[ColumnName], watch: Watch = lambda _: None
+        self,
+        block: TextBlock,
+        columns: Sequence[ColumnName],
+        watch: Watch = lambda _: None,
+        *,
+        keep_text: bool = False,
     ) -> tuple[TextIds, EncodeReport]:
         """The bank's numbers of a block's texts; UNKNOWN for those that cannot be encoded.
 
-        Texts that lack one of the columns are encoded first. The bank is locked only if there are such texts.
+        Texts that lack one of the columns are encoded first. The bank is locked only if there are such texts. Each text
+        is hashed once and looked up once, unless somebody else changes the bank between the look and the lock.
+
+        Args:
+            block: rows of texts.
+            columns: that all of them shall have a row in.
+            watch: called after every batch that is encoded.
+            keep_text: the bank shall keep these texts themselves, too.
         """
-        keys, faults = keys_and_faults(block.texts)
-        faults |= block.faults
-        sound = [at for at, key in enumerate(keys) if key is not None and at not in faults]
-        asked = [keys[at] or b"" for at in sound]
-        found = self.store.catalogue.lookup(asked)
+        keys, faults = block.hashed.keys, block.hashed.faults
+        version = self.store.catalogue.version()
+        found = self.store.catalogue.lookup(keys)
         listed = [Fault(block.source, block.start + at, None, reason) for at, reason in sorted(faults.items())]
-        report = EncodeReport(rows=len(keys), known=len(sound), faults=listed, n_faults=len(faults))
-        if not self._complete(found, columns):
-            report = self.fill(columns, [block], watch=watch)
-            found = self.store.catalogue.lookup(asked)
+        report = EncodeReport(rows=len(block.texts), known=len(keys), faults=listed, n_faults=len(faults))
+        if not self._complete(found, columns) or (keep_text and not self._keeps(found)):
+            known = dict(zip(keys, found.tolist(), strict=True))
+            with self._running(columns, keep_text=keep_text) as run:
+                if self.store.catalogue.version() != version:  # somebody else changed the bank before it was locked
+                    known = dict(zip(keys, self.store.catalogue.lookup(keys).tolist(), strict=True))
+                report = run.run([block], watch, numbers=known)
+            found = np.array([known[key] for key in keys], np.int64)
         elif (found == UNKNOWN).any():
-            absent = [sound[at] for at in np.flatnonzero(found == UNKNOWN)]
+            absent = [block.hashed.offsets[at] for at in np.flatnonzero(found == UNKNOWN).tolist()]
             why = "not in the bank, and its vectors are made elsewhere"
             report.faults += [Fault(block.source, block.start + at, None, why) for at in absent]
             report.n_faults += len(absent)
-        numbers = np.full(len(keys), UNKNOWN, np.int64)
-        numbers[sound] = found
+        numbers = np.full(len(block.texts), UNKNOWN, np.int64)
+        numbers[list(block.hashed.offsets)] = found
         return numbers, report
+
+    def numbered(
+        self,
+        texts: Sequence[Any],
+        columns: Sequence[ColumnName],
+        watch: Watch = lambda _: None,
+        *,
+        keep_text: bool = False,
+    ) -> tuple[TextIds, dict[int, Text]]:
+        """Numbers of texts, encoded first where they lack one of the columns, and the texts by number; see `numbers`.
+
+        A list of two strings is a pair, as files have it.
+        """
+        block = TextBlock("texts", 0, [tuple(text) if isinstance(text, list) else text for text in texts])
+        numbers, _ = self.numbers(block, columns, watch, keep_text=keep_text)
+        pairs = zip(numbers.tolist(), block.texts, strict=True)
+        return numbers, {number: text for number, text in pairs if number != UNKNOWN}
+
+    def _keeps(self, numbers: TextIds) -> bool:
+        """Whether the bank keeps all of these texts."""
+        distinct = np.unique(numbers).tolist()
+        return len(kept_texts(self.store, distinct)) == len(distinct)
 
     def numbers_of(self, texts: Sequence[Any], watch: Watch) -> TextIds:
         """Numbers of texts, encoded first where the bank lacks them; UNKNOWN for those that cannot be."""

@@ -1,8 +1,10 @@
 """Texts and their identity: one string, or a pair read together, known by the full hash of its exact content."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from numbers import Integral
+from types import MappingProxyType
 from typing import Any
 
 Text = str | tuple[str, str]
@@ -100,6 +102,64 @@ def keys_and_faults(texts: Sequence[Any]) -> tuple[list[bytes | None], dict[int,
         else:
             keys.append(text_key(text))
     return keys, faults
+
+
+@dataclass(frozen=True, eq=False)
+class HashedTexts:
+    """Rows of texts with their keys.
+
+    Attributes:
+        offsets: of the rows that can be encoded, ascending.
+        keys: of these rows.
+        faults: of the other rows, by offset, why not.
+    """
+
+    offsets: Sequence[int]
+    keys: Sequence[bytes]
+    faults: Mapping[int, str]
+
+
+def hashed(texts: Sequence[Any], known_faults: Mapping[int, str] = MappingProxyType({})) -> HashedTexts:
+    """Hash rows of texts, each once.
+
+    Args:
+        texts: strings, pairs, or whatever else stood in the user's file.
+        known_faults: rows that could not even be read, and why.
+    """
+    keys, faults = keys_and_faults(texts)
+    every = {**faults, **known_faults}
+    sound = [(offset, key) for offset, key in enumerate(keys) if key is not None and offset not in every]
+    return HashedTexts([offset for offset, _ in sound], [key for _, key in sound], every)
+
+
+@dataclass(frozen=True, eq=False)
+class NumberedTexts:
+    """Rows of texts, equal texts under one number.
+
+    Attributes:
+        rows: for each row the number of its text, -1 for one that cannot be encoded.
+        texts: the distinct texts by number, in the order in which they came; pairs as tuples.
+        keys: of these texts.
+    """
+
+    rows: Sequence[int]
+    texts: Sequence[Text]
+    keys: Sequence[bytes]
+
+
+def numbered(texts: Sequence[Any]) -> NumberedTexts:
+    """Number each distinct text once; a list of two strings is a pair, as files have it.
+
+    >>> found = numbered(["b", "a", "b", None, ["a", "b"]])
+    >>> found.rows, found.texts
+    ([0, 1, 0, -1, 2], ['b', 'a', ('a', 'b')])
+    """
+    plain = [tuple(text) if isinstance(text, list) else text for text in texts]
+    keys, _ = keys_and_faults(plain)
+    numbers: dict[bytes, int] = {}
+    rows = [-1 if key is None else numbers.setdefault(key, len(numbers)) for key in keys]
+    distinct = {number: text for number, text in zip(rows, plain, strict=True) if number >= 0}
+    return NumberedTexts(rows, [distinct[number] for number in range(len(numbers))], list(numbers))
 
 
 def plain_id(value: Any) -> int | str | None:

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 import embank
-from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score
+from embank.evaluate.transfer import Target, TransferSettings, frozen_score
 from embank.fit.source_tasks import Source
 from material.distill import settings as distillation
 from material.tails import COLUMN, LINEAR, moods, options, save_tiny, texts_of
@@ -47,7 +47,7 @@ def distilled(bank, root, work):
 
 def transferred(bank, root, work):
     target = Target(Source(name="mood", texts=TEXTS, labels=moods(TEXTS), kind="single"), (NEW, moods(NEW)))
-    settings = EvaluationSettings(options=bank.session.options)
+    settings = TransferSettings(options=bank.session.options)
     return frozen_score(work / "frozen", str(root / "elsewhere"), target, settings)
 
 

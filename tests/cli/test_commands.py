@@ -144,6 +144,7 @@ def test_forgetting_reclaims_space_and_names_orphaned_tasks(bank, run, tmp_path)
     assert run("verify", bank).code == 0
 
 
+@pytest.mark.slow
 def test_named_columns_of_several_layers_and_precisions_come_from_one_command(bank, run, sample):
     done = run(
         "encode", bank, sample, "--text", "message", "--columns", "minilm/2/mean@int8,minilm/1/first@binary", *COMPUTE
@@ -155,6 +156,7 @@ def test_named_columns_of_several_layers_and_precisions_come_from_one_command(ba
     assert run("verify", bank).code == 0
 
 
+@pytest.mark.slow
 def test_standard_input_and_output_work_in_a_pipe(bank):
     command = [
         sys.executable,
@@ -319,6 +321,7 @@ def test_encoders_are_listed_with_shape_and_origin(run):
     assert "backend torch" in done.out
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_encoded_and_says_how_to_go_on(tmp_path):
     given = tmp_path / "many.txt"
     given.write_text(

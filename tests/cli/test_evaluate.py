@@ -39,6 +39,7 @@ def test_retrieval_is_measured_on_a_bank_that_is_dropped(run, files):
     assert "minilm/6/own@float32: nDCG@10 100.00, recall@100 100.00, 2 queries over 2 texts (1 that" in done.out
 
 
+@pytest.mark.slow
 def test_retrieval_is_measured_at_every_precision_that_is_asked_for(run, files):
     asked = ("corpus.csv", "queries.csv", "qrels.tsv")
     places = [

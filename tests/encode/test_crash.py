@@ -113,6 +113,7 @@ def test_an_encoder_is_known_to_the_bank_as_soon_as_it_has_a_column(server, tmp_
             assert encoder in store.catalogue.encoders(), f"killed at instant {step}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(40, faults=1000))
 def test_a_writer_killed_at_a_random_instant_leaves_a_whole_bank_that_the_next_run_completes(
     server, template, tmp_path, seed

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from embank.encoders.batching import batches
 from embank.encoders.load import ReadingOptions, locate, open_encoder
+from material.families import needs
 
 WORDS = [
     *[
@@ -165,6 +166,7 @@ CAUSAL = ("qwen3", "llama", "mistral", "gemma3_text", "gpt2")
 
 
 def save_family(folder, family, **tokenizer_settings):
+    needs(family)
     torch.manual_seed(7)
     FAMILIES[family]().eval().save_pretrained(folder)
     tiny_tokenizer(causal=family in CAUSAL, **tokenizer_settings).save_pretrained(folder)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from embank.errors import UsageError
-from embank.evaluate.transfer import EvaluationSettings, Target, frozen_score, leave_out, without_texts
+from embank.evaluate.transfer import Target, TransferSettings, evaluate_transfer, frozen_score, without_texts
 from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART
 from embank.multitask.folder import save_multitask
@@ -25,7 +25,7 @@ def targets():
 
 
 def asked(folder, **given):
-    return EvaluationSettings(encoder=str(folder), options=options(), **given)
+    return TransferSettings(encoder=str(folder), options=options(), **given)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def make(folder):
 
 
 def test_each_task_is_left_out_in_turn_and_a_trunk_on_all_is_trained_once(folder, make, tmp_path):
-    found = leave_out(targets(), [["mood"], ["size"]], make, asked(folder), tmp_path / "work")
+    found = evaluate_transfer(targets(), [["mood"], ["size"]], make, asked(folder), tmp_path / "work")
     assert make.made == [["mood", "topics", "size"], ["topics", "size"], ["mood", "topics"]]
     assert [(one.task, one.measure) for one in found] == [("mood", "macro_f1"), ("size", "r2")]
     assert all(one.seen is not None for one in found)
@@ -52,8 +52,8 @@ def test_each_task_is_left_out_in_turn_and_a_trunk_on_all_is_trained_once(folder
 
 
 def test_what_is_finished_is_not_done_again(folder, make, tmp_path):
-    first = leave_out(targets(), [["mood"]], make, asked(folder, seen=False), tmp_path / "work")
-    again = leave_out(targets(), [["mood"]], make, asked(folder, seen=False), tmp_path / "work")
+    first = evaluate_transfer(targets(), [["mood"]], make, asked(folder, seen=False), tmp_path / "work")
+    again = evaluate_transfer(targets(), [["mood"]], make, asked(folder, seen=False), tmp_path / "work")
     assert make.made == [["topics", "size"]]
     assert first == again
     assert first[0].seen is None
@@ -62,14 +62,14 @@ def test_what_is_finished_is_not_done_again(folder, make, tmp_path):
 
 def test_a_score_of_another_precision_is_another_score(folder, make, tmp_path):
     for codec in ("float16", "binary"):
-        leave_out(targets(), [["mood"]], make, asked(folder, seen=False, codec=codec), tmp_path / "work")
+        evaluate_transfer(targets(), [["mood"]], make, asked(folder, seen=False, codec=codec), tmp_path / "work")
     kept = {path.stem for path in (tmp_path / "work" / "scores").iterdir()}
     assert len(kept) == 4
     assert all(0 <= json.loads(path.read_text())[1] <= 1 for path in (tmp_path / "work" / "scores").iterdir())
 
 
 def test_tasks_that_are_left_out_together_are_in_no_trunk_of_that_group(folder, make, tmp_path):
-    found = leave_out(targets(), [["mood", "topics"]], make, asked(folder, seen=False), tmp_path / "work")
+    found = evaluate_transfer(targets(), [["mood", "topics"]], make, asked(folder, seen=False), tmp_path / "work")
     assert make.made == [["size"]]
     assert [one.task for one in found] == ["mood", "topics"]
 
@@ -85,7 +85,7 @@ def test_no_source_reads_a_text_that_the_left_out_task_is_scored_on(folder, tmp_
     other = Source(
         name="topics", texts=[*TEXTS, TEST[0].upper() + " !"], labels=topics([*TEXTS, TEST[0]]), kind="multi"
     )
-    leave_out(
+    evaluate_transfer(
         [targets()[0], Target(other, (TEST, topics(TEST)))], [["mood"]], make, asked(folder, seen=False), tmp_path / "w"
     )
     assert seen == list(TEXTS)
@@ -128,8 +128,8 @@ def test_every_kind_is_scored_on_frozen_columns(folder, tmp_path, kind):
 
 def test_what_cannot_be_left_out_is_refused(folder, make, tmp_path):
     with pytest.raises(UsageError, match="'moods' is no source; there are: mood, topics, size"):
-        leave_out(targets(), [["moods"]], make, asked(folder), tmp_path)
+        evaluate_transfer(targets(), [["moods"]], make, asked(folder), tmp_path)
     with pytest.raises(UsageError, match="leaves no source"):
-        leave_out(targets()[:1], [["mood"]], make, asked(folder, seen=False), tmp_path)
+        evaluate_transfer(targets()[:1], [["mood"]], make, asked(folder, seen=False), tmp_path)
     with pytest.raises(UsageError, match="no test rows"):
         frozen_score(tmp_path / "bank", str(folder), Target(targets()[2].source), asked(folder))

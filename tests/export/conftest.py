@@ -1,3 +1,3 @@
 """A bank of given vectors, as searches have it."""
 
-from search.conftest import bank, texts, vectors  # noqa: F401 - fixtures
+from material.given_bank import bank, texts, vectors  # noqa: F401 - fixtures

@@ -6,7 +6,7 @@ import pytest
 
 from embank import SentenceEncoder
 from embank.errors import UsageError
-from search.conftest import bank, texts, vectors  # noqa: F401 - fixtures
+from material.given_bank import bank, texts, vectors  # noqa: F401 - fixtures
 
 COLUMN = "given/0/own@float32"
 

@@ -14,8 +14,8 @@ from embank.encode import TextBlock, Watch
 from embank.encode.blocks import blocks_of
 from embank.fit import FitReport, FitSettings
 from embank.fit.fit import LabelledTexts, fit, refit
+from embank.optional import missing_extra
 from embank.plan import Plan, PlanSettings, PlanWatch
-from embank.plan.run import make_plan
 from embank.predict.predict import Predictor, Table
 from embank.search import SearchSettings
 from embank.search.search import search
@@ -91,6 +91,8 @@ class Bank(BankColumns):
             UsageError: no labels, or unequal lengths.
             HeadError: one class only, or too few labels.
         """
+        with missing_extra("torch"):
+            from embank.plan.run import make_plan
         return make_plan(self.session, texts, labels, settings or PlanSettings(), watch)
 
     def predict(

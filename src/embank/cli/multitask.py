@@ -27,7 +27,6 @@ from embank.cli._flags import (
     flag,
 )
 from embank.cli._source_tasks import read_source_file
-from embank.optional import load
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
@@ -83,6 +82,11 @@ class Training(training.Loop):
         bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
     ] = False
 
+    def options(self) -> "embank.BankOptions":
+        """How encoders read texts."""
+        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
+        return embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
+
     def multitask(self) -> "MultitaskSettings":
         """Settings of multi-task training.
 
@@ -108,20 +112,15 @@ class Maker:
 
     def __call__(self, sources: "Sequence[Source]", out: Path) -> "MultitaskReport":
         """Train, and write the folder; a checkpoint lies beside it until then."""
-        opening, multitask = load("embank.encoders.load", "torch"), load("embank.multitask.train", "torch")
-        saving = load("embank.multitask.folder", "torch")
-        load("embank.models.encoder_folder", "torch").refuse_existing(out)
-        reading = embank.ReadingOptions(max_tokens=self.asked.max_tokens)
-        located = opening.locate(self.asked.encoder, reading, local_files_only=self.asked.local_files_only)
-        opened = opening.open_encoder(located, "torch", "float32", Path.home() / ".cache" / "embank")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint = out.with_name(f"{out.name}.training.safetensors")
         with progress(quiet=self.quiet) as watch:
-            trained = multitask.train_multitask(opened, sources, self.settings, checkpoint, watch)
-        saving.save_multitask(opened, trained.report, out)
-        checkpoint.unlink(missing_ok=True)
-        report: MultitaskReport = trained.report
-        return report
+            return embank.train_multitask(
+                sources,
+                out,
+                self.settings,
+                encoder=self.asked.encoder,
+                options=self.asked.options(),
+                watch=watch,
+            )
 
 
 @command(app, TRAIN_EXAMPLES)
@@ -135,7 +134,6 @@ def train(
     The folder is an encoder, also for other tools: embank encode --encoder OUT.
     """
     settings = asked.multitask()
-    load("embank.models.encoder_folder", "torch").refuse_existing(out)
     read = [entry.source() for entry in read_source_file(asked.sources)]
     report = Maker(settings, asked, printed.silent)(read, out)
     if printed.as_json:
@@ -178,15 +176,13 @@ def evaluate(
     Beside an encoder that was trained without the task stand the encoder as it was and one that has seen the task.
     """
     settings = asked.multitask()
-    evaluation = load("embank.evaluate.transfer", "torch")
     targets = [entry.target() for entry in read_source_file(asked.sources)]
     names = [target.source.name for target in targets]
     groups = [group.split(",") for group in leave_out] if leave_out else [[name] for name in names]
-    options = embank.BankOptions(
-        reading=embank.ReadingOptions(max_tokens=asked.max_tokens), local_files_only=asked.local_files_only
+    how = embank.TransferSettings(
+        codec=codec, seed=asked.seed, seen=seen, encoder=asked.encoder, options=asked.options()
     )
-    how = evaluation.EvaluationSettings(codec=codec, seed=asked.seed, seen=seen, encoder=asked.encoder, options=options)
-    found = evaluation.leave_out(targets, groups, Maker(settings, asked, printed.silent), how, work)
+    found = embank.evaluate_transfer(targets, groups, Maker(settings, asked, printed.silent), how, work)
     if printed.as_json:
         console.print_json({"tasks": [asdict(one) for one in found]})
     elif not printed.quiet:

@@ -1,9 +1,9 @@
 """`embank prefix`: one trained prefix per source task, on an encoder that stays as it is."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,10 +31,10 @@ from embank.cli._flags import (
 )
 from embank.cli._labels import DEFAULT_TEXT
 from embank.cli._source_tasks import SourceEntry, read_source_file
-from embank.optional import load
 
 if TYPE_CHECKING:
-    from embank.encoders.prefix.folder import PrefixTrunk, StoredPrefix, TrunkReference
+    from embank.encoders.prefix.folder import StoredPrefix
+    from embank.prefix.prefixes import DroppedColumn
     from embank.prefix.train import PrefixSettings, TrainedPrefix
 
 app = typer.Typer(
@@ -200,6 +200,12 @@ class PrefixFlags(training.Loop):
         bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
     ] = False
 
+    def folder(self, folder: Path, banks: list[Path] | None) -> "embank.Prefixes":
+        """The folder of prefixes, and the banks that lose columns by a change."""
+        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
+        options = embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
+        return embank.Prefixes(folder, options, banks=banks or [])
+
     def prefix(self) -> "PrefixSettings":
         """Settings of a prefix.
 
@@ -211,7 +217,7 @@ class PrefixFlags(training.Loop):
         reads = next((word for word in READS if word == self.reads), None)
         if reads is None:
             raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(READS)}")
-        made: PrefixSettings = load("embank.prefix.train", "torch").PrefixSettings(
+        return embank.PrefixSettings(
             training=self.settings(),
             length=self.length,
             from_layer=self.from_layer,
@@ -219,17 +225,6 @@ class PrefixFlags(training.Loop):
             most=self.rows,
             reads=reads,
         )
-        return made
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a user said of a folder that prefixes are trained for."""
-
-    trunk: Path
-    settings: "PrefixSettings"
-    flags: PrefixFlags
-    quiet: bool
 
 
 @command(app, ADD_EXAMPLES)
@@ -245,7 +240,7 @@ def add(
 
     The first one makes the folder.
     """
-    _train(Asked(folder, how.prefix(), how, printed.silent), rows.entries(files or []), rows, bank or [], printed)
+    _train(how.folder(folder, bank), rows, how, printed, rows.entries(files or []))
 
 
 @command(app, REPLACE_EXAMPLES)
@@ -261,34 +256,34 @@ def replace(
 
     Until that is done, the old one stays.
     """
-    _train(
-        Asked(folder, how.prefix(), how, printed.silent),
-        rows.entries(files or []),
-        rows,
-        bank or [],
-        printed,
-        replacing=True,
-    )
+    _train(how.folder(folder, bank), rows, how, printed, rows.entries(files or []), replacing=True)
 
 
 def _train(
-    asked: Asked,
-    entries: list[SourceEntry],
+    prefixes: "embank.Prefixes",
     rows: SourceRows,
-    banks: Sequence[Path],
+    how: PrefixFlags,
     printed: Printed,
+    entries: list[SourceEntry],
     *,
     replacing: bool = False,
 ) -> None:
     """Train what was named, and say what came of each."""
-    chosen = _chosen(asked, entries, named=rows.source is not None, replacing=replacing)
+    settings = how.prefix()
+    _check_combination(prefixes, how.prefixes)
     records = []
-    for found, orphaned in _trained(asked, chosen, banks):
+    for entry in _chosen(prefixes, entries, named=rows.source is not None, replacing=replacing):
+        with training.progress(quiet=printed.silent) as watch:
+            if replacing:
+                change = prefixes.replace(entry.source(), settings, watch=watch)
+            else:
+                change = prefixes.add(entry.source(), settings, encoder=how.encoder, combine=how.prefixes, watch=watch)
+        found, dropped = change.trained, _told(change.dropped)
         source = {("baseline" if name == "guess" else name): value for name, value in found.record["source"].items()}
-        records.append({**found.record, "source": source, "dropped": orphaned})
+        records.append({**found.record, "source": source, "dropped": dropped})
         if not printed.silent:
-            _print_trained(asked.trunk, found)
-            _print_dropped(orphaned)
+            _print_trained(prefixes.folder, found)
+            _print_dropped(dropped)
     if printed.as_json:
         console.print_json({"prefixes": records})
 
@@ -304,16 +299,13 @@ def remove(
 
     Their files go, and in banks that are named the columns that they made.
     """
-    library = load("embank.encoders.prefix.folder", "torch")
+    there = embank.Prefixes(folder, banks=bank or [])
     removed = []
     for name in names:
-        there = library.read_prefix_trunk(folder)
-        gone = there.named(name)
-        dropped = _dropped(bank or [], folder, {gone.digest, library.digest_together(there.prefixes)})
-        library.drop_prefix(folder, name)
+        dropped = _told(there.remove(name))
         removed.append({"name": name, "dropped": dropped})
         if not printed.silent:
-            typer.echo(f"removed prefix {name}; {len(there.prefixes) - 1} left")
+            typer.echo(f"removed prefix {name}; {len(there.names)} left")
             _print_dropped(dropped)
     if printed.as_json:
         console.print_json({"removed": removed})
@@ -322,7 +314,7 @@ def remove(
 @command(app, LIST_EXAMPLES, name="list")
 def list_prefixes(folder: Folder, printed: Printed) -> None:
     """List prefixes, what they learned from, and how well."""
-    there = load("embank.encoders.prefix.folder", "torch").read_prefix_trunk(folder)
+    there = embank.Prefixes(folder).read()
     if printed.as_json:
         listed = [
             {"name": one.name, "digest": one.digest, "length": one.length, "from_layer": one.from_layer, **one.record}
@@ -345,99 +337,38 @@ def _listed(prefix: "StoredPrefix") -> list[str]:
     return [prefix.name, source.get("kind", "-"), *counts, measure, *scores, weight]
 
 
-def _chosen(asked: Asked, entries: list[SourceEntry], *, named: bool, replacing: bool) -> list[SourceEntry]:
-    """Those that are to be trained: where none was named, those that the trunk has (to replace) or lacks (to add).
+def _chosen(
+    prefixes: "embank.Prefixes", entries: list[SourceEntry], *, named: bool, replacing: bool
+) -> list[SourceEntry]:
+    """Those that are to be trained: where none was named, those that the folder has (to replace) or lacks (to add).
 
     Raises:
         UsageError: nothing is to be done, or a name is there already or is not.
     """
-    folder = load("embank.encoders.prefix.folder", "torch")
-    there = folder.read_prefix_trunk(asked.trunk) if replacing or asked.trunk.exists() else None
-    names = {prefix.name for prefix in there.prefixes} if there else set()
+    names = [prefix.name for prefix in prefixes.read().prefixes] if replacing else prefixes.names
     for entry in entries:
-        folder.valid_prefix_name(entry.name)
-    if there is not None:
-        _check_combination(asked, there)
+        prefixes.check_name(entry.name)
     chosen = [entry for entry in entries if (entry.name in names) == replacing]
     if not chosen or (named and len(chosen) < len(entries)):
         listed, known = ", ".join(entry.name for entry in entries), ", ".join(sorted(names)) or "none"
         instead = "add" if replacing else "replace"
         raise embank.errors.UsageError(
-            f"{asked.trunk} has the prefixes: {known}; found {listed}: use embank prefix {instead}"
+            f"{prefixes.folder} has the prefixes: {known}; found {listed}: use embank prefix {instead}"
         )
     return chosen
 
 
-def _check_combination(asked: Asked, there: "PrefixTrunk") -> None:
-    own = there.reference.combine
-    if asked.flags.prefixes not in (None, own):
+def _check_combination(prefixes: "embank.Prefixes", combine: str | None) -> None:
+    own = prefixes.read().reference.combine if prefixes.folder.exists() else combine
+    if combine not in (None, own):
         raise embank.errors.UsageError(
-            f"{asked.trunk} is read {own}; embank encode --prefixes {asked.flags.prefixes} reads it otherwise"
+            f"{prefixes.folder} is read {own}; embank encode --prefixes {combine} reads it otherwise"
         )
 
 
-def _trained(
-    asked: Asked, entries: Sequence[SourceEntry], banks: Sequence[Path]
-) -> "Iterator[tuple[TrainedPrefix, dict[str, list[str]]]]":
-    """Train prefixes one by one, each put in its place when it is done; and what banks lose by it."""
-    opening = load("embank.encoders.load", "torch")
-    folder = load("embank.encoders.prefix.folder", "torch")
-    trunk = asked.trunk
-    stands_on = folder.read_prefix_trunk(trunk).reference.encoder if trunk.exists() else opening.DEFAULT
-    place = asked.flags.encoder or stands_on
-    located = opening.locate(
-        place, embank.ReadingOptions(max_tokens=asked.flags.max_tokens), local_files_only=asked.flags.local_files_only
-    )
-    reading = located.reading
-    reference: TrunkReference = folder.TrunkReference(
-        located.origin,
-        reading.weights,
-        reading.tokenizer,
-        located.layers,
-        located.width,
-        asked.flags.prefixes or folder.APART,
-    )
-    if trunk.exists():
-        known = folder.read_prefix_trunk(trunk).reference
-        if (known.weights, known.tokenizer) != (reference.weights, reference.tokenizer):
-            raise embank.errors.EncoderError(f"{trunk} stands on {stands_on}, and {place} has other weights or tokens")
-    encoder = opening.open_encoder(located, "torch", "float32", Path.home() / ".cache" / "embank")
-    for entry in entries:
-        found = _train_one(asked, encoder, entry)
-        if not trunk.exists():
-            trunk.parent.mkdir(parents=True, exist_ok=True)
-            folder.create_prefix_trunk(trunk, reference)
-        there = folder.read_prefix_trunk(trunk)
-        void = {folder.digest_together(there.prefixes)} if len(there.prefixes) > 1 else set()
-        void |= {prefix.digest for prefix in there.prefixes if prefix.name == entry.name}
-        dropped = _dropped(banks, trunk, void)
-        folder.put_prefix(trunk, entry.name, (found.keys, found.values), found.from_layer, found.record)
-        _checkpoint(asked, entry).unlink(missing_ok=True)
-        yield found, dropped
-
-
-def _train_one(asked: Asked, encoder: Any, entry: SourceEntry) -> "TrainedPrefix":
-    prefixes = load("embank.prefix.train", "torch")
-    checkpoint = _checkpoint(asked, entry)
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    with training.progress(quiet=asked.quiet) as watch:
-        found: TrainedPrefix = prefixes.train_prefix(encoder, entry.source(), asked.settings, checkpoint, watch)
-    return found
-
-
-def _checkpoint(asked: Asked, entry: SourceEntry) -> Path:
-    return asked.trunk.with_name(f"{asked.trunk.name}.{entry.name}.training.safetensors")
-
-
-def _dropped(banks: Sequence[Path], trunk: Path, digests: Collection[str]) -> dict[str, list[str]]:
-    """Drop columns that had these prefixes, or all of a trunk's, from banks; says which, and which tasks read them."""
-    found: dict[str, list[str]] = {}
-    for bank in banks:
-        columns = load("embank.prefix.columns", "torch").columns_under(bank, trunk, digests)
-        with embank.Bank.open(bank) as opened:
-            for column in columns:
-                found[f"{bank}: {column}"] = [f"{bank} --refit --task {task}" for task in opened.forget_column(column)]
-    return found
+def _told(dropped: "Sequence[DroppedColumn]") -> dict[str, list[str]]:
+    """Which columns banks lost, and what is to be fitted again."""
+    return {f"{one.bank}: {one.column}": [f"{one.bank} --refit --task {task}" for task in one.tasks] for one in dropped}
 
 
 def _print_dropped(dropped: dict[str, list[str]]) -> None:

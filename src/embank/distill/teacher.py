@@ -14,7 +14,6 @@ from embank.distill.folder import read_space, save_projection
 from embank.distill.settings import Origins, ProjectionReport, ProjectionSettings
 from embank.distill.vector_student import TeacherVectors, student_of, train_projection
 from embank.encode import Watch
-from embank.encode.blocks import blocks_of
 from embank.encode.computed import Derived, fill_derived
 from embank.encode.default_columns import resolve
 from embank.encode.options import BankOptions
@@ -25,9 +24,10 @@ from embank.models.encoder_folder import refuse_existing
 from embank.recipe import DEFAULT_CODEC, ColumnName
 from embank.session import Session
 from embank.store import StoredColumn
+from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
 from embank.store.vectors import vectors as stored_vectors
-from embank.texts import Text, keys_and_faults
+from embank.texts import Text
 from embank.training.settings import TrainingWatch
 
 _SHOWN = 12
@@ -108,8 +108,7 @@ class Teacher:
         student, layers = _student(teacher, made_of, session.options)
         column = _column(teacher, made_of)
         _check_width(teacher, ColumnName.parse(column), width)
-        session.fill(session.wanted([column], None, None), blocks_of(texts, None), watch=watch)
-        sound, vectors, stored = _banked(session.store, column, texts)
+        sound, vectors, stored = _banked(session, column, texts, watch)
         origins = Origins(
             teacher=teacher.origin,
             column=stored.name,
@@ -216,20 +215,15 @@ def _check_width(teacher: Located, column: ColumnName, width: int) -> None:
         raise UsageError(f"found a width of {width}, expected at most {wide}, which the teacher has")
 
 
-def _banked(store: Store, column: str, texts: Sequence[Any]) -> tuple[list[Text], Vectors, StoredColumn]:
-    """The different texts that have a row in a column, in their order, and their vectors."""
-    listed = [tuple(text) if isinstance(text, list) else text for text in texts]
-    keys, _ = keys_and_faults(listed)
-    first: dict[bytes, int] = {}
-    for at, key in enumerate(keys):
-        if key is not None:
-            first.setdefault(key, at)
-    numbers = store.catalogue.lookup(list(first))
-    there = numbers >= 0
-    there[there] = store.reader(column).has(numbers[there])
-    chosen = np.array(list(first.values()), np.int64)[there]
-    vectors = stored_vectors(store, [column], numbers[there])
-    return [listed[at] for at in chosen.tolist()], vectors, store.column(column)
+def _banked(
+    session: Session, column: str, texts: Sequence[Any], watch: Watch
+) -> tuple[list[Text], Vectors, StoredColumn]:
+    """Bank a column of texts; gives those that have a row there, each once, in their order, and their vectors."""
+    numbers, contents = session.numbered(texts, session.wanted([column], None, None), watch)
+    distinct = np.array(list(dict.fromkeys(numbers[numbers != UNKNOWN].tolist())), np.int64)
+    chosen = distinct[session.store.reader(column).has(distinct)]
+    vectors = stored_vectors(session.store, [column], chosen)
+    return [contents[number] for number in chosen.tolist()], vectors, session.store.column(column)
 
 
 def _teacher_column(store: Store, source: str, named: str | None) -> StoredColumn:

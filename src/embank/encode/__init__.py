@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+from embank.texts import HashedTexts, hashed
 
 SHOWN_FAULTS = 100
 """Faults that a report lists; all of them are in the bank."""
@@ -25,6 +28,11 @@ class TextBlock:
     texts: Sequence[Any]
     ids: Sequence[Any] | None = None
     faults: dict[int, str] = field(default_factory=dict)
+
+    @cached_property
+    def hashed(self) -> HashedTexts:
+        """The texts' keys; hashed at the first use, whoever reads the block after that."""
+        return hashed(self.texts, self.faults)
 
 
 @dataclass(frozen=True)

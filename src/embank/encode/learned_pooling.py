@@ -1,26 +1,30 @@
 """A learned pooling frozen into a column: vectors of texts whose states the bank has, written as rows like others."""
 
-from typing import Any
-
 import numpy as np
+import torch
 
 from embank.arrays import TextIds, Vectors
 from embank.encode import EncodeReport
 from embank.encode.computed import Derived, fill_derived
-from embank.optional import load
+from embank.models.learned_pooling import LearnedPooling, restored
+from embank.models.pooling_file import StoredPooling
 from embank.recipe import ColumnName
 from embank.store.folder import Store
+from embank.training.datasets import batches_by_length
+from embank.training.state_inputs import LayerInputs
 
 _BUDGET = 4096
 """Tokens of a batch."""
 
 
-def column_of(pooling: Any, codec: str) -> ColumnName:
+def column_of(pooling: StoredPooling, codec: str) -> ColumnName:
     """The column that a stored pooling fills: its name holds a digest of the learned weights, and its highest layer."""
     return ColumnName(pooling.encoder, pooling.design.layers[-1], "own", (), codec)
 
 
-def fill_learned(store: Store, pooling: Any, source: Any, numbers: TextIds, codec: str) -> EncodeReport:
+def fill_learned(
+    store: Store, pooling: StoredPooling, source: LayerInputs, numbers: TextIds, codec: str
+) -> EncodeReport:
     """Write the pooled vectors of texts that have none yet.
 
     Args:
@@ -34,18 +38,16 @@ def fill_learned(store: Store, pooling: Any, source: Any, numbers: TextIds, code
         BankLockedError: another writer holds the bank.
         StorageFullError: no space is left; what was committed is kept.
     """
-    modules = load("embank.models.learned_pooling", "torch")
-    module = modules.restored(pooling.design, pooling.width, pooling.weights)
+    module = restored(pooling.design, pooling.width, pooling.weights)
     origin = f"pooling of {', '.join(pooling.sources)}"
     column = Derived(column_of(pooling, codec), pooling.digest, origin)
     return fill_derived(store, column, numbers, lambda which: pooled(module, source, which))
 
 
-def pooled(module: Any, source: Any, which: np.ndarray) -> Vectors:
+def pooled(module: LearnedPooling, source: LayerInputs, which: np.ndarray) -> Vectors:
     """Vectors of some examples, float32 `[examples, width]`, in their order."""
-    torch, batches = load("torch", "torch"), load("embank.training.datasets", "torch")
     found = np.empty((len(which), module.design.width(module.width)), np.float32)
     with torch.inference_mode():
-        for places in batches.batches_by_length(source.lengths[which], _BUDGET):
+        for places in batches_by_length(source.lengths[which], _BUDGET):
             found[places] = module(**source.inputs(which[places])).numpy()
     return found

@@ -1,16 +1,17 @@
 """A run of encoding: rows stream in, what is known passes by, what is missing is encoded and banked in segments."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from embank.arrays import Ragged, Rows, TextIds, Vectors
+from embank.arrays import TextIds, Vectors
 from embank.encode import SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encode.batch_encode import encode_texts
 from embank.encode.columns import add_missing_columns
+from embank.encode.finished import FinishedRows
 from embank.encode.queue import Queue, Waiting
 from embank.encode.shared_pass import passes_of
 from embank.encoders import Encoder, Readout
@@ -21,10 +22,8 @@ from embank.store.compaction import merge_small
 from embank.store.folder import Store
 from embank.store.kept_texts import pack
 from embank.store.segments import ColumnReader
-from embank.store.vectors import codec_of
-from embank.store.vectors import encoded as encoded_rows
-from embank.store.writing import Addition, Writer
-from embank.texts import Text, keys_and_faults, plain_id
+from embank.store.writing import Writer
+from embank.texts import Text, plain_id
 
 Opener = Callable[[str, Sequence[ColumnName], Sequence[Text]], Encoder]
 """Gives the encoder of that name, for these columns, and the latest texts of a run; called for every window."""
@@ -57,31 +56,6 @@ class EncodeSettings:
     states_budget: int | None = None
 
 
-@dataclass
-class _Finished:
-    """Encoded rows that wait for their commit, in one group of columns."""
-
-    waiting: list[Waiting] = field(default_factory=list)
-    rows: dict[str, list[Rows | Ragged]] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        return sum(part.nbytes for parts in self.rows.values() for part in parts)
-
-    @property
-    def states_size(self) -> int:
-        return sum(part.nbytes for parts in self.rows.values() for part in parts if isinstance(part, Ragged))
-
-    def joined(self, name: str) -> Rows | Ragged:
-        parts = self.rows[name]
-        ragged = [part for part in parts if isinstance(part, Ragged)]
-        return (
-            Ragged.joined(ragged)
-            if ragged
-            else np.concatenate([part for part in parts if not isinstance(part, Ragged)])
-        )
-
-
 class EncodeRun:
     """One run over a stream of blocks. Encoders are opened at the first text that needs them."""
 
@@ -102,17 +76,29 @@ class EncodeRun:
         self._segment_bytes = settings.segment_bytes * (_STATES_SEGMENTS if self._states else 1)
         self._opened = opened
         self._queue = Queue()
-        self._finished: dict[tuple[bool, tuple[str, ...]], _Finished] = {}
-        self._pending: dict[bytes, Waiting] = {}
+        self._finished = FinishedRows(store, writer, keep_text=settings.keep_text)
+        self._numbers: dict[bytes, int] | None = None
         self._readers: dict[str, ColumnReader] | None = None
         self._began = self._committed = time.monotonic()
-        self._grown: set[str] = set()
         self._shown: list[Text] = []
 
     def run(
-        self, blocks: Iterable[TextBlock], watch: Watch = lambda _: None, stop: Stop = lambda: False
+        self,
+        blocks: Iterable[TextBlock],
+        watch: Watch = lambda _: None,
+        stop: Stop = lambda: False,
+        numbers: dict[bytes, int] | None = None,
     ) -> EncodeReport:
-        """Encode everything; on an interruption, what was encoded by then is banked first."""
+        """Encode everything; on an interruption, what was encoded by then is banked first.
+
+        Args:
+            blocks: rows of texts.
+            watch: called after every batch with what was done so far.
+            stop: asked after every batch whether to stop.
+            numbers: of texts by key, where the caller has looked all of them up since the bank was last changed;
+                UNKNOWN for new ones, whose numbers are entered when they are banked.
+        """
+        self._numbers = self._finished.numbers = numbers
         sources: set[str] = set()
         try:
             for block in blocks:
@@ -130,22 +116,19 @@ class EncodeRun:
         finally:
             self._commit()
         self.report.interrupted = stop()
-        for name in sorted(self._grown):
+        for name in sorted(self._finished.grown):
             merge_small(self._writer, self._store.reader(name))
         self.tell(watch)
         return self.report
 
     def _sort_out(self, block: TextBlock) -> None:
         """Send each row of a block where it belongs: known, waiting, or faulty."""
-        keys, faults = keys_and_faults(block.texts)
-        faults |= block.faults
-        self.report.rows += len(keys)
+        faults, offsets, sound = block.hashed.faults, block.hashed.offsets, block.hashed.keys
+        self.report.rows += len(block.texts)
         self._record(
             Fault(block.source, block.start + offset, _id(block, offset), reason) for offset, reason in faults.items()
         )
-        offsets = [offset for offset, key in enumerate(keys) if key is not None and offset not in faults]
-        sound = [keys[offset] or b"" for offset in offsets]
-        numbers = self._store.catalogue.lookup(sound)
+        numbers = self._looked_up(sound)
         lacking = self._lacking(numbers)
         shut = bool(self._states) and not self._has_room()
         if shut:
@@ -161,7 +144,7 @@ class EncodeRun:
                 if self._settings.keep_text:
                     bodies.append((number, pack(block.texts[offset])))
                 continue
-            already = self._queue.find(key) or self._pending.get(key)
+            already = self._queue.find(key) or self._finished.find(key)
             if already is not None:
                 self.report.known += 1
             else:
@@ -176,6 +159,12 @@ class EncodeRun:
         if bodies:
             with self._store.catalogue.transaction():
                 self._store.catalogue.keep_bodies(bodies)
+
+    def _looked_up(self, keys: Sequence[bytes]) -> TextIds:
+        """Numbers of texts: as the caller knows them, or from the catalogue."""
+        if self._numbers is None:
+            return self._store.catalogue.lookup(keys)
+        return np.array([self._numbers[key] for key in keys], np.int64)
 
     def _lacking(self, numbers: TextIds) -> list[tuple[str, ...]]:
         """For each text, the columns that it has no row in; new texts lack all."""
@@ -216,8 +205,7 @@ class EncodeRun:
 
     def _has_room(self) -> bool:
         """Whether the budget has room for the states of another window."""
-        waiting = sum(group.states_size for group in self._finished.values())
-        return has_room(self._store, self._settings.states_budget, waiting)
+        return has_room(self._store, self._settings.states_budget, self._finished.states_size)
 
     def _encode_groups(self, at_least: int, watch: Watch, stop: Stop) -> None:
         for columns, waiting in self._queue.take(at_least):
@@ -269,83 +257,28 @@ class EncodeRun:
                 for at, reason in encoded.failures.items()
             )
         progress.settle(int(done.sum()))
-        self._keep(columns, waiting, found, np.flatnonzero(done))
+        chosen = np.flatnonzero(done)
+        if len(chosen):
+            rows = {
+                name: [vectors[at] for at in chosen] if isinstance(vectors, list) else vectors[chosen]
+                for name, vectors in found.items()
+            }
+            self._finished.add(columns, [waiting[at] for at in chosen], rows)
         return [entry for at, entry in enumerate(waiting) if not done[at] and at not in failed]
-
-    def _keep(
-        self,
-        columns: tuple[str, ...],
-        waiting: list[Waiting],
-        found: dict[str, Vectors | list[Vectors]],
-        done: TextIds,
-    ) -> None:
-        if not len(done):
-            return
-        there = self._store.catalogue.columns()
-        kept = [waiting[at] for at in done]
-        group = self._finished.setdefault((kept[0].number is None, columns), _Finished())
-        group.waiting += kept
-        self._pending.update((entry.key, entry) for entry in kept)
-        for name in columns:
-            vectors = found[name]
-            if isinstance(vectors, list):
-                codec, ragged = codec_of(self._store, there[name]), Ragged.of([vectors[at] for at in done])
-                group.rows.setdefault(name, []).append(Ragged(codec.encode(ragged.rows), ragged.lengths))
-            else:
-                group.rows.setdefault(name, []).append(encoded_rows(self._store, there[name], vectors[done]))
 
     def _is_late(self) -> bool:
         return time.monotonic() - self._committed > self._settings.segment_seconds
 
     def _commit_if_due(self) -> None:
-        if self._is_late() or sum(group.size for group in self._finished.values()) >= self._segment_bytes:
+        if self._is_late() or self._finished.size >= self._segment_bytes:
             self._commit()
 
     def _commit(self) -> None:
-        while self._finished:
-            kind = next(iter(self._finished))
-            self._commit_group(kind[0], self._finished[kind])
-            del self._finished[kind]  # only now: a group that could not be written is not taken for done
-        self._pending.clear()
+        before = self._finished.moved
+        self._finished.commit()
+        self.report.moved += self._finished.moved - before
         self._readers = None
         self._committed = time.monotonic()
-
-    def _commit_group(self, new: bool, group: _Finished) -> None:  # noqa: FBT001 - new texts, or known ones
-        order = np.arange(len(group.waiting))
-        if not new:
-            order = np.argsort(np.array([entry.number for entry in group.waiting], np.int64))
-        entries = [group.waiting[at] for at in order]
-        if self._is_committed(new, group, entries[0]):
-            return  # Ctrl-C came between the commit and the line that says so
-        rows = {name: group.joined(name) for name in group.rows}
-        if not new:  # new texts are numbered in this order; copying theirs would double what a commit holds
-            rows = {name: part.take(order) if isinstance(part, Ragged) else part[order] for name, part in rows.items()}
-        ids = [(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else []
-        self.report.moved += len(self._store.catalogue.texts_of_ids([name for _, name in ids]))
-        self._writer.append(
-            Addition(
-                keys=[entry.key for entry in entries] if new else (),
-                known=None if new else np.array([entry.number for entry in entries], np.int64),
-                rows=rows,
-                ids=ids,
-                bodies=self._bodies(entries),
-            )
-        )
-        self._grown |= set(rows)
-
-    def _is_committed(self, new: bool, group: _Finished, entry: Waiting) -> bool:  # noqa: FBT001 - as above
-        number = entry.number
-        if new:
-            number = int(self._store.catalogue.lookup([entry.key])[0])
-        if number is None or number == UNKNOWN:
-            return False
-        column = next(iter(group.rows))
-        return bool(self._store.reader(column).has(np.array([number], np.int64))[0])
-
-    def _bodies(self, entries: list[Waiting]) -> Iterator[tuple[int, bytes]]:
-        if self._settings.keep_text:
-            for at, entry in enumerate(entries):
-                yield at, pack(entry.text)
 
     def _record(self, faults: Iterable[Fault]) -> None:
         found = list(faults)

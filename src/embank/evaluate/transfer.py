@@ -27,6 +27,7 @@ from embank.labels.tags import words_fault, words_text
 from embank.metrics.classification import measures
 from embank.metrics.tagging import tagging_measures
 from embank.models.tail_design import TailSettings
+from embank.multitask import MultitaskReport
 from embank.predict.predict import Predictor
 from embank.recipe import STATES
 from embank.session import Session
@@ -35,7 +36,7 @@ from embank.texts import keys_and_faults
 
 _HELD_OUT = 0.25
 
-MakeTrunk = Callable[[Sequence[Source], Path], None]
+MakeTrunk = Callable[[Sequence[Source], Path], MultitaskReport]
 """Trains a trunk on sources and writes it as a folder."""
 
 
@@ -89,8 +90,8 @@ class Transfer:
     rows: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class EvaluationSettings:
+@dataclass(frozen=True, kw_only=True)
+class TransferSettings:
     """How representations are tried.
 
     Attributes:
@@ -108,11 +109,11 @@ class EvaluationSettings:
     options: BankOptions = field(default_factory=BankOptions)
 
 
-def leave_out(
+def evaluate_transfer(
     targets: Sequence[Target],
     groups: Sequence[Sequence[str]],
     make: MakeTrunk,
-    settings: EvaluationSettings,
+    settings: TransferSettings,
     work: Path,
 ) -> list[Transfer]:
     """Train without each group of tasks in turn, and try the frozen representation on them.
@@ -184,7 +185,7 @@ class _Trial:
     """Trunks and scores, each made once and kept."""
 
     make: MakeTrunk
-    settings: EvaluationSettings
+    settings: TransferSettings
     work: Path
 
     def trunk(self, name: str, targets: Sequence[Target]) -> Path:
@@ -208,7 +209,7 @@ class _Trial:
         return measure, float(score)
 
 
-def frozen_score(work: Path, encoder: str, target: Target, settings: EvaluationSettings) -> tuple[str, float]:
+def frozen_score(work: Path, encoder: str, target: Target, settings: TransferSettings) -> tuple[str, float]:
     """The measure that counts, and the score on test rows of a head on an encoder's frozen default columns.
 
     Tags are read off the states of the last layer by a linear layer.
@@ -238,7 +239,7 @@ def frozen_score(work: Path, encoder: str, target: Target, settings: EvaluationS
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _classified(session: Session, encoder: str, target: Target, settings: EvaluationSettings) -> tuple[str, float]:
+def _classified(session: Session, encoder: str, target: Target, settings: TransferSettings) -> tuple[str, float]:
     source, test = target.source, target.test or ((), ())
     apart = source.reads == APART
     firsts, seconds = _halves(source.texts) if apart else (list(source.texts), None)
@@ -256,7 +257,7 @@ def _classified(session: Session, encoder: str, target: Target, settings: Evalua
     return report.measure, measures(y, predicted, kind)[report.measure]
 
 
-def _tagged(session: Session, encoder: str, target: Target, settings: EvaluationSettings) -> tuple[str, float]:
+def _tagged(session: Session, encoder: str, target: Target, settings: TransferSettings) -> tuple[str, float]:
     source, test = target.source, target.test or ((), ())
     texts, test_texts = (_as_texts(some, "tagging") for some in (source.texts, test[0]))
     located = session.encoders.find(encoder)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from embank.encode import EncodeReport
-from embank.encode.blocks import blocks_of
 from embank.encode.learned_pooling import column_of, fill_learned
 from embank.encoders.load import DEFAULT
 from embank.encoders.tokenizer import Tokenizing
@@ -19,8 +18,7 @@ from embank.models.pooling_file import read as read_pooling
 from embank.recipe import STATES, ColumnName, valid_name
 from embank.session import Session
 from embank.store.catalogue import UNKNOWN
-from embank.store.folder import Store
-from embank.texts import Text, keys_and_faults
+from embank.texts import Text
 from embank.training.settings import TrainingWatch
 
 
@@ -72,11 +70,10 @@ class PooledColumns:
         if len(labels) != len(texts):
             raise UsageError(f"found {len(labels)} labels for {len(texts)} texts, expected one each")
         columns = _columns(session, settings)
-        session.fill(session.wanted([str(column) for column in columns], None, None), blocks_of(texts, None))
-        store = session.store
-        numbers, contents = _numbered(store, texts)
+        wanted = session.wanted([str(column) for column in columns], None, None)
+        numbers, contents = session.numbered(texts, wanted)
         tools = _tools(session, columns, contents, None, watch)
-        report, pooling = learn_stored(store, name, labels, numbers, settings, tools)
+        report, pooling = learn_stored(session.store, name, labels, numbers, settings, tools)
         return LearnedColumn(report, str(column_of(pooling, settings.codec)))
 
     def fill(self, column: str, texts: Sequence[Any] | None = None) -> EncodeReport:
@@ -97,20 +94,18 @@ class PooledColumns:
         sources = [ColumnName.parse(source) for source in pooling.sources]
         if str(column_of(pooling, named.codec)) != str(named):
             raise UsageError(f"{column} is no column of this pooling; it fills {column_of(pooling, named.codec)}")
-        if texts is not None:
-            session.fill(session.wanted(list(pooling.sources), None, None), blocks_of(texts, None))
         store = session.store
+        contents: dict[int, Text] = {}
+        if texts is not None:
+            found, contents = session.numbered(texts, session.wanted(list(pooling.sources), None, None))
+            numbers = np.unique(found[found != UNKNOWN])
         for source, fingerprint in pooling.sources.items():
             if store.column(source).recipe.fingerprint != fingerprint:
                 raise HeadError(f"{source} holds other states than {named.encoder} was learned on; learn it again")
         if texts is None:
-            contents: dict[int, Text] = {}
             numbers = store.catalogue.text_numbers()
             for source in pooling.sources:
                 numbers = numbers[store.reader(source).has(numbers)]
-        else:
-            found, contents = _numbered(store, texts)
-            numbers = np.unique(found[found != UNKNOWN])
         tools = _tools(session, sources, contents, pooling.skip, lambda _: None)
         inputs = layer_inputs(store, numbers, tools)
         return fill_learned(store, pooling, inputs, numbers, named.codec)
@@ -130,16 +125,6 @@ def _columns(session: Session, settings: PoolingSettings) -> list[ColumnName]:
     encoder = (states or there)[0].encoder if there else DEFAULT
     known = {column.layer: column for column in reversed(states) if column.encoder == encoder}
     return [known.get(layer, ColumnName(encoder, layer, STATES)) for layer in layers]
-
-
-def _numbered(store: Store, texts: Sequence[Any]) -> tuple[np.ndarray, dict[int, Text]]:
-    """Numbers of texts, UNKNOWN where there is none, and the texts by their numbers."""
-    listed: list[Any] = [tuple(text) if isinstance(text, list) else text for text in texts]
-    keys, _ = keys_and_faults(listed)
-    sound = [at for at, key in enumerate(keys) if key is not None]
-    numbers = np.full(len(keys), UNKNOWN, np.int64)
-    numbers[sound] = store.catalogue.lookup([keys[at] or b"" for at in sound])
-    return numbers, {int(numbers[at]): listed[at] for at in sound if numbers[at] != UNKNOWN}
 
 
 def _tools(

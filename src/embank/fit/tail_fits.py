@@ -8,7 +8,6 @@ import numpy as np
 
 from embank.arrays import TextIds
 from embank.codecs import codec_class
-from embank.encode import TextBlock
 from embank.errors import HeadError, UsageError
 from embank.fit import Examples, FitReport, FitSettings, LabelledTask
 from embank.fit.fit import LabelledTexts
@@ -26,8 +25,6 @@ from embank.models.tail_design import TailSettings
 from embank.recipe import STATES, ColumnName
 from embank.session import Session
 from embank.store import StoredTask
-from embank.store.catalogue import UNKNOWN
-from embank.store.kept_texts import kept_texts
 from embank.texts import Text
 from embank.training.settings import TrainingSettings, TrainingWatch
 
@@ -103,13 +100,9 @@ class TailFits:
         """Numbers of the labelled texts, which are banked first where they lack one of the columns, and the texts."""
         if given.texts is None:
             return self._session.numbers_of_ids(given.ids or []), {}
-        block = TextBlock("texts", 0, [_as_text(text, kind) for text in given.texts])
-        numbers, _ = self._session.numbers(block, columns)
-        pairs = zip(numbers.tolist(), block.texts, strict=True)
-        found = {number: text for number, text in pairs if number != UNKNOWN}
-        if kind not in POOLED and len(kept_texts(self._session.store, list(found))) < len(found):
-            self._session.fill(columns, [block], keep_text=True)  # where words and answers stand is the text's own
-        return numbers, found
+        texts = [_as_text(text, kind) for text in given.texts]
+        # where words and answers stand is the text's own
+        return self._session.numbered(texts, columns, keep_text=kind not in POOLED)
 
     def _left(self, examples: Examples) -> tuple[Examples, dict[str, int]]:
         """Examples whose texts have not been forgotten, and how many have been."""

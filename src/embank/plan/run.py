@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from embank.encoders.flops import Shape
-from embank.encoders.load import open_encoder
+from embank.encoders.load import open_torch_encoder
 from embank.errors import UsageError
 from embank.fit.examples import HELD_BACK
-from embank.optional import load
 from embank.plan import (
     OPERATIONS,
     SECONDS,
@@ -38,14 +37,12 @@ from embank.plan.encoder_pass import Opened, coded, opened, read_texts
 from embank.plan.findings import Ground, findings
 from embank.plan.head_trials import Coded
 from embank.plan.rows import FOLDS, Fold, TaskRows, folds_of, numbered, protocol, task_rows, used
+from embank.plan.training_trials import TrainingTrials
 from embank.plan.trials import TaskTrials, try_heads, try_training
 from embank.plan.ways import frozen_ways, trained_ways, way_training_flops
 from embank.session import Session
 from embank.store.catalogue import UNKNOWN
 from embank.texts import Text, keys_and_faults
-
-if TYPE_CHECKING:
-    from embank.plan.training_trials import TrainingTrials
 
 _RESERVE = 0.02
 """The share of the minutes that is kept for arithmetic at the end."""
@@ -112,9 +109,9 @@ def make_plan(
     shuffled = [distinct[at] for at in np.random.default_rng(settings.seed).permutation(len(distinct)).tolist()]
     watch("opening the encoder, and timing it")
     first = opened(session, shuffled, len(distinct) + count, budget)
-    load_encoder = partial(open_encoder, first.located, "torch", "float32", session.options.compute.folder)
+    load_encoder = partial(open_torch_encoder, first.located)
     with TemporaryDirectory() as folder:
-        trainer: TrainingTrials = load("embank.plan.training_trials", "torch").TrainingTrials(
+        trainer = TrainingTrials(
             load_encoder=load_encoder, texts=distinct, states={}, folder=Path(folder), budget=budget
         )
         stage = _staged(distinct, rows, first, trainer.shape())
@@ -174,7 +171,7 @@ def _staged(texts: Sequence[Text], rows: Sequence[TaskRows], first: Opened, shap
 
 
 def _measured(
-    stage: _Stage, trainer: "TrainingTrials", session: Session, seed: int, watch: PlanWatch
+    stage: _Stage, trainer: TrainingTrials, session: Session, seed: int, watch: PlanWatch
 ) -> tuple[list[TaskTrials], dict[str, dict[str, Coded]]]:
     """All trials that fit into the budget, and the columns of frozen heads; none of these if texts were not read."""
     budget = trainer.budget

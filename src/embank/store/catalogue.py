@@ -11,21 +11,16 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import TextIds
-from embank.errors import BankLockedError, DamageError, NotABankError, StorageFullError, UsageError
+from embank.errors import DamageError, NotABankError
 from embank.recipe import Reading
 from embank.store import Segment, StoredColumn, StoredTask
+from embank.store.connection import connected, translated
 from embank.store.entries import column_of, encoder_of, segment_of, task_of
-from embank.store.schema import migrate, refuse_newer, version_of
+from embank.store.schema import migrate
 from embank.texts import KEY_BYTES
 
 _LOOKUP = 8192
 """Keys in one query: below SQLite's limit on bound values, and large enough that its cost is the B-tree's."""
-
-_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE")
-"""What SQLite calls it when a disk is full."""
-
-_HELD = ("SQLITE_BUSY", "SQLITE_LOCKED")
-"""What it calls it when another program has the catalogue open and does not let go."""
 
 UNKNOWN = -1
 """The text number of a key that is not in the bank."""
@@ -43,7 +38,7 @@ class Catalogue:
         """
         self._path = path
         try:
-            self._connection = _connect(path)
+            self._connection = connected(path)
         except DamageError as fault:
             raise NotABankError(f"{path} is no readable catalogue ({fault}); is the folder a bank?") from fault
 
@@ -57,7 +52,7 @@ class Catalogue:
 
     def bring_up_to_date(self) -> None:
         """Bring a catalogue of an older format version to the current one; its writer does, before the first change."""
-        with _translated(self._path):
+        with translated(self._path):
             migrate(self._connection)
 
     def close(self) -> None:
@@ -66,12 +61,12 @@ class Catalogue:
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file and give its space back, as far as readers allow."""
-        with _translated(self._path):
+        with translated(self._path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def vacuum(self) -> None:
         """Give the space of deleted entries back to the file system."""
-        with _translated(self._path):
+        with translated(self._path):
             self._connection.execute("VACUUM")
         self.checkpoint()
 
@@ -93,7 +88,7 @@ class Catalogue:
             StorageFullError: no space is left for the commit.
             UsageError: something is to be entered that is there already.
         """
-        with _translated(self._path):
+        with translated(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -116,6 +111,10 @@ class Catalogue:
                 with self._readable():
                     numbers[start : start + len(asked)] = [known.get(key, UNKNOWN) for key in asked]
         return numbers
+
+    def version(self) -> tuple[int, int]:
+        """Two numbers that stay as long as nobody, in this process or another, has changed the catalogue."""
+        return self._number("PRAGMA data_version"), self._connection.total_changes
 
     def n_texts(self) -> int:
         """Count the texts."""
@@ -347,7 +346,7 @@ class Catalogue:
             return int(self._ask(query)[0][0])
 
     def _ask(self, query: str, values: Sequence[Any] = (), entry: Callable[..., Any] | None = None) -> list[Any]:
-        with _translated(self._path):
+        with translated(self._path):
             found = self._connection.execute(query, values).fetchall()
         if entry is None:
             return found
@@ -360,38 +359,3 @@ class Catalogue:
             yield
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as fault:
             raise DamageError(f"{self._path} is damaged: an entry is {fault!r}; run 'embank verify'") from fault
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    if not path.is_file():
-        raise NotABankError(f"{path.parent} is not a bank: it has no {path.name}")
-    connection = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
-    try:
-        with _translated(path):
-            connection.execute("PRAGMA synchronous = FULL")  # a commit that was reported survives a power cut
-            refuse_newer(version_of(connection), path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except UnicodeDecodeError as fault:  # SQLite quotes what it found, and Python cannot read the quotation
-        raise DamageError(f"{path} is damaged ({fault}); run 'embank verify'") from fault
-    except (sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError) as fault:
-        # closed, or given a value that SQLite has no place for, such as an integer of more than 64 bits
-        raise UsageError(f"{path} cannot take this ({fault}): is the bank closed, or an id too large?") from fault
-    except sqlite3.IntegrityError as fault:
-        raise UsageError(f"{path} has this already, nothing was changed ({fault})") from fault
-    except sqlite3.DatabaseError as fault:
-        name = getattr(fault, "sqlite_errorname", "")
-        if name in _FULL:
-            message = f"no space left for {path}; what was committed before is kept: free some space, run again"
-            raise StorageFullError(message) from fault
-        if name in _HELD:
-            raise BankLockedError(f"another program keeps {path} locked ({fault}): end it, run again") from fault
-        raise DamageError(f"{path} is damaged ({fault}); run 'embank verify'") from fault
