@@ -42,6 +42,7 @@ ALLOWED = {
     r"in at most 12 minutes on two cores": "a bound: what the suite may take",
     r"an interval of 95 %": "a definition: the width of an interval",
     r"as in 20GB": "an example of a parameter",
+    r"in at most \d+ minutes": "a limit on the time of the tests",
     r"more than 8 GB of lines": "a parameter: the size from which lines are not counted",
 }
 """Phrases with a figure that no measurement stands behind, as regular expressions, each with its kind."""

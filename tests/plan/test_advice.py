@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from embank.plan import Unmeasured
 from embank.plan.advice import Offer, advised, best_of, for_task, mean_costs, overall, span
-from plan.plans_by_hand import BINARY, FINETUNE, FROZEN, HALF, SMALL, TAIL, finding, offers, task_plan
+from material.plans import BINARY, FINETUNE, FROZEN, HALF, SMALL, TAIL, finding, offers, task_plan
 
 WAYS = (FROZEN, BINARY, TAIL, HALF, SMALL, FINETUNE)
 

@@ -11,7 +11,7 @@ from embank.errors import InputError
 from embank.plan.json_document import SCHEMA, document, plan_json, read_plan
 from embank.plan.report import plan_html
 from embank.reports import figures
-from plan.plans_by_hand import BINARY, FINETUNE, FROZEN, SMALL, TAIL, task_plan, whole_plan
+from material.plans import BINARY, FINETUNE, FROZEN, SMALL, TAIL, task_plan, whole_plan
 
 NASTY = 'topic <script>alert("x")</script> & co'
 

@@ -151,7 +151,7 @@ def encoder_task(encoder: TransformerEncoder, rows: FineTuneData, seed: int) -> 
     examples, skipped = collect(of_rows, None, rows.labels, seed)
     contents = [by_number[number] for number in examples.texts.tolist()]
     train, held_back = examples.split
-    objective, names = objective_for((rows.labels.kind, examples.values), contents, train, encoder)
+    objective, names = objective_for(Labels(rows.labels.kind, tuple(examples.values)), contents, train, encoder)
     return EncoderTask(
         encoder=encoder,
         rows=rows,
@@ -236,7 +236,7 @@ def _test(
         raise HeadError("none of the test rows has a label: is it the right column?")
     texts, values = [text for text, _ in rows], [value for _, value in rows]
     every = np.arange(len(rows))
-    objective, _ = objective_for((task.objective.kind, values), texts, every, task.encoder, task.objective)
+    objective, _ = objective_for(Labels(task.objective.kind, tuple(values)), texts, every, task.encoder, task.objective)
     inputs = TokenInputs(task.encoder, texts)
     started = time.monotonic()
     outputs = predict_outputs(module, inputs, every)

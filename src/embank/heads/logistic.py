@@ -13,12 +13,11 @@ from embank.errors import HeadError
 from embank.heads import Affine
 from embank.heads import checks as rows
 from embank.heads.calibration import temperature
-from embank.heads.folds import NEVER, deal
-from embank.heads.path import Study, follow
+from embank.heads.folds import NEVER, assign_folds
+from embank.heads.path import Study, ValidatedHead, follow
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
-from embank.heads.thresholds import lean_single
-from embank.heads.validated import ValidatedHead
+from embank.heads.thresholds import single_offsets
 
 MANY_CLASSES = 50
 TWO = 2
@@ -33,8 +32,8 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         penalties: ridge penalties relative to a mean loss, tried from strong to weak; scikit-learn's C is
             `1 / (penalty * texts)` on columns that a StandardScaler scaled. One penalty is simply used.
         class_weight: None, or `balanced`: rows count in inverse proportion to their class.
-        decisions: `lean` towards rare classes where that clearly raises macro-F1 on held-back rows (probabilities are
-            not touched), or `probable`: always the most probable class.
+        thresholds: `adjusted` in favour of rare classes where that clearly raises macro-F1 on held-back rows
+            (probabilities are not touched), or `plain`: always the most probable class.
         folds: of the cross-validation, stratified; three at most where there are more than 50 classes.
 
     Attributes:
@@ -69,9 +68,9 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         self.held_back_ = _two_sided(chosen.held_back)
         seen = study.fold != NEVER
         self.temperature_ = temperature(self.held_back_[seen], numbers[seen], "single")
-        leaning = self.decisions == "lean" and bool(seen.any())
+        adjusted = self.thresholds == "adjusted" and bool(seen.any())
         straight = (0.0,) * len(self.classes_)
-        self.offsets_ = lean_single(self.held_back_[seen], numbers[seen]) if leaning else straight
+        self.offsets_ = single_offsets(self.held_back_[seen], numbers[seen]) if adjusted else straight
         return self
 
     def _study(self, X: Any, numbers: Any) -> Study:
@@ -89,7 +88,7 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
             rows=spectrum(X),
             targets=one_hot if count > TWO else one_hot[1:],
             importance=importance[None, :],
-            fold=deal(X, numbers, folds),
+            fold=assign_folds(X, numbers, folds),
             folds=folds,
         )
 
@@ -130,7 +129,9 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         layer = self._affine
         if len(self.classes_) == TWO:
             layer = Affine(_two_sided(layer.weights), _two_sided(layer.bias[None])[0])
-        return ServedHead("single", names, (layer,), self.temperature_, self.offsets_)
+        return ServedHead(
+            kind="single", labels=names, layers=(layer,), temperature=self.temperature_, offsets=self.offsets_
+        )
 
     def _logits(self, X: Any) -> Any:
         """Logits `[texts, classes]`, for two classes as well."""

@@ -136,7 +136,12 @@ class MLPHead(BaseEstimator):
         """The fitted head as a value of two affine maps, with label names in the order of the outputs."""
         check_is_fitted(self)
         given = labels if labels is not None else self.classes_ if self.kind == "single" else ()
-        return ServedHead(self.kind, tuple(str(name) for name in given), self._layers, self.temperature_)
+        return ServedHead(
+            kind=self.kind,
+            labels=tuple(str(name) for name in given),
+            layers=self._layers,
+            temperature=self.temperature_,
+        )
 
     def _served(self) -> ServedHead:
         """Served, with numbers for the names of many labels."""

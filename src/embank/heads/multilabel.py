@@ -11,12 +11,11 @@ from embank.arrays import Outputs, Probabilities
 from embank.errors import HeadError
 from embank.heads import checks as rows
 from embank.heads.calibration import temperature
-from embank.heads.folds import NEVER, deal, rarest
-from embank.heads.path import Study, follow
+from embank.heads.folds import NEVER, assign_folds, rarest
+from embank.heads.path import Study, ValidatedHead, follow
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
-from embank.heads.thresholds import lean_multi
-from embank.heads.validated import ValidatedHead
+from embank.heads.thresholds import multi_offsets
 
 
 class MultiLabelHead(ValidatedHead):
@@ -25,8 +24,8 @@ class MultiLabelHead(ValidatedHead):
     Args:
         penalties: as for `LogisticHead`.
         class_weight: None, or `balanced`: for each label, rows with and without it count the same in sum.
-        decisions: `lean`: each label's threshold is moved where that clearly raises its F1 on held-back rows, or
-            `probable`: a label is decided where its probability is above one half.
+        thresholds: `adjusted`: each label's threshold is moved where that clearly raises its F1 on held-back rows, or
+            `plain`: a label is decided where its probability is above one half.
         folds: of the cross-validation, stratified by each row's rarest label.
 
     Attributes:
@@ -60,8 +59,8 @@ class MultiLabelHead(ValidatedHead):
         self.held_back_ = chosen.held_back
         seen = study.fold != NEVER
         self.temperature_ = temperature(self.held_back_[seen], Y[seen], "multi")
-        leaning = self.decisions == "lean" and bool(seen.any())
-        self.offsets_ = lean_multi(self.held_back_[seen], Y[seen]) if leaning else (0.0,) * Y.shape[1]
+        adjusted = self.thresholds == "adjusted" and bool(seen.any())
+        self.offsets_ = multi_offsets(self.held_back_[seen], Y[seen]) if adjusted else (0.0,) * Y.shape[1]
         return self
 
     def _study(self, X: Any, Y: Any) -> Study:
@@ -77,7 +76,7 @@ class MultiLabelHead(ValidatedHead):
             rows=spectrum(X),
             targets=np.ascontiguousarray(Y.T),
             importance=importance,
-            fold=deal(X, rarest(Y), self.folds),
+            fold=assign_folds(X, rarest(Y), self.folds),
             folds=self.folds,
         )
 
@@ -106,7 +105,13 @@ class MultiLabelHead(ValidatedHead):
     def serve(self, labels: Sequence[str]) -> ServedHead:
         """The fitted head as a value, with the names of its labels in the order of the matrix's columns."""
         check_is_fitted(self)
-        return ServedHead("multi", tuple(labels), (self._affine,), self.temperature_, self.offsets_)
+        return ServedHead(
+            kind="multi",
+            labels=tuple(labels),
+            layers=(self._affine,),
+            temperature=self.temperature_,
+            offsets=self.offsets_,
+        )
 
     def _served(self) -> ServedHead:
         """Served with numbers for names."""

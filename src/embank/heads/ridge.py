@@ -72,7 +72,7 @@ class RidgeHead(RegressorMixin, BaseEstimator):
     def serve(self, labels: Sequence[str] = ()) -> ServedHead:
         """The fitted head as a value; a regression has no labels."""
         check_is_fitted(self)
-        return ServedHead("regression", tuple(labels), (self._affine,))
+        return ServedHead(kind="regression", labels=tuple(labels), layers=(self._affine,))
 
 
 def leave_one_out(

@@ -99,8 +99,8 @@ def _tail(context: TrainingTrials, way: Way, rows: TaskRows, fold: Fold, setting
     held = held_back(rows, fold)
     train, back = np.flatnonzero(~held), np.flatnonzero(held)
     encoder = context.load_encoder()
-    values = [rows.values[at] for at in fold.train.tolist()]
-    objective, names = objective_for((rows.kind, values), [], train, encoder)
+    values = tuple(rows.values[at] for at in fold.train.tolist())
+    objective, names = objective_for(Labels(rows.kind, values), [], train, encoder)
     settings = replace(settings, rate=default_rate("full", encoder.width))
     options = TailOptions(pooling=encoder.pooling, width=TailSettings().width)
     design = TailDesign(cut=way.cut, method="full", kind=rows.kind, outputs=objective.n_outputs, options=options)
