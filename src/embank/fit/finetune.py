@@ -14,12 +14,12 @@ import numpy as np
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import HeadError
 from embank.fit import Examples, FitReport
-from embank.fit.examples import collect, distinct_texts
+from embank.fit.examples import collect
 from embank.fit.objective import objective_for
 from embank.labels.read import Labels
 from embank.models.full import EncoderWithHead
 from embank.models.tail_design import TailDesign, TailOptions, default_rate
-from embank.texts import Text
+from embank.texts import Text, numbered
 from embank.training.checkpoint import checkpoint_file, training_identity
 from embank.training.loop import Trained
 from embank.training.objectives import PooledObjective, TaskObjective
@@ -147,9 +147,9 @@ def encoder_task(encoder: TransformerEncoder, rows: FineTuneData, seed: int) -> 
         HeadError: too few labels.
     """
     texts = [tuple(text) if isinstance(text, tuple | list) else text for text in rows.texts]
-    of_rows, by_number = distinct_texts(texts)
-    examples, skipped = collect(of_rows, None, rows.labels, seed)
-    contents = [by_number[number] for number in examples.texts.tolist()]
+    distinct = numbered(texts)
+    examples, skipped = collect(distinct.rows, None, rows.labels, seed)
+    contents = [distinct.texts[number] for number in examples.texts.tolist()]
     train, held_back = examples.split
     objective, names = objective_for(Labels(rows.labels.kind, tuple(examples.values)), contents, train, encoder)
     return EncoderTask(

@@ -1,10 +1,10 @@
 """Logistic regression for any number of labels a text: one sigmoid a label, all labels solved together."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from embank.arrays import Outputs, Probabilities
@@ -38,7 +38,7 @@ class MultiLabelHead(ValidatedHead):
         offsets_: added to logits before deciding, not before probabilities.
     """
 
-    def fit(self, X: Any, y: Any) -> "MultiLabelHead":
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "MultiLabelHead":
         """Choose the penalty, fit, calibrate.
 
         Args:
@@ -63,7 +63,7 @@ class MultiLabelHead(ValidatedHead):
         self.offsets_ = multi_offsets(self.held_back_[seen], Y[seen]) if adjusted else (0.0,) * Y.shape[1]
         return self
 
-    def _study(self, X: Any, Y: Any) -> Study:
+    def _study(self, X: np.ndarray, Y: np.ndarray) -> Study:
         """What cross-validation is told."""
         if self.class_weight not in (None, "balanced"):
             raise HeadError(f"found class_weight {self.class_weight!r}, expected None or 'balanced'")
@@ -80,24 +80,24 @@ class MultiLabelHead(ValidatedHead):
             folds=self.folds,
         )
 
-    def calibrate(self, X: Any, y: Any) -> "MultiLabelHead":
+    def calibrate(self, X: ArrayLike, y: ArrayLike) -> "MultiLabelHead":
         """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
         logits = self.decision_function(X)
         self.temperature_ = temperature(logits, rows.indicator(y, len(logits)), "multi")
         return self
 
-    def decision_function(self, X: Any) -> Outputs:
+    def decision_function(self, X: ArrayLike) -> Outputs:
         """Logits `[texts, labels]`."""
         check_is_fitted(self)
         logits: Outputs = rows.vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
         return logits
 
-    def predict_proba(self, X: Any) -> Probabilities:
+    def predict_proba(self, X: ArrayLike) -> Probabilities:
         """Calibrated probability of each label `[texts, labels]`."""
         logits = self.decision_function(X)
         return self._served().probabilities(logits)
 
-    def predict(self, X: Any) -> Shaped[np.ndarray, "texts labels"]:
+    def predict(self, X: ArrayLike) -> Shaped[np.ndarray, "texts labels"]:
         """Decided labels, an int64 0/1 matrix `[texts, labels]`."""
         logits = self.decision_function(X)
         return self._served().decide(logits)
