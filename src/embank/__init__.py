@@ -1,6 +1,6 @@
-"""Encode a text once, bank the representation on disk, run every task on what is banked.
+"""Encode a text once with a pre-trained transformer, store the result on disk, run every task on what is stored.
 
-The names below are the public face. They are loaded at first use, so that `import embank`, and with it the command
+The names below are the public names. They are loaded at first use, so that `import embank`, and with it the command
 line's `--help`, costs next to nothing (docs/decisions/0019-torch-doors.md).
 """
 
