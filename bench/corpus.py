@@ -12,7 +12,9 @@ import embank
 from embank.fit.examples import collect
 from embank.fit.targets import targets_of
 from embank.labels.read import read_labels
+from embank.training.datasets import InputSource
 from embank.training.objectives import PooledObjective
+from embank.training.supervised import LabelledSplit
 
 ROWS = 3000
 """Training rows that are used of each set, chosen at random with seed 0."""
@@ -47,7 +49,7 @@ def split(name: str) -> tuple[Split, Split]:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TaskData:
     """Training rows of a set, as a tail or an encoder is trained on them.
 
     Attributes:
@@ -60,12 +62,16 @@ class Lesson:
 
     texts: list[str]
     parts: tuple[Any, Any]
-    objective: Any
+    objective: PooledObjective
     labels: tuple[str, ...]
     test: Split
 
+    def split(self, inputs: InputSource) -> LabelledSplit:
+        """The rows with their inputs, as a loop takes them."""
+        return LabelledSplit(inputs, self.objective, *self.parts)
 
-def lesson(name: str, most: int, seed: int) -> Lesson:
+
+def task_data(name: str, most: int, seed: int) -> TaskData:
     """At most so many training rows of a set, with the split that `embank fit` makes, and its test rows."""
     train, test = split(name)
     label_of = dict(zip(train.texts[:most], train.labels[:most].tolist(), strict=True))
@@ -74,13 +80,13 @@ def lesson(name: str, most: int, seed: int) -> Lesson:
     held = np.array(examples.held_back)
     parts = np.flatnonzero(~held), np.flatnonzero(held)
     y, labels = targets_of("single", examples.values)
-    return Lesson(texts, parts, PooledObjective("single", y, labels, parts[0]), labels, test)
+    return TaskData(texts, parts, PooledObjective("single", y, labels, parts[0]), labels, test)
 
 
-def macro_f1(lesson: Lesson, logits: list[Any]) -> float:
+def macro_f1(data: TaskData, logits: list[Any]) -> float:
     """Macro-F1 of logits on the test rows."""
-    guess = np.array(lesson.labels)[np.stack(logits).argmax(axis=1)]
-    return float(f1_score(lesson.test.labels, guess, average="macro"))
+    guess = np.array(data.labels)[np.stack(logits).argmax(axis=1)]
+    return float(f1_score(data.test.labels, guess, average="macro"))
 
 
 def vectors(texts: list[str], columns: tuple[str, ...]) -> dict[str, Any]:

@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from corpus import lesson, macro_f1
-from embank.training.fit import Assignment, StateLessons, learn, outputs_of
+from corpus import macro_f1, task_data
 from measuring import kept, record
 
 import embank
 from embank.encoders.load import locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
-from embank.models.full import LiveEncoder, TokenLessons
+from embank.models.full import EncoderWithHead
 from embank.models.tail import Tail, build_tail
-from embank.models.tail_design import TailDesign
-from embank.training.settings import default_rate
+from embank.models.tail_design import TailDesign, default_rate
+from embank.training.outputs import predict_outputs
+from embank.training.state_inputs import StateInputs
+from embank.training.supervised import train_supervised
+from embank.training.token_inputs import TokenInputs
 
 DEPTH = 3
 WAYS = ("tail", "small", "bridge-3", "bridge-6")
@@ -58,27 +60,25 @@ class Bridge(torch.nn.Module):
 
 def measured(name: str, way: str, most: int, epochs: int) -> dict[str, float]:
     """Test macro-F1 of one way."""
-    given = lesson(name, most, 0)
-    objective, labels, test = given.objective, given.labels, given.test
+    given = task_data(name, most, 0)
+    labels, test = given.labels, given.test
     encoder = open_encoder(locate("minilm"), "torch", "float32", Path.home() / ".cache" / "embank")
-    lessons: list[Any]
+    inputs: list[Any]
     if way == "small":
         encoder.model.encoder.layer = encoder.model.encoder.layer[:DEPTH]
-        module: Any = LiveEncoder(encoder, TailDesign(0, "full", "single", len(labels)), 0)
-        lessons = [TokenLessons(encoder, encoder.tokens(some), objective) for some in (given.texts, test.texts)]
+        module: Any = EncoderWithHead(encoder, TailDesign(cut=0, method="full", kind="single", outputs=len(labels)), 0)
+        inputs = [TokenInputs(encoder, some) for some in (given.texts, test.texts)]
     else:
         cut = {"tail": 3, "bridge-3": 3, "bridge-6": 6}[way]
         blocks = [states_at(encoder, some, [cut])[cut] for some in (given.texts, test.texts)]
-        lessons = [
-            StateLessons(MemorySource(dict(enumerate(some))), np.arange(len(some)), objective, 0) for some in blocks
-        ]
+        inputs = [StateInputs(MemorySource(dict(enumerate(some))), np.arange(len(some)), 0) for some in blocks]
         start = 3 if way == "tail" else 0
-        design = TailDesign(start, "full", "single", len(labels), layers=DEPTH)
+        design = TailDesign(cut=start, method="full", kind="single", outputs=len(labels), layers=DEPTH)
         tail = build_tail(encoder.model, encoder.n_layers, design, 0)
         module = tail if way == "tail" else Bridge(tail, encoder.width, 0)
     settings = embank.TrainingSettings(epochs=epochs, rate=default_rate("full", encoder.width))
-    trained = learn(module, Assignment(lessons[0], objective, *given.parts), settings)
-    logits = outputs_of(module, lessons[1], np.arange(len(test.texts)))
+    trained = train_supervised(module, given.split(inputs[0]), settings)
+    logits = predict_outputs(module, inputs[1], np.arange(len(test.texts)))
     return {"score": macro_f1(given, logits), "validation": trained.position.best}
 
 

@@ -2,12 +2,12 @@
 
 Teacher: minilm's own vectors, 384 wide. Students keep two or three of its layers and learn 48 or 96 dimensions of the
 teacher's PCA, or all of its dimensions, of which a PCA of what they give keeps so many, from sentences of encyclopedia,
-news and novels; nothing of the graded sets is trained on. Rate, losses and layers are chosen by Spearman on the dev
+news and novels; nothing of the graded sets is trained on. Rate and layers are chosen by Spearman on the dev
 rows of STS-B, the pass that is kept by similarity to the teacher on held-out sentences. Beside them stand the teacher's
 own PCA, and the PCA of a student of the same size that learned the full width. Spearman times 100 on the test rows of
 STS-B, STS12 and STS13, for float32, int8 and binary rows. Finished parts are kept.
 
-    python bench/distillation.py [--texts 120000] [--passes 1] [--few 6000] [--epochs 3] [--study losses,students,speed]
+    python bench/distillation.py [--texts 120000] [--passes 1] [--few 6000] [--epochs 3] [--study students,speed]
 """
 
 import argparse
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from measuring import WORK, claim, data_folder, kept, record
 
 import embank
-from embank.distill.settings import Activation, Centring, Learns, ProjectionSettings, Term
+from embank.distill.settings import ProjectionSettings, Recipe
 from embank.distill.teacher import DistilledFrom, Teacher, distil
 
 GRADED = ("stsb", "sts12", "sts13")
@@ -34,12 +34,6 @@ WORDS = (4, 24)
 
 RATES = (1e-4, 3e-4)
 LAYERS = {3: ("0,1,2", "0,2,5"), 2: ("0,1", "0,5")}
-LOSSES: tuple[tuple[Term, ...], ...] = (
-    ("mse",),
-    ("cosine",),
-    ("mse", "cosine"),
-    ("mse", "cosine", "similarity"),
-)
 
 
 @dataclass(frozen=True)
@@ -48,20 +42,20 @@ class Design:
 
     layers: str = "0,1,2"
     width: int = 48
-    losses: tuple[Term, ...] = ("mse", "cosine")
-    activation: Activation = "identity"
     rate: float = 3e-4
     shorter: tuple[int, ...] = ()
-    centring: Centring = "uncentred"
-    learns: Learns = "reduced"
+    recipe: Recipe = "best"
 
     @property
     def name(self) -> str:
         """For its part and its folder."""
-        parts = [self.layers.replace(",", ""), self.width, "+".join(self.losses), f"{self.rate:g}"]
-        parts += [self.activation] * (self.activation != "identity") + [f"and{one}" for one in self.shorter]
-        parts += [self.centring] * (self.centring != "uncentred")
-        parts += [self.learns] * (self.learns != "reduced")
+        parts = [
+            self.layers.replace(",", ""),
+            self.width,
+            self.recipe,
+            f"{self.rate:g}",
+            *(f"and{one}" for one in self.shorter),
+        ]
         return "-".join(map(str, parts))
 
 
@@ -121,13 +115,10 @@ def student(design: Design, most: int, epochs: int) -> dict[str, Any]:
     with embank.Bank.open_or_create(folder) as bank:
         lesson = Teacher(bank.session).prepare(texts, made_of)
     settings = ProjectionSettings(
-        design.width,
-        embank.TrainingSettings(epochs, 64, design.rate),
-        tuple((term, 1.0) for term in design.losses),
-        design.shorter,
-        design.activation,
-        design.centring,
-        learns=design.learns,
+        width=design.width,
+        training=embank.TrainingSettings(epochs=epochs, batch=64, rate=design.rate),
+        widths=design.shorter,
+        recipe=design.recipe,
     )
     shutil.rmtree(place, ignore_errors=True)
     report = distil(lesson, settings, place)
@@ -199,31 +190,9 @@ class Study:
         return float(found["dev"])
 
     def chosen(self) -> dict[int, Design]:
-        """Rate, then losses, then layers, on few texts."""
+        """Rate, then layers, on few texts."""
         base = self.best([Design(rate=rate) for rate in RATES])
-        base = self.best([replace(base, losses=losses) for losses in LOSSES])
         return {count: self.best([replace(base, layers=layers) for layers in LAYERS[count]]) for count in LAYERS}
-
-    def losses(self) -> None:
-        """Each term, tanh, and Matryoshka, on few texts."""
-        base = replace(self.chosen()[3], layers=Design().layers)
-        few = self.asked.few
-        lines = [TITLES[0].replace("| |", "| width 48 | similarity |", 1), TITLES[1] + "---:|"]
-        tried = [replace(base, losses=losses) for losses in LOSSES]
-        tried += [replace(base, losses=losses, activation="tanh") for losses in (("mse",), base.losses)]
-        tried += [replace(base, width=96, shorter=(48,)), replace(base, centring="centred")]
-        tried += [replace(base, learns="whole")]
-        for design in tried:
-            found = self.part(design, few, self.asked.epochs)
-            width = "+dims48" if design.shorter else ""
-            label = (
-                ", ".join(design.losses) + ", tanh" * (design.activation == "tanh") + ", of 96" * bool(design.shorter)
-            )
-            label += ", centred" * (design.centring == "centred")
-            label += ", of all 384" * (design.learns == "whole")
-            lines.append(f"| {label} | {100 * found['similarity']['48']:.2f} | {cells(found['scores'], width)} |")
-        lines += ["", f"{few:,} sentences, {self.asked.epochs} passes, the first three layers, rate {base.rate:g}."]
-        record("Students 2. Losses", lines)
 
     def students(self) -> None:
         """Two and three layers, 96 and 48 dimensions, beside PCAs."""
@@ -241,13 +210,13 @@ class Study:
         whole = float(np.mean(list(teacher["@float32"].values())))
         shares = []
         for count, design in self.chosen().items():
-            both = self.part(replace(design, width=96, shorter=(48,), learns="whole"), asked.texts, asked.passes)
+            both = self.part(replace(design, width=96, shorter=(48,)), asked.texts, asked.passes)
             for narrow, width in ((96, ""), (48, "+dims48")):
                 lines.append(f"| {count} layers ({design.layers}), {narrow} | {cells(both['scores'], width)} |")
                 mean = float(np.mean(list(both["scores"][f"{width}@float32"].values())))
                 shares.append(f"{count} layers, {narrow}: {100 * mean / whole:.1f} %")
             for narrow in (96, 48) if count == max(LAYERS) else ():
-                found = self.part(replace(design, width=narrow), asked.texts, asked.passes)
+                found = self.part(replace(design, width=narrow, recipe="paper"), asked.texts, asked.passes)
                 lines.append(f"| {count} layers, {narrow}, learned alone | {cells(found['scores'], '')} |")
             wide = self.part(replace(design, width=WIDE), asked.texts, asked.passes)
             for width in ("", "+pca96", "+pca48"):
@@ -257,7 +226,7 @@ class Study:
         lines += [
             "",
             f"Of the teacher's mean: {'; '.join(shares)} (target: 3 layers at 96 dimensions 97.5 %). {asked.texts:,} "
-            f"sentences, {asked.passes} passes, losses {' and '.join(base.losses)}, rate {base.rate:g}, one seed; int8 "
+            f"sentences, {asked.passes} passes, rate {base.rate:g}, one seed; int8 "
             "and binary are means. 96 and 48 dimensions are of one student, the 48 its first ones, which learned all "
             "384 and kept a PCA of what it gives; those that learned 96 or 48 alone are as in the paper.",
         ]
@@ -270,7 +239,7 @@ class Study:
         shutil.rmtree(folder, ignore_errors=True)
         encoders = {"minilm": "minilm"}
         for count, design in self.chosen().items():
-            one = replace(design, width=96, shorter=(48,), learns="whole")
+            one = replace(design, width=96, shorter=(48,))
             self.part(one, self.asked.texts, self.asked.passes)
             place = WORK / "distillation" / f"{self.asked.texts}-{self.asked.passes}-{one.name}"
             encoders[f"{count} layers"] = f"student{count}={place}"
@@ -300,10 +269,10 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=1)
     parser.add_argument("--few", type=int, default=6_000, help="sentences by which designs are chosen")
     parser.add_argument("--epochs", type=int, default=3, help="passes over them")
-    parser.add_argument("--study", default="losses,students,speed")
+    parser.add_argument("--study", default="students,speed")
     asked = parser.parse_args()
     for name in asked.study.split(","):
-        getattr(Study(asked), name)()
+        getattr(Study(link=asked), name)()
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def teach(X: Any, classes: int, seed: int) -> Any:
 
 def embank(X: Any, y: Any, other: Any) -> Any:
     """Fit with Embank and predict; decisions are plain, because the competitor's are."""
-    return LogisticHead(penalties=OFFERED, decisions="probable").fit(X, y).predict(other)
+    return LogisticHead(penalties=OFFERED, thresholds="plain").fit(X, y).predict(other)
 
 
 def scikit_learn(X: Any, y: Any, other: Any) -> Any:

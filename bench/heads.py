@@ -45,9 +45,9 @@ def same(rows: Any) -> Any:
 
 WAYS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "as it is": (LogisticHead, same),
-    "decisions: the most probable class": (lambda: LogisticHead(decisions="probable"), same),
+    "decisions: the most probable class": (lambda: LogisticHead(thresholds="plain"), same),
     "class_weight: balanced": (lambda: LogisticHead(class_weight="balanced"), same),
-    "balanced, the most probable class": (lambda: LogisticHead(class_weight="balanced", decisions="probable"), same),
+    "balanced, the most probable class": (lambda: LogisticHead(class_weight="balanced", thresholds="plain"), same),
     "vectors of length one": (LogisticHead, lengths_one),
     "perceptron": (MLPHead, same),
     "scikit-learn": (theirs, same),

@@ -12,14 +12,13 @@ positions has zeros there. Finished parts are kept.
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from embank.training.fit import Assignment, learn, outputs_of
-from embank.training.pooling_dataset import LayerLessons
 from measuring import kept, record
 from tails_accuracy import KINDS, MEASURE, rows
 
@@ -27,11 +26,14 @@ import embank
 from embank.encoders.limited_size import limited
 from embank.encoders.load import ReadingOptions, locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
-from embank.fit.finetune import FineTuneData, Ready, ready
-from embank.fit.objective import measure_of, objective_for
+from embank.fit.finetune import EncoderTask, FineTuneData, encoder_task
+from embank.fit.objective import objective_for
 from embank.labels.read import Labels, read_labels
 from embank.models.learned_pooling import LearnedPooling, PooledHead
 from embank.models.pooling_design import OVER, RATE, PoolingDesign
+from embank.training.outputs import predict_outputs
+from embank.training.state_inputs import LayerInputs
+from embank.training.supervised import train_supervised
 
 LAYERS = (1, 2, 3, 4, 5, 6)
 ONE = (4,)
@@ -94,17 +96,17 @@ def _linear(width: int, outputs: int, seed: int) -> torch.nn.Linear:
 
 
 @lru_cache(maxsize=1)
-def prepared(name: str, most: int, seed: int) -> tuple[Ready, Any, dict[int, list[Any]], dict[int, list[Any]]]:
+def prepared(name: str, most: int, seed: int) -> tuple[EncoderTask, Any, dict[int, list[Any]], dict[int, list[Any]]]:
     """A set: its training rows with their split, its test objective, and states of all layers of both."""
     kind = KINDS[name]
     texts, labels, test_texts, test_labels = rows(name, most)
     test_texts, test_labels = test_texts[:most], test_labels[:most]
     reading = ReadingOptions(max_tokens=None if kind == "single" else 512)
     encoder = open_encoder(locate("minilm", reading), "torch", "float32", Path.home() / ".cache" / "embank")
-    task = ready(encoder, FineTuneData(texts, read_labels(labels, kind, texts)), seed)
+    task = encoder_task(encoder, FineTuneData(texts, read_labels(labels, kind, texts)), seed)
     truth: Labels = read_labels(test_labels, kind, test_texts)
     everything = np.arange(len(test_texts))
-    other, _ = objective_for((kind, truth.values), test_texts, everything, encoder, task.names)
+    other, _ = objective_for(truth, test_texts, everything, encoder, task.objective)
     return (
         task,
         other,
@@ -123,8 +125,8 @@ def measured(name: str, way: Way, seed: int, most: int, epochs: int) -> dict[str
     task, other, states, test_states = prepared(name, most, seed)
     layers = ONE if mix in ("one", *LIMITS) else LAYERS
     limit = f"{mix}{size}" if mix in ("first", "segments") else ""
-    lessons = LayerLessons(_sources(states, layers, limit), np.arange(len(task.contents)), task.objective)
-    others = LayerLessons(_sources(test_states, layers, limit), np.arange(len(test_states[1])), other)
+    inputs = LayerInputs(_sources(states, layers, limit), np.arange(len(task.contents)))
+    others = LayerInputs(_sources(test_states, layers, limit), np.arange(len(test_states[1])))
     outputs = task.objective.n_outputs
     module: Any
     if limit:
@@ -136,11 +138,11 @@ def measured(name: str, way: Way, seed: int, most: int, epochs: int) -> dict[str
         else:
             module = Tokens(design, outputs, seed)
     settings = embank.TrainingSettings(epochs=epochs, rate=RATE, patience=6, seed=seed)
-    trained = learn(module, Assignment(lessons, task.objective, task.train, task.held_back), settings)
-    learned = task.objective.calibrated(task.held_back, outputs_of(module, lessons, task.held_back))
+    trained = train_supervised(module, replace(task.data, inputs=inputs), settings)
+    learned = task.objective.calibrated(task.data.held_back, predict_outputs(module, inputs, task.data.held_back))
     which = np.arange(len(others.lengths))
     return {
-        "score": measure_of(other, learned)(which, outputs_of(module, others, which))[MEASURE[KINDS[name]]],
+        "score": other.measure_calibrated(learned, which, predict_outputs(module, others, which))[MEASURE[KINDS[name]]],
         "validation": trained.position.best,
         "seconds": trained.position.seconds,
     }

@@ -6,9 +6,9 @@ text of any target's test rows is taken out of every source. All keep the pass t
 default columns is scored on test rows. With prefixes apart it reads the columns of every prefix. Finished parts are
 kept.
 
-    python bench/prefixes.py [--rows 1000] [--target-rows 1000] [--epochs 3] [--passes 6] [--length 16] [--from-layer 0]
+    python bench/prefixes.py [--rows 1000] [--target-rows 1000] [--epochs 1] [--passes 6] [--length 16] [--from-layer 0]
         [--no-reparametrise] [--ways apart,together] [--seeds 0,1,2]
-        [--trunk-rows 1000] [--trunk-rate R] [--accumulate 1] [--no-dropout]
+        [--trunk-rows 1000] [--trunk-rate 1.5e-4]
 """
 
 import argparse
@@ -69,7 +69,12 @@ def one_of(target: Target, scored: set[str], asked: argparse.Namespace, seed: in
         new_trunk(begun)
         loop = embank.TrainingSettings(epochs=asked.passes, rate=asked.rate, seed=seed)
         settings = PrefixSettings(
-            loop, asked.length, asked.from_layer, asked.reparametrise, most=asked.rows, validate=200
+            training=loop,
+            length=asked.length,
+            from_layer=asked.from_layer,
+            reparametrise=asked.reparametrise,
+            most=asked.rows,
+            validate=200,
         )
         found = train_prefix(opened(asked.tokens), without_texts(target, scored).source, settings)
         put_prefix(begun, name, (found.keys, found.values), found.from_layer, found.record)
@@ -111,7 +116,7 @@ def measured(asked: argparse.Namespace, seed: int, way: str, group: tuple[str, .
 def of_trunks(asked: argparse.Namespace, seed: int) -> dict[str, Any]:
     """What bench/trunks.py found for the same targets, by set; with the first seed where there is no other."""
     same = argparse.Namespace(**{**vars(asked), "seed": seed, "rows": asked.trunk_rows})
-    named = name_of(same, "float32", asked.trunk_rate)
+    named = name_of(same, asked.trunk_rate)
     key = f"trunks/{named}-{asked.target_rows}-{asked.target_rows}"
     if parts.find(key) is None and seed:
         return of_trunks(asked, 0)
@@ -122,11 +127,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--target-rows", type=int, default=None, help="of each left-out task; as many by default")
-    parser.add_argument("--epochs", type=int, default=3, help="passes of the multi-task trunk")
+    parser.add_argument("--epochs", type=int, default=1, help="passes of the multi-task trunk")
     parser.add_argument("--trunk-rows", type=int, default=1000, help="training rows of a source of that trunk")
-    parser.add_argument("--trunk-rate", type=float, default=None)
-    parser.add_argument("--accumulate", type=int, default=1, help="of that trunk, batches in a step")
-    parser.add_argument("--no-dropout", dest="dropout", action="store_false", help="of that trunk")
+    parser.add_argument("--trunk-rate", type=float, default=1.5e-4)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--passes", type=int, default=6)
     parser.add_argument("--length", type=int, default=16)

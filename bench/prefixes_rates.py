@@ -48,7 +48,12 @@ def measured(name: str, design: Design, asked: argparse.Namespace) -> dict[str, 
     (source,) = (one for one in always(asked.rows) if one.name == name)
     loop = embank.TrainingSettings(epochs=asked.passes, rate=design.rate)
     settings = PrefixSettings(
-        loop, design.length, design.from_layer, design.reparametrise, most=asked.rows, validate=200
+        training=loop,
+        length=design.length,
+        from_layer=design.from_layer,
+        reparametrise=design.reparametrise,
+        most=asked.rows,
+        validate=200,
     )
     found = train_prefix(opened(), source, settings)
     return {"score": found.source.score, "guess": found.source.guess, "seconds": found.seconds, "best": found.best}

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from corpus import lesson, macro_f1
-from embank.training.fit import Assignment, StateLessons, learn, outputs_of
+from corpus import macro_f1, task_data
 from measuring import kept, record
 
 import embank
@@ -23,8 +22,10 @@ from embank.encoders.limited_size import limited
 from embank.encoders.load import locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
 from embank.models.tail import build_tail
-from embank.models.tail_design import TailDesign
-from embank.training.settings import default_rate
+from embank.models.tail_design import TailDesign, default_rate
+from embank.training.outputs import predict_outputs
+from embank.training.state_inputs import StateInputs
+from embank.training.supervised import train_supervised
 
 CUT = 3
 WIDTH = 384
@@ -80,20 +81,20 @@ WAYS: dict[str, tuple[Callable[[Any], Coding], float]] = {
 
 def measured(name: str, way: str, seed: int, most: int, epochs: int) -> dict[str, float]:
     """Test macro-F1 of a tail on coded states."""
-    given = lesson(name, most, seed)
+    given = task_data(name, most, seed)
     encoder = open_encoder(locate("minilm"), "torch", "float32", Path.home() / ".cache" / "embank")
     blocks = states_at(encoder, [*given.texts, *given.test.texts], [CUT])[CUT]
     coding = WAYS[way][0](np.concatenate(blocks[: min(len(given.texts), 512)]))
     coded = [coding(block) for block in blocks]
-    design = TailDesign(CUT, "full", "single", len(given.labels))
+    design = TailDesign(cut=CUT, method="full", kind="single", outputs=len(given.labels))
     tail = build_tail(encoder.model, encoder.n_layers, design, seed)
-    lessons, others = (
-        StateLessons(MemorySource(dict(enumerate(some))), np.arange(len(some)), given.objective, 0)
+    inputs, others = (
+        StateInputs(MemorySource(dict(enumerate(some))), np.arange(len(some)), 0)
         for some in (coded[: len(given.texts)], coded[len(given.texts) :])
     )
     settings = embank.TrainingSettings(epochs=epochs, rate=default_rate("full", WIDTH), seed=seed)
-    trained = learn(tail, Assignment(lessons, given.objective, *given.parts), settings)
-    logits = outputs_of(tail, others, np.arange(len(given.test.texts)))
+    trained = train_supervised(tail, given.split(inputs), settings)
+    logits = predict_outputs(tail, others, np.arange(len(given.test.texts)))
     tokens = np.mean([len(block) for block in coded])
     return {
         "score": macro_f1(given, logits),

@@ -23,7 +23,7 @@ from embank.encoders.load import ReadingOptions, locate, open_encoder
 from embank.fit.finetune import FineTuneData, finetune
 from embank.labels.answers import Answer
 from embank.labels.read import read_labels
-from embank.labels.tags import words_text
+from embank.labels.words import words_text
 from embank.metrics.classification import measures
 from embank.metrics.spans import squad_scores
 from embank.metrics.tagging import tagging_measures
@@ -105,7 +105,7 @@ def measured(name: str, way: str, seed: int, most: int, epochs: int) -> dict[str
         else:
             cut = {"frozen": 6, "lower": LOWER}.get(way, CUT)
             bank.encode([*texts, *test_texts], columns=[f"minilm/{cut}/states@float16"])
-            tail = embank.TailSettings("full" if way in ("frozen", "lower") else way, cut, loop)
+            tail = embank.TailSettings(method="full" if way in ("frozen", "lower") else way, cut=cut, training=loop)
             settings = embank.FitSettings(kind=kind, seed=seed, tail=tail)
         task = f"{way}-{seed}"
         report = bank.fit(task, labels, texts=texts, settings=settings)

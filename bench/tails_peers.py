@@ -18,18 +18,21 @@ from typing import Any
 import numpy as np
 import peft
 import torch
-from corpus import lesson, macro_f1, split
-from embank.training.fit import Assignment, learn, outputs_of, run_tails
+from corpus import macro_f1, split, task_data
 from measuring import WORK, kept, record
 from sklearn.metrics import f1_score
 
 import embank
 from embank.encode.state_loader import StateSource
 from embank.encoders.load import locate, open_encoder
-from embank.models.full import LiveEncoder, TokenLessons
+from embank.models.full import EncoderWithHead
 from embank.models.tail import build_tail
 from embank.models.tail_design import TailDesign
 from embank.store.folder import Store
+from embank.training.outputs import predict_outputs, predict_together
+from embank.training.state_inputs import StateInputs
+from embank.training.supervised import train_supervised
+from embank.training.token_inputs import TokenInputs
 
 CUT = 3
 TASKS = (1, 5, 20)
@@ -43,7 +46,7 @@ TIMED = 500
 """Test texts that prediction is timed on."""
 
 
-class LoraEncoder(LiveEncoder):
+class LoraEncoder(EncoderWithHead):
     """The whole encoder with peft's LoRA in every layer; the rest is frozen."""
 
     def __init__(self, encoder: Any, design: TailDesign, seed: int) -> None:
@@ -79,20 +82,25 @@ def tail(name: str, most: int, epochs: int) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     with embank.Bank.create(folder) as bank:
         bank.encode([*train.texts[:most], *test.texts], columns=[f"minilm/{CUT}/states@float16"])
-        settings = embank.FitSettings(tail=embank.TailSettings("full", CUT, embank.TrainingSettings(epochs=epochs)))
+        settings = embank.FitSettings(
+            tail=embank.TailSettings(cut=CUT, training=embank.TrainingSettings(epochs=epochs))
+        )
         report = bank.fit("task", train.labels[:most].tolist(), texts=train.texts[:most], settings=settings)
         guess = bank.predict(test.texts)["task"].to_pylist()
         numbers = np.arange(TIMED)
     speeds = {}
     with Store(folder) as store:
         for count in TASKS:
-            design = TailDesign(CUT, "full", "single", len(report.labels))
+            design = TailDesign(cut=CUT, method="full", kind="single", outputs=len(report.labels))
             tails = {}
             for number in range(count):
                 encoder = opened()
                 tails[str(number)] = build_tail(encoder.model, encoder.n_layers, design, number)
             source = StateSource(store, f"minilm/{CUT}/states@float16", lambda _: None)
-            speeds[str(count)] = timed(lambda tails=tails, source=source: run_tails(tails, source, numbers, 0), TIMED)
+            inputs = StateInputs(source, numbers, 0)
+            speeds[str(count)] = timed(
+                lambda tails=tails, inputs=inputs: predict_together(tails, inputs, numbers), TIMED
+            )
     shutil.rmtree(folder)
     score = f1_score(test.labels, guess, average="macro")
     return {"score": score, "seconds": report.chosen["training seconds"], "speeds": speeds}
@@ -107,17 +115,17 @@ def lora(name: str, most: int, epochs: int) -> dict[str, Any]:
 
 def lora_at(rate: float, name: str, most: int, epochs: int) -> dict[str, Any]:
     """LoRA in all layers at one learning rate."""
-    given = lesson(name, most, 0)
+    given = task_data(name, most, 0)
     encoder = opened()
-    module = LoraEncoder(encoder, TailDesign(0, "full", "single", len(given.labels)), 0)
-    lessons = TokenLessons(encoder, encoder.tokens(given.texts), given.objective)
+    module = LoraEncoder(encoder, TailDesign(cut=0, method="full", kind="single", outputs=len(given.labels)), 0)
+    tokens = TokenInputs(encoder, given.texts)
     settings = embank.TrainingSettings(epochs=epochs, rate=rate)
-    trained = learn(module, Assignment(lessons, given.objective, *given.parts), settings)
-    others = TokenLessons(encoder, encoder.tokens(given.test.texts), given.objective)
-    logits = outputs_of(module, others, np.arange(len(given.test.texts)))
+    trained = train_supervised(module, given.split(tokens), settings)
+    others = TokenInputs(encoder, given.test.texts)
+    logits = predict_outputs(module, others, np.arange(len(given.test.texts)))
     few = np.arange(TIMED)
     # Twenty adapters are twenty passes: one is timed and counted.
-    one = timed(lambda: outputs_of(module, others, few), TIMED)
+    one = timed(lambda: predict_outputs(module, others, few), TIMED)
     print(name, f"LoRA at {rate:g}: validation {100 * trained.position.best:.1f}", flush=True)
     return {
         "score": macro_f1(given, logits),

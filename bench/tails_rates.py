@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from corpus import lesson
-from embank.training.fit import Assignment, StateLessons, learn
+from corpus import task_data
 from measuring import kept, record
 
 import embank
 from embank.encoders.load import locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
-from embank.models.full import LiveEncoder, TokenLessons
+from embank.models.full import EncoderWithHead
 from embank.models.tail import build_tail
 from embank.models.tail_design import TailDesign
+from embank.training.state_inputs import StateInputs
+from embank.training.supervised import train_supervised
+from embank.training.token_inputs import TokenInputs
 
 CUT = 3
 RATES = {
@@ -31,18 +33,22 @@ RATES = {
 
 def measured(name: str, method: str, rate: float, most: int, epochs: int) -> float:
     """The best validation score of one training."""
-    given = lesson(name, most, 0)
+    given = task_data(name, most, 0)
     settings = embank.TrainingSettings(epochs=epochs, rate=rate)
     encoder = open_encoder(locate("minilm"), "torch", "float32", Path.home() / ".cache" / "embank")
     if method == "finetune":
-        module: Any = LiveEncoder(encoder, TailDesign(0, "full", "single", len(given.labels)), 0)
-        tokens = TokenLessons(encoder, encoder.tokens(given.texts), given.objective)
-        return float(learn(module, Assignment(tokens, given.objective, *given.parts), settings).position.best)
+        module: Any = EncoderWithHead(
+            encoder, TailDesign(cut=0, method="full", kind="single", outputs=len(given.labels)), 0
+        )
+        tokens = TokenInputs(encoder, given.texts)
+        return float(train_supervised(module, given.split(tokens), settings).position.best)
     blocks = states_at(encoder, given.texts, [CUT])[CUT]
-    tail = build_tail(encoder.model, encoder.n_layers, TailDesign(CUT, method, "single", len(given.labels)), 0)
+    tail = build_tail(
+        encoder.model, encoder.n_layers, TailDesign(cut=CUT, method=method, kind="single", outputs=len(given.labels)), 0
+    )
     numbers = np.arange(len(given.texts))
-    lessons = StateLessons(MemorySource(dict(enumerate(blocks))), numbers, given.objective, 0)
-    return float(learn(tail, Assignment(lessons, given.objective, *given.parts), settings).position.best)
+    inputs = StateInputs(MemorySource(dict(enumerate(blocks))), numbers, 0)
+    return float(train_supervised(tail, given.split(inputs), settings).position.best)
 
 
 def main() -> None:

@@ -22,19 +22,22 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 import transformers
-from embank.training.fit import StateLessons, outputs_of
 from measuring import WORK, data_folder, kept, record
 
 import embank
 from embank.encode.state_loader import StateSource
 from embank.encoders.load import locate, open_encoder
-from embank.models.full import LiveEncoder, TokenLessons
-from embank.models.tail import build_tail, loss
+from embank.models.full import EncoderWithHead
+from embank.models.tail import build_tail
 from embank.models.tail_design import TailDesign
 from embank.recipe import ColumnName
 from embank.store.folder import Store
+from embank.training.datasets import LabelledDataset
 from embank.training.objectives import PooledObjective
+from embank.training.outputs import predict_outputs
 from embank.training.precision import precision
+from embank.training.state_inputs import StateInputs
+from embank.training.token_inputs import TokenInputs
 
 SHAPES: dict[str, Callable[[int], Any]] = {
     "bert-base": lambda vocabulary: transformers.BertConfig(vocab_size=vocabulary),
@@ -94,7 +97,7 @@ def drop_cache(bank: Path) -> None:
         os.close(descriptor)
 
 
-def trainer(module: Any, lessons: Any, objective: Any) -> Callable[[], float]:
+def trainer(module: Any, dataset: LabelledDataset[Any]) -> Callable[[], float]:
     """Seconds of one pass of training over all examples."""
     weights = list(module.trainable().values())
     many = sum(one.numel() for one in weights) > MOST_FOR_ADAM
@@ -103,12 +106,12 @@ def trainer(module: Any, lessons: Any, objective: Any) -> Callable[[], float]:
     def run() -> float:
         module.train()
         started = time.perf_counter()
-        for start in range(0, len(lessons.lengths), BATCH):
-            which = np.arange(start, min(start + BATCH, len(lessons.lengths)))
+        for start in range(0, len(dataset.lengths), BATCH):
+            which = np.arange(start, min(start + BATCH, len(dataset.lengths)))
+            inputs, targets = dataset[which]
             with precision():
-                logits = module(**lessons.inputs(which))
-            targets, _ = lessons.targets(which, 0)
-            loss(objective.kind, logits, targets, torch.ones(1)).backward()
+                logits = module(**inputs)
+            dataset.objective.loss(logits, targets).backward()
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         return time.perf_counter() - started
@@ -116,13 +119,13 @@ def trainer(module: Any, lessons: Any, objective: Any) -> Callable[[], float]:
     return run
 
 
-def predictor(module: Any, lessons: Any) -> Callable[[], float]:
+def predictor(module: Any, inputs: Any) -> Callable[[], float]:
     """Seconds of predicting all examples."""
-    everything = np.arange(len(lessons.lengths))
+    everything = np.arange(len(inputs.lengths))
 
     def run() -> float:
         started = time.perf_counter()
-        outputs_of(module, lessons, everything)
+        predict_outputs(module, inputs, everything)
         return time.perf_counter() - started
 
     return run
@@ -150,16 +153,16 @@ def measured(shape: str, count: int, rounds: int) -> dict[str, Any]:
     gc.collect()
     labels = np.array(["a", "b"] * (count // 2))
     objective = PooledObjective("single", labels, ("a", "b"), numbers)
-    design = TailDesign(cut, "full", "single", 2)
+    design = TailDesign(cut=cut, method="full", kind="single", outputs=2)
     whole = open_encoder(locate(f"shape={place}"), "torch", "float32", WORK)
-    live = LiveEncoder(whole, replace(design, cut=0), 0)
-    tokens = TokenLessons(whole, whole.tokens(texts), objective)
+    live = EncoderWithHead(whole, replace(design, cut=0), 0)
+    tokens = TokenInputs(whole, texts)
     with Store(folder) as store:
         half = open_encoder(locate(f"shape={place}"), "torch", "float32", WORK)
         tail = build_tail(half.model, half.n_layers, design, 0)
         column = str(ColumnName("shape", cut, "states"))
         source = StateSource(store, column, lambda _: whole)
-        states = StateLessons(source, numbers, objective, 0)
+        states = StateInputs(source, numbers, 0)
 
         def cold(run: Callable[[], float]) -> Callable[[], float]:
             def fresh() -> float:
@@ -174,7 +177,10 @@ def measured(shape: str, count: int, rounds: int) -> dict[str, Any]:
             "predict, cold": median_ratio(predicting[0], cold(predicting[1]), rounds),
             "predict, warm": median_ratio(*predicting, rounds),
         }
-        training = trainer(live, tokens, objective), trainer(tail, states, objective)
+        training = (
+            trainer(live, LabelledDataset(tokens, objective)),
+            trainer(tail, LabelledDataset(states, objective)),
+        )
         found |= {
             "train, cold": median_ratio(training[0], cold(training[1]), rounds),
             "train, warm": median_ratio(*training, rounds),

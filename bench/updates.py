@@ -27,9 +27,10 @@ import embank
 from embank.encoders.flops import flops, shape_of, training_flops
 from embank.encoders.load import locate
 from embank.encoders.prefix.folder import APART, TrunkReference, create_prefix_trunk, put_prefix
-from embank.multitask import Source, TrunkSettings
-from embank.multitask.folder import save_trunk
-from embank.multitask.train import train_trunk
+from embank.fit.source_tasks import Source
+from embank.multitask import MultitaskSettings
+from embank.multitask.folder import save_multitask
+from embank.multitask.train import train_multitask
 from embank.prefix.train import PrefixSettings, train_prefix
 
 NINTH, GONE = "tweet_emotion", "rte"
@@ -50,7 +51,13 @@ def prefix_into(folder: Path, source: Source, asked: argparse.Namespace) -> floa
     """Train one prefix and put it in its place; the seconds that it took."""
     began = time.perf_counter()
     loop = embank.TrainingSettings(epochs=asked.epochs, patience=asked.epochs)
-    settings = PrefixSettings(loop, 16, asked.from_layer, asked.reparametrise, most=asked.rows, validate=200)
+    settings = PrefixSettings(
+        training=loop,
+        from_layer=asked.from_layer,
+        reparametrise=asked.reparametrise,
+        most=asked.rows,
+        validate=200,
+    )
     found = train_prefix(opened(), source, settings)
     put_prefix(folder, source.name, (found.keys, found.values), found.from_layer, found.record)
     return time.perf_counter() - began
@@ -126,8 +133,8 @@ def with_trunk(sources: list[Source], asked: argparse.Namespace) -> dict[str, fl
     began = time.perf_counter()
     encoder = opened()
     loop = embank.TrainingSettings(epochs=asked.epochs, patience=asked.epochs)
-    trained = train_trunk(encoder, sources, TrunkSettings(loop, most=asked.rows, validate=200))
-    save_trunk(encoder, trained.report, folder)
+    trained = train_multitask(encoder, sources, MultitaskSettings(training=loop, most=asked.rows, validate=200))
+    save_multitask(encoder, trained.report, folder)
     training = time.perf_counter() - began
     with embank.Bank.create(bank_folder) as bank:
         began = time.perf_counter()

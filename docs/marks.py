@@ -38,6 +38,7 @@ ALLOWED = {
     r"segments below 1 MiB": "a parameter: which segments are joined",
     r"25, 50 and 75 % of the depth": "a parameter: where cuts are tried",
     r"as in 20GB": "an example of a parameter",
+    r"in at most \d+ minutes": "a limit on the time of the tests",
     r"more than 8 GB of lines": "a parameter: the size from which lines are not counted",
 }
 """Phrases with a figure that no measurement stands behind, as regular expressions, each with its kind."""

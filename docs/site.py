@@ -63,8 +63,9 @@ def stage() -> None:
 
 
 def staged_pages() -> dict[Path, Path]:
-    """Every page of the site: where it is written, and where it is copied to."""
-    pages = {source: STAGED / "docs" / source.relative_to(DOCS) for source in sorted(DOCS.rglob("*.md"))}
+    """Every page and picture of the site: where it is written, and where it is copied to."""
+    sources = sorted([*DOCS.rglob("*.md"), *DOCS.rglob("*.svg")])
+    pages = {source: STAGED / "docs" / source.relative_to(DOCS) for source in sources}
     return pages | {ROOT / source: STAGED / "docs" / name for source, name in OUTSIDE.items()}
 
 
@@ -89,7 +90,7 @@ def navigation() -> list[object]:
     """The navigation: sections in the order of Diataxis, pages in the order in which docs/index.md links to them."""
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     linked = list(dict.fromkeys(target for target in _LINK.findall(index) if (DOCS / target).is_file()))
-    sections: list[object] = [{"Overview": "index.md"}, {"Tutorial": "tutorial.md"}]
+    sections: list[object] = [{"Overview": "index.md"}, {"Tutorial": "tutorial.md"}, {"Glossary": "glossary.md"}]
     for folder, title in SECTIONS.items():
         sections.append({title: [target for target in linked if target.startswith(f"{folder}/")]})
     outside = [{"README": name} if name == "readme.md" else name for name in OUTSIDE.values()]

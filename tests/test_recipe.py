@@ -53,21 +53,109 @@ def test_a_wrong_column_name_is_refused_with_what_is_right(spec, said):
 
 
 def test_everything_in_a_recipe_counts_for_its_fingerprint():
-    plain = Recipe(Reading("w", "t"), 3, "mean", (), "int8", "c")
+    plain = Recipe(
+        reading=Reading(weights="w", tokenizer="t"), layer=3, pooling="mean", steps=(), codec="int8", calibration="c"
+    )
     others = [
-        Recipe(Reading("x", "t"), 3, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "u"), 3, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "t", prompt="query: "), 3, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "t", max_tokens=128), 3, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "t", truncation="left"), 3, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "t", long="windows"), 3, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "t", prefix="p"), 3, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "t", compute="int8"), 3, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "t"), 4, "mean", (), "int8", "c"),
-        Recipe(Reading("w", "t"), 3, "max", (), "int8", "c"),
-        Recipe(Reading("w", "t"), 3, "mean", ("unit",), "int8", "c"),
-        Recipe(Reading("w", "t"), 3, "mean", (), "binary", "c"),
-        Recipe(Reading("w", "t"), 3, "mean", (), "int8", "d"),
+        Recipe(
+            reading=Reading(weights="x", tokenizer="t"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="u"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t", prompt="query: "),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t", max_tokens=128),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t", truncation="left"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t", long="windows"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t", prefix="p"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t", compute="int8"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t"),
+            layer=4,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t"), layer=3, pooling="max", steps=(), codec="int8", calibration="c"
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t"),
+            layer=3,
+            pooling="mean",
+            steps=("unit",),
+            codec="int8",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="binary",
+            calibration="c",
+        ),
+        Recipe(
+            reading=Reading(weights="w", tokenizer="t"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="d",
+        ),
     ]
     assert len({recipe.fingerprint for recipe in (plain, *others)}) == len(others) + 1
     assert plain.source == others[-1].source == others[-2].source

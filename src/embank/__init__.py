@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from embank.fit.source_tasks import Source as Source
     from embank.integrations.sentence_transformers import SentenceEncoder as SentenceEncoder
     from embank.integrations.sklearn import Columns as Columns
-    from embank.labels.tags import words_fault as words_fault
-    from embank.labels.tags import words_text as words_text
+    from embank.labels.words import words_fault as words_fault
+    from embank.labels.words import words_text as words_text
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
     from embank.models.tail_design import TailSettings as TailSettings
@@ -124,8 +124,8 @@ _PUBLIC = {
     "tables": "embank.tables",
     "text_key": "embank.texts",
     "train_multitask": "embank.multitask.run",
-    "words_fault": "embank.labels.tags",
-    "words_text": "embank.labels.tags",
+    "words_fault": "embank.labels.words",
+    "words_text": "embank.labels.words",
 }
 
 _MODULES = ("errors", "samples", "tables")

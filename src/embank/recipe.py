@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _RECIPE_VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Reading:
     """How an encoder reads texts: all that decides its states.
 
@@ -128,7 +128,7 @@ class ColumnName:
         return cls(encoder, int(layer), pooling, tuple(steps), _known(precision or codec, codec_names(), "codec", spec))
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Recipe:
     """Everything that decides the bytes of one column.
 

@@ -184,12 +184,49 @@ def test_stored_arrays_that_do_not_fit_are_refused(steps, kept):
 
 
 def test_what_steps_learned_counts_for_a_fingerprint_and_a_recipe_without_it_is_what_it_was():
-    plain = Recipe(Reading("w", "t"), 3, "mean", ("pca8",), "int8", "c", "r")
-    other = Recipe(Reading("w", "t"), 3, "mean", ("pca8",), "int8", "c", "s")
+    plain = Recipe(
+        reading=Reading(weights="w", tokenizer="t"),
+        layer=3,
+        pooling="mean",
+        steps=("pca8",),
+        codec="int8",
+        calibration="c",
+        reduction="r",
+    )
+    other = Recipe(
+        reading=Reading(weights="w", tokenizer="t"),
+        layer=3,
+        pooling="mean",
+        steps=("pca8",),
+        codec="int8",
+        calibration="c",
+        reduction="s",
+    )
     assert plain.fingerprint != other.fingerprint
     assert plain.source != other.source
-    assert plain.source == Recipe(Reading("w", "t"), 3, "mean", ("pca8",), "binary", "d", "r").source
-    assert "reduction" not in Recipe(Reading("w", "t"), 3, "mean", (), "int8", "c").fields()
+    assert (
+        plain.source
+        == Recipe(
+            reading=Reading(weights="w", tokenizer="t"),
+            layer=3,
+            pooling="mean",
+            steps=("pca8",),
+            codec="binary",
+            calibration="d",
+            reduction="r",
+        ).source
+    )
+    assert (
+        "reduction"
+        not in Recipe(
+            reading=Reading(weights="w", tokenizer="t"),
+            layer=3,
+            pooling="mean",
+            steps=(),
+            codec="int8",
+            calibration="c",
+        ).fields()
+    )
     assert plain.fields()["reduction"] == "r"
 
 

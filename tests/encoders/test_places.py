@@ -16,7 +16,8 @@ from embank.encoders.load import ReadingOptions, locate
 from embank.encoders.tokenizer import Tokenizing
 from embank.errors import EncoderError, UsageError
 from embank.labels.answers import read_answers, span_targets, span_text
-from embank.labels.tags import first_subwords, read_tags, tag_names, tag_targets, tags_of, word_of_tokens, words_text
+from embank.labels.tags import first_subwords, read_tags, tag_names, tag_targets, tags_of, word_of_tokens
+from embank.labels.words import words_text
 
 DATA = Path(os.environ.get("EMBANK_BENCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
 MATERIAL = ["the pump is broken in paris", "İstanbul ☃ is a small city , late or lost", "query: heat  water"] * 20

@@ -6,7 +6,7 @@ import pytest
 from embank.fit import column_screening as screening
 from embank.fit.column_screening import PENALTIES, gather, prune
 from embank.heads.ridge import leave_one_out
-from embank.heads.spectrum import brought, principal, spectrum
+from embank.heads.spectrum import principal, spectrum, standardised
 
 
 def rows(texts, widths, seed=0):
@@ -26,7 +26,7 @@ def plain_error(columns, names, targets):
 @pytest.mark.parametrize("widths", [(20, 30, 10), (90, 80, 70), (150, 20, 10)])
 def test_errors_are_those_of_a_fit_on_the_columns_themselves(widths):
     columns, targets = rows(120, widths)
-    screen = screening._Screen({name: brought(column)[0] for name, column in columns.items()}, targets)
+    screen = screening._Screen({name: standardised(column)[0] for name, column in columns.items()}, targets)
     names = tuple(columns)
     assert screen.error(names) == pytest.approx(plain_error(columns, names, targets), rel=1e-3)
     for out, found in zip(names, screen.without_each(names), strict=True):
@@ -36,7 +36,7 @@ def test_errors_are_those_of_a_fit_on_the_columns_themselves(widths):
 
 def test_coordinates_from_products_are_those_from_rows_but_for_signs():
     columns, _ = rows(40, (100,))
-    standard = brought(columns["0"])[0]
+    standard = standardised(columns["0"])[0]
     one, other = spectrum(columns["0"]), principal(standard @ standard.T)
     assert np.allclose(one.variances, other.variances, rtol=1e-3)
     assert np.allclose(np.abs(one.rows[:, :20]), np.abs(other.rows[:, :20]), atol=2e-2)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embank.errors import HeadError
-from embank.heads.calibration import surprise, temperature
+from embank.heads.calibration import nll, temperature
 
 
 def logits_and_truth(kind, factor, seed=0):
@@ -31,7 +31,7 @@ def test_it_finds_the_factor_by_which_logits_are_too_sure(kind, factor):
 def test_it_never_raises_the_loss_it_was_learnt_on(factor, seed, kind):
     logits, truth = logits_and_truth(kind, factor, seed)
     found = temperature(logits[:50], truth[:50], kind)
-    assert surprise(logits[:50] / found, truth[:50], kind) <= surprise(logits[:50], truth[:50], kind) + 1e-6
+    assert nll(logits[:50] / found, truth[:50], kind) <= nll(logits[:50], truth[:50], kind) + 1e-6
 
 
 def test_no_rows_leave_the_temperature_at_one():

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embank.heads.folds import deal, rarest, training_weights
+from embank.heads.folds import assign_folds, rarest, training_weights
 
 
 def rows(texts, seed=0):
@@ -16,14 +16,14 @@ def rows(texts, seed=0):
 def test_shuffled_rows_are_dealt_to_the_same_folds(strata, seed):
     X, classes = rows(len(strata)), np.array(strata)
     order = np.random.default_rng(seed).permutation(len(strata))
-    np.testing.assert_array_equal(deal(X, classes, 5)[order], deal(X[order], classes[order], 5))
+    np.testing.assert_array_equal(assign_folds(X, classes, 5)[order], assign_folds(X[order], classes[order], 5))
 
 
 @settings(max_examples=settings.default.max_examples // 2, deadline=None)
 @given(strata=st.lists(st.integers(0, 3), min_size=1, max_size=60))
 def test_every_class_is_spread_evenly_and_singles_are_never_held_back(strata):
     classes = np.array(strata)
-    fold = deal(rows(len(strata)), classes, 5)
+    fold = assign_folds(rows(len(strata)), classes, 5)
     for stratum in np.unique(classes):
         members = fold[classes == stratum]
         if len(members) == 1:
@@ -35,7 +35,7 @@ def test_every_class_is_spread_evenly_and_singles_are_never_held_back(strata):
 
 def test_equal_rows_share_a_fold():
     X = rows(40)
-    fold = deal(np.vstack([X, X]), np.zeros(80, int), 5)
+    fold = assign_folds(np.vstack([X, X]), np.zeros(80, int), 5)
     np.testing.assert_array_equal(fold[:40], fold[40:])
 
 

@@ -50,7 +50,7 @@ def test_fewer_rows_than_columns_have_the_same_solution_as_in_scikit_learn():
 def test_many_labels_are_as_many_separate_logistic_regressions():
     X, _ = problem(300, 12, 2)
     Y = np.stack([problem(300, 12, 2, seed)[1] for seed in (0, 0, 3)], axis=1)
-    head = MultiLabelHead(penalties=(0.05,), decisions="probable").fit(X, Y)
+    head = MultiLabelHead(penalties=(0.05,), thresholds="plain").fit(X, Y)
     for label in range(3):
         alone = LogisticHead(penalties=(0.05,)).fit(X, Y[:, label])
         np.testing.assert_allclose(head.decision_function(X)[:, label], alone.decision_function(X), atol=5e-3)
@@ -96,7 +96,7 @@ def test_leaning_raises_macro_f1_where_a_class_is_rare_and_leaves_probabilities_
     y = (rng.random(1200) < 0.1).astype(int)
     X = (rng.normal(size=(1200, 5)) + 1.2 * y[:, None] * np.array([1, 0, 0, 0, 0])).astype(np.float32)
     leaning = LogisticHead().fit(X[:600], y[:600])
-    probable = LogisticHead(decisions="probable").fit(X[:600], y[:600])
+    probable = LogisticHead(thresholds="plain").fit(X[:600], y[:600])
     scores = [measures(y[600:], head.predict(X[600:]), "single")["macro_f1"] for head in (leaning, probable)]
     assert scores[0] > scores[1] + 0.05
     np.testing.assert_array_equal(leaning.predict_proba(X), probable.predict_proba(X))

@@ -28,7 +28,13 @@ def head_of(kind, outputs, layers, seed=0):
         for a, b in pairwise(widths)
     )
     labels = () if kind == "regression" else tuple(f"label {number}" for number in range(outputs))
-    return ServedHead(kind, labels, maps, 1.25, () if kind == "regression" else tuple(rng.normal(size=outputs)))
+    return ServedHead(
+        kind=kind,
+        labels=labels,
+        layers=maps,
+        temperature=1.25,
+        offsets=() if kind == "regression" else tuple(rng.normal(size=outputs)),
+    )
 
 
 @pytest.mark.parametrize(("kind", "outputs"), [("single", 3), ("multi", 2), ("regression", 1)])
@@ -51,13 +57,15 @@ def test_a_head_survives_a_round_trip_through_disk(tmp_path, kind, outputs, laye
 def test_any_printable_label_survives(tmp_path_factory, labels):
     layer = Affine(np.ones((2, len(labels)), np.float32), np.zeros(len(labels), np.float32))
     folder = tmp_path_factory.mktemp("head")
-    save_head(ServedHead("single", tuple(labels), (layer,)), folder)
+    save_head(ServedHead(kind="single", labels=tuple(labels), layers=(layer,)), folder)
     assert load_head(folder).labels == tuple(labels)
 
 
 def test_the_description_has_these_keys_in_format_version_1(tmp_path):
     layer = Affine(np.ones((2, 2), np.float32), np.zeros(2, np.float32))
-    save_head(ServedHead("single", ("no", "yes"), (layer,), 1.5, (0.0, 0.25)), tmp_path)
+    save_head(
+        ServedHead(kind="single", labels=("no", "yes"), layers=(layer,), temperature=1.5, offsets=(0.0, 0.25)), tmp_path
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["head.json", "head.safetensors"]
     assert json.loads((tmp_path / "head.json").read_text()) == {
         "format_version": 1,

@@ -19,9 +19,8 @@ from embank.labels.tags import (
     tag_targets,
     tags_of,
     word_of_tokens,
-    words_fault,
-    words_text,
 )
+from embank.labels.words import words_fault, words_text
 from embank.metrics.tagging import entities
 
 NAMES = ("O", "B-city", "B-name", "I-city", "I-name")

@@ -14,7 +14,11 @@ LABELS = {"single": ("a", "b", "c"), "multi": ("a", "b", "c"), "regression": ()}
 def columns_of(kind, outputs, offsets=()):
     width = outputs.shape[1]
     head = ServedHead(
-        kind, LABELS[kind], (Affine(np.eye(width, dtype=np.float32), np.zeros(width, np.float32)),), 2.0, offsets
+        kind=kind,
+        labels=LABELS[kind],
+        layers=(Affine(np.eye(width, dtype=np.float32), np.zeros(width, np.float32)),),
+        temperature=2.0,
+        offsets=offsets,
     )
     found = TaskOutputs(LoadedTask("task", head, (), "together", {}), outputs, np.arange(len(outputs)))
     return {name: column.to_pylist() for name, column in answer_columns(found, proba=True).items()}

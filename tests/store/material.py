@@ -11,14 +11,23 @@ from embank.store.folder import Store
 from embank.store.writing import Addition, Writer
 from embank.texts import text_key
 
-READING = Reading("weights", "tokenizer")
+READING = Reading(weights="weights", tokenizer="tokenizer")
 
 
 def column(name: str, dtype: str = "<f4", cells: int = 4, calibration: str = "") -> StoredColumn:
     """What `Writer.add_column` is given."""
     parsed = ColumnName.parse(name)
-    recipe = Recipe(READING, parsed.layer, parsed.pooling, parsed.steps, parsed.codec, calibration)
-    return StoredColumn(0, name, recipe, cells, dtype, cells, "", None)
+    recipe = Recipe(
+        reading=READING,
+        layer=parsed.layer,
+        pooling=parsed.pooling,
+        steps=parsed.steps,
+        codec=parsed.codec,
+        calibration=calibration,
+    )
+    return StoredColumn(
+        number=0, name=name, recipe=recipe, width=cells, dtype=dtype, cells=cells, folder="", calibration=None
+    )
 
 
 def add(writer: Writer, name: str, dtype: str = "<f4", cells: int = 4) -> StoredColumn:

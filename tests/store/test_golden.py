@@ -143,25 +143,54 @@ def test_the_golden_bank_knows_its_texts_ids_bodies_tasks_and_faults(golden):
     assert [unpack(body) for _, body in catalogue.bodies()] == everything
     assert catalogue.texts_of_ids([0, 19, "snow", "pair", "null"]) == {0: 0, 19: 19, "snow": 20, "pair": 21}
     assert catalogue.faults() == [("pairs", 1, "null", "null")]
-    assert catalogue.encoders()["fake"][0] == Reading("fake-12-4", "words", max_tokens=64)
+    assert catalogue.encoders()["fake"][0] == Reading(weights="fake-12-4", tokenizer="words", max_tokens=64)
     task = catalogue.tasks()["topic"]
     assert task.record == {"columns": ["fake/1/mean@float16"], "kind": "single"}
     assert (golden.root / task.parts[0].file).read_bytes() == b'{"labels": []}'
 
 
-READING = Reading("weights-digest", "tokenizer-digest")
-OTHER = Reading("w", "t", "query: ", 256, "left", "windows", "pppp", "bfloat16")
+READING = Reading(weights="weights-digest", tokenizer="tokenizer-digest")
+OTHER = Reading(
+    weights="w",
+    tokenizer="t",
+    prompt="query: ",
+    max_tokens=256,
+    truncation="left",
+    long="windows",
+    prefix="pppp",
+    compute="bfloat16",
+)
 
 
 @pytest.mark.parametrize(
     ("recipe", "fingerprint"),
     [
-        (Recipe(READING, 4, "mean", (), "float16"), "75eede7f663dde1a36487ef3afd96901"),
-        (Recipe(READING, 4, "mean", (), "int8", "00ff" * 8), "8f550580768a4a4068d01da344e23bdd"),
-        (Recipe(OTHER, 12, "own", ("unit",), "binary", "ab" * 16), "de401242eb7b73a24c2710c92f1433de"),
-        (Recipe(READING, 6, "mean", ("dims64",), "float16"), "6ac9c7598c529258010eb68c4e176b23"),
         (
-            Recipe(READING, 6, "mean", ("unit", "pca64"), "int8", "00ff" * 8, "cd" * 16),
+            Recipe(reading=READING, layer=4, pooling="mean", steps=(), codec="float16"),
+            "75eede7f663dde1a36487ef3afd96901",
+        ),
+        (
+            Recipe(reading=READING, layer=4, pooling="mean", steps=(), codec="int8", calibration="00ff" * 8),
+            "8f550580768a4a4068d01da344e23bdd",
+        ),
+        (
+            Recipe(reading=OTHER, layer=12, pooling="own", steps=("unit",), codec="binary", calibration="ab" * 16),
+            "de401242eb7b73a24c2710c92f1433de",
+        ),
+        (
+            Recipe(reading=READING, layer=6, pooling="mean", steps=("dims64",), codec="float16"),
+            "6ac9c7598c529258010eb68c4e176b23",
+        ),
+        (
+            Recipe(
+                reading=READING,
+                layer=6,
+                pooling="mean",
+                steps=("unit", "pca64"),
+                codec="int8",
+                calibration="00ff" * 8,
+                reduction="cd" * 16,
+            ),
             "ceff9c9004436c2c939475cf6b6f064d",
         ),
     ],
@@ -172,7 +201,10 @@ def test_a_recipe_keeps_its_fingerprint(recipe, fingerprint):
 
 def test_recipes_that_differ_in_their_codec_only_share_their_source():
     for codec, calibration in (("float16", ""), ("int8", "00ff" * 8)):
-        assert Recipe(READING, 4, "mean", (), codec, calibration).source == "08b3e77b003c7cb2d99ca35374d2697b"
+        assert (
+            Recipe(reading=READING, layer=4, pooling="mean", steps=(), codec=codec, calibration=calibration).source
+            == "08b3e77b003c7cb2d99ca35374d2697b"
+        )
 
 
 @pytest.mark.parametrize(

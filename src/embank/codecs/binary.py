@@ -42,7 +42,7 @@ _BLOCK: Final = 4096
 
 
 @register
-@dataclass(frozen=True, eq=False)
+@dataclass(kw_only=True, frozen=True, eq=False)
 class Binary(Calibrated):
     """`x = centre + scale * axes @ (step * (level + 1/2))`, where `level` is what an axis' bits say.
 
@@ -81,11 +81,11 @@ class Binary(Calibrated):
         seed = int.from_bytes(blake2b(centre.tobytes(), digest_size=8).digest())
         found = cut((exact - centre) / scale, seed)
         return cls(
-            frozen(centre, np.float32),
-            frozen(scale, np.float32),
-            frozen(np.rint(found.directions * _AXIS_UNIT), np.int32),
-            frozen(found.step, np.float32),
-            frozen(found.bits, np.uint8),
+            centre=frozen(centre, np.float32),
+            scale=frozen(scale, np.float32),
+            axes=frozen(np.rint(found.directions * _AXIS_UNIT), np.int32),
+            step=frozen(found.step, np.float32),
+            bits=frozen(found.bits, np.uint8),
         )
 
     @classmethod
@@ -105,11 +105,11 @@ class Binary(Calibrated):
                 f"at most {MOST_BITS} for an axis; calibrate again and encode the column anew"
             )
         return cls(
-            frozen(calibration["centre"], np.float32),
-            frozen(calibration["scale"], np.float32),
-            frozen(calibration["axes"], np.int32),
-            frozen(calibration["step"], np.float32),
-            bits,
+            centre=frozen(calibration["centre"], np.float32),
+            scale=frozen(calibration["scale"], np.float32),
+            axes=frozen(calibration["axes"], np.int32),
+            step=frozen(calibration["step"], np.float32),
+            bits=bits,
         )
 
     @property

@@ -124,9 +124,25 @@ def enter_column(
     writer: Writer, name: ColumnName, reading: Reading, codec: Codec, reduction: Reduction = _NONE
 ) -> StoredColumn:
     """Enter one column with its codec, and what its later steps learned."""
-    digests = codec.calibration_digest, reduction.digest
-    recipe = Recipe(reading, name.layer, name.pooling, name.steps, name.codec, *digests)
-    column = StoredColumn(0, str(name), recipe, codec.width, codec.dtype.str, codec.cells, "", None)
+    recipe = Recipe(
+        reading=reading,
+        layer=name.layer,
+        pooling=name.pooling,
+        steps=name.steps,
+        codec=name.codec,
+        calibration=codec.calibration_digest,
+        reduction=reduction.digest,
+    )
+    column = StoredColumn(
+        number=0,
+        name=str(name),
+        recipe=recipe,
+        width=codec.width,
+        dtype=codec.dtype.str,
+        cells=codec.cells,
+        folder="",
+        calibration=None,
+    )
     calibration = {**codec.calibration(), **reduction.calibration()}
     return writer.add_column(column, save_arrays(calibration) if calibration else b"")
 

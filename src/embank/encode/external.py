@@ -29,7 +29,7 @@ def is_given(store: Store, encoder: str) -> bool:
 
 def given_reading(identity: str) -> Reading:
     """What stands in the recipe of vectors that no encoder of this bank gives by itself."""
-    return Reading(f"{GIVEN}{identity}", "")
+    return Reading(weights=f"{GIVEN}{identity}", tokenizer="")
 
 
 def put_vectors(

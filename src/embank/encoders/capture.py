@@ -11,6 +11,7 @@ from functools import reduce
 from typing import Any
 
 import torch
+import transformers
 
 from embank.encoders.architectures import ANATOMY, Anatomy
 from embank.errors import EncoderError
@@ -20,7 +21,9 @@ class _Reached(Exception):  # noqa: N818 - not an error: it ends a forward pass 
     pass
 
 
-def states(model: Any, inputs: dict[str, torch.Tensor], layers: Sequence[int], n_layers: int) -> list[torch.Tensor]:
+def states(
+    model: transformers.PreTrainedModel, inputs: dict[str, torch.Tensor], layers: Sequence[int], n_layers: int
+) -> list[torch.Tensor]:
     """Run a model and return the states of some layers.
 
     Args:
@@ -68,7 +71,11 @@ def states(model: Any, inputs: dict[str, torch.Tensor], layers: Sequence[int], n
 
 @contextmanager
 def _captured(
-    model: Any, anatomy: Anatomy, wanted: set[int], found: dict[int, torch.Tensor], stop: int | None
+    model: transformers.PreTrainedModel,
+    anatomy: Anatomy,
+    wanted: set[int],
+    found: dict[int, torch.Tensor],
+    stop: int | None,
 ) -> Iterator[None]:
     calls = 0
 

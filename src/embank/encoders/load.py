@@ -231,12 +231,12 @@ def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
         raise UsageError(message)
     # `compute` stays empty: every precision that is offered is held to the tolerance (choosing.TOLERANCE).
     return Reading(
-        weights_digest(folder),
-        tokenizer_digest(folder),
-        folder.default_prompt if options.prompt is None else options.prompt,
-        options.max_tokens or folder.max_tokens,
-        options.truncation or folder.truncation,
-        options.long or "cut",
+        weights=weights_digest(folder),
+        tokenizer=tokenizer_digest(folder),
+        prompt=folder.default_prompt if options.prompt is None else options.prompt,
+        max_tokens=options.max_tokens or folder.max_tokens,
+        truncation=options.truncation or folder.truncation,
+        long=options.long or "cut",
     )
 
 

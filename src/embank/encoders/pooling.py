@@ -1,9 +1,9 @@
 """States to vectors inside torch: pooling over positions and the steps that follow, for several readouts at once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
+import transformers
 from safetensors.torch import load_file
 
 from embank.encoders import Readout
@@ -46,7 +46,7 @@ class Pooled(torch.nn.Module):
 
     def __init__(
         self,
-        model: Any,
+        model: transformers.PreTrainedModel,
         readouts: Sequence[Readout],
         n_layers: int,
         own: OwnPooling | None,

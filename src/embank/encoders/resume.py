@@ -12,6 +12,7 @@ from functools import reduce
 from typing import Any, Self
 
 import torch
+import transformers
 
 from embank.encoders.architectures import ANATOMY, Anatomy
 from embank.errors import EncoderError, UsageError
@@ -41,7 +42,7 @@ class Upper(torch.nn.Module):
         entry: run on the states before the first layer; None leaves them as they are.
     """
 
-    def __init__(self, model: Any, cut: int, n_layers: int, most: int | None = None) -> None:
+    def __init__(self, model: transformers.PreTrainedModel, cut: int, n_layers: int, most: int | None = None) -> None:
         """Take a loaded model apart; it must belong to nobody else, since its lower layers are lost.
 
         Args:
@@ -70,7 +71,7 @@ class Upper(torch.nn.Module):
         for parameter in self._owned.values():
             parameter.requires_grad = True
         self.entry: torch.nn.Module | None = None
-        self.model: Any = None
+        self.model: transformers.PreTrainedModel = None
         if cut < n_layers:
             _replace_others(model, self.anatomy, calls, (cut, until))
             calls[cut].register_forward_pre_hook(_start, with_kwargs=True)
@@ -182,7 +183,7 @@ def _check_cut(config: Any, cut: int, n_layers: int) -> None:
         )
 
 
-def _calls(model: Any, anatomy: Anatomy, n_layers: int) -> list[torch.nn.Module]:
+def _calls(model: transformers.PreTrainedModel, anatomy: Anatomy, n_layers: int) -> list[torch.nn.Module]:
     """The module that runs as layer 0, 1, and so on."""
     modules = list(reduce(getattr, anatomy.layers.split("."), model))
     if anatomy.shared:
@@ -193,7 +194,7 @@ def _calls(model: Any, anatomy: Anatomy, n_layers: int) -> list[torch.nn.Module]
 
 
 def _owned(
-    model: Any, calls: Sequence[torch.nn.Module], running: tuple[int, int], norm: str
+    model: transformers.PreTrainedModel, calls: Sequence[torch.nn.Module], running: tuple[int, int], norm: str
 ) -> dict[str, torch.nn.Parameter]:
     cut, until = running
     if cut == len(calls):
@@ -204,7 +205,9 @@ def _owned(
     return {name: parameter for name, parameter in model.named_parameters() if id(parameter) in own}
 
 
-def _replace_others(model: Any, anatomy: Anatomy, calls: Sequence[torch.nn.Module], running: tuple[int, int]) -> None:
+def _replace_others(
+    model: transformers.PreTrainedModel, anatomy: Anatomy, calls: Sequence[torch.nn.Module], running: tuple[int, int]
+) -> None:
     cut, until = running
     if anatomy.relative_bias and cut:
         # Block 0 alone owns the bias and hands it on: now the first block that runs does.

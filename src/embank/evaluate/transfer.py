@@ -23,7 +23,7 @@ from embank.fit.source_tasks import Source
 from embank.fit.targets import targets_of
 from embank.labels.kinds import APART
 from embank.labels.read import read_labels
-from embank.labels.tags import words_fault, words_text
+from embank.labels.words import words_fault, words_text
 from embank.metrics.classification import measures
 from embank.metrics.tagging import tagging_measures
 from embank.models.tail_design import TailSettings

@@ -9,7 +9,9 @@ from jaxtyping import Int64
 
 from embank.arrays import TextIds
 from embank.labels.kinds import TOGETHER, Kind
+from embank.labels.read import Labels
 from embank.models.tail_design import TailSettings
+from embank.texts import Text
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,28 @@ class Examples:
         return {"texts": self.texts.tolist(), "labels": list(self.values), "held_back": held_back}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LabelledTask:
     """Labelled texts of one task, ready to be fitted.
 
     Attributes:
+        name: of the task.
         kind: of the task.
         examples: the texts with their labels and split.
         skipped: rows that were left out, by reason.
+        contents: texts by number, where the user gave them.
     """
 
+    name: str
     kind: Kind
     examples: Examples
     skipped: Mapping[str, int]
+    contents: Mapping[int, Text] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of the examples."""
+        return Labels(self.kind, tuple(self.examples.values))
 
 
 @dataclass(frozen=True)

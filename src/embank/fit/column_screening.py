@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32
 
 from embank.arrays import Vectors
 from embank.heads.ridge import leave_one_out
-from embank.heads.spectrum import Principal, brought, principal, spectrum
+from embank.heads.spectrum import Principal, principal, spectrum, standardised
 
 PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 # More rows than this do not change which columns are worth reading; fewer cost less.
@@ -42,7 +42,7 @@ def prune(columns: Mapping[str, Vectors], targets: Float[np.ndarray, "texts outp
         the names that are left, in their order; at least one.
     """
     every = _sample(len(targets), len(columns))
-    screen = _Screen({name: brought(column[every])[0] for name, column in columns.items()}, targets[every])
+    screen = _Screen({name: standardised(column[every])[0] for name, column in columns.items()}, targets[every])
     names = tuple(columns)
     least = screen.error(names)
     while len(names) > 1:

@@ -24,7 +24,7 @@ Fitted = LogisticHead | MultiLabelHead | RidgeHead | MLPHead
 Columns = Mapping[str, Float32[np.ndarray, "_ _"]]
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class SelectionSettings:
     """How thoroughly to choose.
 
@@ -33,7 +33,7 @@ class SelectionSettings:
             predicted better.
         penalties: as for `LogisticHead` and `MultiLabelHead`.
         class_weight: the same.
-        decisions: the same.
+        thresholds: the same.
         folds: the same.
         hidden: units of the perceptron that is tried where validation rows are given; 0 tries none.
         fewest: training rows below which no perceptron is tried.
@@ -45,7 +45,7 @@ class SelectionSettings:
     columns: Literal["all", "pruned"] = "pruned"
     penalties: tuple[float, ...] = PENALTIES
     class_weight: Literal["balanced"] | None = None
-    decisions: Literal["lean", "probable"] = "lean"
+    thresholds: Literal["adjusted", "plain"] = "adjusted"
     folds: int = 5
     hidden: int = 128
     fewest: int = 1000
@@ -53,7 +53,7 @@ class SelectionSettings:
     gain: float = 0.005
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Trial:
     """One thing that was tried.
 
@@ -153,7 +153,7 @@ def _fit_linear(
     fitted: LogisticHead | MultiLabelHead = family(
         penalties=settings.penalties,
         class_weight=settings.class_weight,
-        decisions=settings.decisions,
+        thresholds=settings.thresholds,
         folds=settings.folds,
     ).fit(X, y)
     return fitted
@@ -172,7 +172,7 @@ def _held_back(
         decided = served.decide(logits[seen])
         guess = estimator.classes_[decided] if isinstance(estimator, LogisticHead) else decided
         score = measures(np.asarray(y)[seen], guess, kind)[PRIMARY[kind]]
-    return Trial(names, "linear", "held back", score, estimator.penalty_)
+    return Trial(names=names, estimator="linear", rows="held back", score=score, penalty=estimator.penalty_)
 
 
 def _targets(y: Any, kind: Kind, texts: int) -> Any:
@@ -203,8 +203,8 @@ def _against_perceptron(
     perceptron = MLPHead(kind=kind, hidden=settings.hidden).fit(X, y)
     scores = [measures(y_other, model.predict(X_other), kind)[PRIMARY[kind]] for model in (estimator, perceptron)]
     trials = (
-        Trial(names, "linear", "validation", scores[0], estimator.penalty_),
-        Trial(names, "perceptron", "validation", scores[1], None),
+        Trial(names=names, estimator="linear", rows="validation", score=scores[0], penalty=estimator.penalty_),
+        Trial(names=names, estimator="perceptron", rows="validation", score=scores[1], penalty=None),
     )
     if scores[1] < scores[0] + settings.margin:
         return estimator, trials

@@ -13,7 +13,6 @@ from embank.errors import DamageError, HeadError
 from embank.fit import Examples
 from embank.labels.kinds import POOLED
 from embank.labels.read import Labels
-from embank.texts import keys_and_faults
 
 EXAMPLES = "examples.parquet"
 """The file in a task's folder."""
@@ -75,18 +74,6 @@ def collect(
     numbered = None if seconds is None else np.array([second for _, second in found], np.int64)
     held_back = _split(firsts, values, labels.kind, seed)
     return Examples(firsts, numbered, values, held_back), {reason: count for reason, count in skipped.items() if count}
-
-
-def distinct_texts(texts: Sequence[Any]) -> tuple[list[int], dict[int, Any]]:
-    """Number texts, equal ones alike.
-
-    Returns:
-        The number of each row's text, from 0, -1 for rows that cannot be encoded; and the texts by number.
-    """
-    keys, _ = keys_and_faults(texts)
-    numbers: dict[bytes, int] = {}
-    of_rows = [-1 if key is None else numbers.setdefault(key, len(numbers)) for key in keys]
-    return of_rows, {number: text for number, text in zip(of_rows, texts, strict=True) if number >= 0}
 
 
 def pack(examples: Examples) -> bytes:

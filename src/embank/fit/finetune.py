@@ -14,12 +14,12 @@ import numpy as np
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import HeadError
 from embank.fit import Examples, FitReport
-from embank.fit.examples import collect, distinct_texts
+from embank.fit.examples import collect
 from embank.fit.objective import objective_for
 from embank.labels.read import Labels
 from embank.models.full import EncoderWithHead
 from embank.models.tail_design import TailDesign, TailOptions, default_rate
-from embank.texts import Text
+from embank.texts import Text, numbered
 from embank.training.checkpoint import checkpoint_file, training_identity
 from embank.training.loop import Trained
 from embank.training.objectives import TaskObjective
@@ -144,11 +144,11 @@ def encoder_task(encoder: TransformerEncoder, rows: FineTuneData, seed: int) -> 
         HeadError: too few labels.
     """
     texts = [tuple(text) if isinstance(text, tuple | list) else text for text in rows.texts]
-    of_rows, by_number = distinct_texts(texts)
-    examples, skipped = collect(of_rows, None, rows.labels, seed)
-    contents = [by_number[number] for number in examples.texts.tolist()]
+    distinct = numbered(texts)
+    examples, skipped = collect(distinct.rows, None, rows.labels, seed)
+    contents = [distinct.texts[number] for number in examples.texts.tolist()]
     train, held_back = examples.split
-    objective, names = objective_for((rows.labels.kind, examples.values), contents, train, encoder)
+    objective, names = objective_for(Labels(rows.labels.kind, tuple(examples.values)), contents, train, encoder)
     return EncoderTask(
         encoder=encoder,
         rows=rows,
@@ -230,7 +230,7 @@ def _test(module: Trainable, task: EncoderTask, learned: Mapping[str, Any]) -> t
         raise HeadError("none of the test rows has a label: is it the right column?")
     texts, values = [text for text, _ in rows], [value for _, value in rows]
     every = np.arange(len(rows))
-    objective, _ = objective_for((task.objective.kind, values), texts, every, task.encoder, task.objective)
+    objective, _ = objective_for(Labels(task.objective.kind, tuple(values)), texts, every, task.encoder, task.objective)
     inputs = TokenInputs(task.encoder, texts)
     started = time.monotonic()
     outputs = predict_outputs(module, inputs, every)

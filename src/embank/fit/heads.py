@@ -17,8 +17,8 @@ from embank.fit.column_selection import Fitted, Selection, SelectionSettings, se
 from embank.fit.examples import EXAMPLES, collect, pack, unpack
 from embank.fit.record import record_of
 from embank.fit.targets import targets_of
+from embank.heads import paired
 from embank.heads.mlp import MLPHead
-from embank.heads.pairs import paired
 from embank.heads.storage import pack_head
 from embank.labels.kinds import POOLED, Kind
 from embank.labels.read import read_labels

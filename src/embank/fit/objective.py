@@ -1,14 +1,14 @@
 """Examples as what a model is trained for; shared by everything that trains layers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from embank.encoders import Places
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import HeadError
 from embank.fit.targets import targets_of
 from embank.labels.answers import Answer
-from embank.labels.kinds import POOLED, Kind
+from embank.labels.kinds import POOLED
+from embank.labels.read import Labels
 from embank.labels.tags import tag_names
 from embank.texts import Text
 from embank.training.datasets import Which
@@ -17,7 +17,7 @@ from embank.training.token_objectives import SpanObjective, TaggingObjective, wo
 
 
 def objective_for(
-    task: tuple[Kind, Sequence[Any]],
+    labels: Labels,
     contents: Sequence[Text],
     train: Which,
     encoder: TransformerEncoder | None,
@@ -26,7 +26,7 @@ def objective_for(
     """What is asked of examples, and the names of classes, labels or tags.
 
     Args:
-        task: kind, and one value per example.
+        labels: their kind, and one value per example.
         contents: the texts; kinds that are pooled do not look at them.
         train: numbers of the examples that are trained on.
         encoder: kinds that read tokens ask its tokenizer where they stand; pooled kinds need none.
@@ -35,13 +35,13 @@ def objective_for(
     Raises:
         HeadError: one class only, or tags that are not one per word.
     """
-    kind, values = task
+    kind, values = labels.kind, labels.values
     if kind in POOLED:
         known = like if isinstance(like, PooledObjective) else None
-        y, labels = targets_of(kind, values, None if known is None else known.labels)
+        y, names = targets_of(kind, values, None if known is None else known.labels)
         if kind == "single" and known is None and len(set(y[train].tolist())) < 2:  # noqa: PLR2004 - two classes
             raise HeadError(f"all rows that may be trained on have the label {y[train][0]!r}; add others")
-        return PooledObjective(kind, y, labels, train, None if known is None else known.scale), labels
+        return PooledObjective(kind, y, names, train, None if known is None else known.scale), names
     places = _places(encoder, contents)
     if kind == "span":
         answers = [value if isinstance(value, Answer) else Answer(*map(tuple, value)) for value in values]

@@ -11,8 +11,11 @@ from embank.encode.learned_pooling import column_of, fill_learned
 from embank.encoders.load import DEFAULT
 from embank.encoders.tokenizer import Tokenizing
 from embank.errors import HeadError, UsageError
-from embank.fit import FitReport
-from embank.fit.pooling import PoolingTools, layer_inputs, learn_stored
+from embank.fit import FitReport, LabelledTask
+from embank.fit.examples import collect
+from embank.fit.pooling import LayerColumns, learn_stored
+from embank.labels.kinds import POOLED
+from embank.labels.read import read_labels
 from embank.models.pooling_design import PoolingSettings
 from embank.models.pooling_file import read as read_pooling
 from embank.recipe import STATES, ColumnName, valid_name
@@ -72,8 +75,11 @@ class PooledColumns:
         columns = _columns(session, settings)
         wanted = session.wanted([str(column) for column in columns], None, None)
         numbers, contents = session.numbered(texts, wanted)
-        tools = _tools(session, columns, contents, None, watch)
-        report, pooling = learn_stored(session.store, name, labels, numbers, settings, tools)
+        parsed = read_labels(labels, settings.kind, kinds=POOLED)
+        examples, skipped = collect(numbers.tolist(), None, parsed, settings.training.seed)
+        task = LabelledTask(name=name, kind=parsed.kind, examples=examples, skipped=skipped, contents=contents)
+        states = LayerColumns(columns, _skip(session, columns[0].encoder))
+        report, pooling = learn_stored(session, task, states, settings, watch)
         return LearnedColumn(report, str(column_of(pooling, settings.codec)))
 
     def fill(self, column: str, texts: Sequence[Any] | None = None) -> EncodeReport:
@@ -106,8 +112,7 @@ class PooledColumns:
             numbers = store.catalogue.text_numbers()
             for source in pooling.sources:
                 numbers = numbers[store.reader(source).has(numbers)]
-        tools = _tools(session, sources, contents, pooling.skip, lambda _: None)
-        inputs = layer_inputs(store, numbers, tools)
+        inputs = LayerColumns(sources, pooling.skip).inputs(session, numbers, contents)
         return fill_learned(store, pooling, inputs, numbers, named.codec)
 
 
@@ -125,15 +130,6 @@ def _columns(session: Session, settings: PoolingSettings) -> list[ColumnName]:
     encoder = (states or there)[0].encoder if there else DEFAULT
     known = {column.layer: column for column in reversed(states) if column.encoder == encoder}
     return [known.get(layer, ColumnName(encoder, layer, STATES)) for layer in layers]
-
-
-def _tools(
-    session: Session, columns: Sequence[ColumnName], contents: dict[int, Text], skip: int | None, watch: TrainingWatch
-) -> PoolingTools:
-    """What learning and filling need of the bank; the encoder is opened only where states are not banked."""
-    if skip is None:
-        skip = _skip(session, columns[0].encoder)
-    return PoolingTools(columns, session.encoder_for, contents, skip, watch)
 
 
 def _skip(session: Session, encoder: str) -> int:

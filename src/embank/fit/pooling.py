@@ -1,25 +1,21 @@
 """Learning a pooling: queries and weights of layers, trained for one task on states, with the loop of tails."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from embank.arrays import TextIds
 from embank.encode.state_loader import StateSource
-from embank.encoders import Encoder
 from embank.errors import HeadError
-from embank.fit import FitReport
-from embank.fit.examples import collect
+from embank.fit import FitReport, LabelledTask
 from embank.fit.objective import objective_for
-from embank.labels.kinds import POOLED
-from embank.labels.read import read_labels
 from embank.models.learned_pooling import LearnedPooling, PooledHead, weights_of
 from embank.models.pooling_design import RATE, PoolingSettings
 from embank.models.pooling_file import StoredPooling, keep
 from embank.recipe import ColumnName
-from embank.store.folder import Store
+from embank.session import Session
 from embank.texts import Text
 from embank.training.loop import Trained
 from embank.training.settings import TrainingWatch
@@ -43,22 +39,28 @@ class FittedPooling:
 
 
 @dataclass(frozen=True, eq=False)
-class PoolingTools:
-    """What a bank lends to the learning of a pooling.
+class LayerColumns:
+    """The states that a pooling reads.
 
     Attributes:
         columns: of states, one for each layer of the design.
-        lower: opens the encoder for states that are not banked.
-        contents: texts by number, where the user gave them.
         skip: positions at the head of a text that pooling leaves out.
-        watch: told after every step.
     """
 
     columns: Sequence[ColumnName]
-    lower: Callable[[ColumnName, Sequence[Text]], Encoder]
-    contents: Mapping[int, Text]
     skip: int
-    watch: TrainingWatch
+
+    def inputs(self, session: Session, numbers: TextIds, contents: Mapping[int, Text]) -> LayerInputs:
+        """Texts of a bank with their states in each of the columns.
+
+        Raises:
+            HeadError: a text's states are neither banked nor to be computed.
+        """
+        layers = [
+            StateSource(session.store, str(column), partial(session.encoder_for, column), contents)
+            for column in self.columns
+        ]
+        return LayerInputs(layers, numbers, self.skip)
 
 
 def fit_pooling(
@@ -83,49 +85,48 @@ def fit_pooling(
 
 
 def learn_stored(
-    store: Store, name: str, labels: Sequence[Any], numbers: TextIds, settings: PoolingSettings, tools: PoolingTools
+    session: Session, task: LabelledTask, states: LayerColumns, settings: PoolingSettings, watch: TrainingWatch
 ) -> tuple[FitReport, StoredPooling]:
     """Learn a pooling on states of the bank, and keep it there; a fifth of the texts is held back, as in `Bank.fit`.
 
     Args:
-        store: the bank, which has the columns.
-        name: what the user calls the pooling.
-        labels: one a text, as the user wrote them.
-        numbers: of the texts; UNKNOWN where there is none.
+        session: of the bank, which has the columns.
+        task: what the user calls the pooling, and its labelled texts.
+        states: what the pooling reads.
         settings: design, kind, training.
-        tools: what the bank lends.
+        watch: progress callback, called after every step.
 
     Returns:
         What a fit says, and the pooling as it is stored.
 
     Raises:
-        HeadError: too few labels, one class only, states that can be had nowhere, or a training that went astray.
+        HeadError: one class only, states that can be had nowhere, or a training that went astray.
     """
     began = time.monotonic()
-    parsed = read_labels(labels, settings.kind, kinds=POOLED)
-    examples, skipped = collect(numbers.tolist(), None, parsed, settings.training.seed)
+    store, examples = session.store, task.examples
     train, held_back = examples.split
-    objective, names = objective_for((parsed.kind, examples.values), (), train, None)
-    data = LabelledSplit(layer_inputs(store, examples.texts, tools), objective, train, held_back)
-    stored = [store.column(str(column)) for column in tools.columns]
+    objective, names = objective_for(task.labels, (), train, None)
+    inputs = states.inputs(session, examples.texts, task.contents)
+    data = LabelledSplit(inputs, objective, train, held_back)
+    stored = [store.column(str(column)) for column in states.columns]
     width = _one([column.width for column in stored])
-    fitted = fit_pooling(data, settings, width, tools.watch)
+    fitted = fit_pooling(data, settings, width, watch)
     pooling = StoredPooling(
-        name=name,
+        name=task.name,
         design=settings.design,
         sources={column.name: column.recipe.fingerprint for column in stored},
         width=width,
-        skip=tools.skip,
+        skip=states.skip,
         weights=weights_of(fitted.head.pooling),
     )
     keep(store.root, pooling)
     report = FitReport(
-        task=name,
-        kind=parsed.kind,
+        task=task.name,
+        kind=task.kind,
         labels=names,
         examples=len(examples.texts),
         held_back=len(held_back),
-        skipped=skipped,
+        skipped=task.skipped,
         columns=tuple(pooling.sources),
         chosen=_chosen(settings, width, fitted.trained),
         train=fitted.scores.train,
@@ -136,16 +137,6 @@ def learn_stored(
         seconds=time.monotonic() - began,
     )
     return report, pooling
-
-
-def layer_inputs(store: Store, numbers: TextIds, tools: PoolingTools) -> LayerInputs:
-    """Texts of the bank with their states in each of the columns.
-
-    Raises:
-        HeadError: a text's states are neither banked nor to be computed.
-    """
-    layers = [StateSource(store, str(column), partial(tools.lower, column), tools.contents) for column in tools.columns]
-    return LayerInputs(layers, numbers, tools.skip)
 
 
 def _chosen(settings: PoolingSettings, width: int, trained: Trained) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from embank.encode.default_columns import DEFAULTS
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import HeadError, UsageError
 from embank.fit import Examples
-from embank.fit.examples import collect, distinct_texts
+from embank.fit.examples import collect
 from embank.fit.objective import objective_for
 from embank.fit.source_tasks import Reads, Source, SourceScore, SourceSettings
 from embank.labels.kinds import APART, POOLED
 from embank.labels.read import Labels, read_labels
-from embank.labels.tags import words_fault, words_text
+from embank.labels.words import words_fault, words_text
 from embank.models.shared import HeadShape, SharedEncoder
+from embank.texts import numbered
 from embank.training.checkpoint import training_identity
 from embank.training.datasets import Inputs, LabelledDataset, Which
 from embank.training.objectives import Targets, TaskObjective
@@ -149,7 +150,7 @@ def source_dataset(encoder: TransformerEncoder, number: int, source: Source, set
     if source.reads == APART:
         firsts, seconds = [text[0] for text in contents], [text[1] for text in contents]
     try:
-        objective, names = objective_for((labels.kind, examples.values), firsts, train, encoder)
+        objective, names = objective_for(Labels(labels.kind, tuple(examples.values)), firsts, train, encoder)
     except HeadError as fault:
         raise HeadError(f"source {source.name!r}: {fault}") from fault
     below = None if seconds is None else TokenInputs(encoder, seconds)
@@ -193,19 +194,19 @@ def _examples(source: Source, seed: int) -> tuple[Labels, Examples, list[Any]]:
         labels = read_labels([*source.labels, *given[1]], source.kind, texts)
     except (HeadError, UsageError) as fault:
         raise type(fault)(f"source {source.name!r}: {fault}") from fault
-    of_rows, by_number = distinct_texts(texts)
+    distinct = numbered(texts)
     try:
-        found, _ = collect(of_rows, None, labels, seed)
+        found, _ = collect(distinct.rows, None, labels, seed)
     except HeadError as fault:
         raise HeadError(f"source {source.name!r}: {fault}") from fault
     held_back: Sequence[bool] = found.held_back
     if source.validation is not None:
-        own = {number for number in of_rows[:held] if number >= 0}
+        own = {number for number in distinct.rows[:held] if number >= 0}
         held_back = [number not in own for number in found.texts.tolist()]
         if all(held_back) or not any(held_back):
             raise HeadError(f"source {source.name!r}: no text is left to validate on that is not trained on as well")
     examples = Examples(found.texts, None, found.values, held_back)
-    return labels, examples, [by_number[number] for number in found.texts.tolist()]
+    return labels, examples, [distinct.texts[number] for number in found.texts.tolist()]
 
 
 def _parts(held_back: Sequence[bool], settings: SourceSettings) -> tuple[Which, Which]:

@@ -1,6 +1,6 @@
 """Tails of a bank: which states they start from, their labelled texts, fit and refit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +10,16 @@ from embank.arrays import TextIds
 from embank.codecs import codec_class
 from embank.errors import HeadError, UsageError
 from embank.fit import Examples, FitReport, FitSettings, LabelledTask
+from embank.fit.examples import collect
 from embank.fit.fit import LabelledTexts
 from embank.fit.tails import (
-    TailTools,
     choose_cut,
-    fit_examples,
     fit_tail,
     kept_examples,
 )
 from embank.labels.kinds import POOLED, Kind
 from embank.labels.read import Labels, read_labels
-from embank.labels.tags import words_fault, words_text
+from embank.labels.words import words_fault, words_text
 from embank.models.tail_design import TailSettings
 from embank.recipe import STATES, ColumnName
 from embank.session import Session
@@ -59,7 +58,8 @@ class TailFits:
         if parsed.kind not in POOLED and column.steps:
             raise UsageError(f"{column} keeps no state for every token; tagging and spans need states without limit")
         numbers, contents = self._numbers(given, [*session.own_columns(), column], parsed.kind)
-        report = fit_tail(session.store, task, parsed, numbers, settings, self._tools(column, contents))
+        labelled = _labelled(task, parsed, numbers, contents, settings)
+        report = fit_tail(session, labelled, column, settings, self._watch)
         return replace(report, tried={**notes, **report.tried})
 
     def refit(self, task: StoredTask) -> FitReport:
@@ -74,10 +74,8 @@ class TailFits:
         settings = FitSettings(**{**asked, "columns": tuple(asked["columns"]), "tail": TailSettings(**tail)})
         column = ColumnName.parse(task.record["states"])
         examples, gone = self._left(kept_examples(self._session.store, task.folder))
-        tools = self._tools(column, {})
-        return fit_examples(
-            self._session.store, task.name, LabelledTask(task.record["kind"], examples, gone), settings, tools
-        )
+        labelled = LabelledTask(name=task.name, kind=task.record["kind"], examples=examples, skipped=gone)
+        return fit_tail(self._session, labelled, column, settings, self._watch)
 
     def _with_cut(
         self, labels: Labels, given: LabelledTexts, settings: FitSettings
@@ -90,7 +88,7 @@ class TailFits:
         own = session.own_columns() or session.wanted([], None, None)
         (column,) = session.wanted([f"{own[0].encoder}/1/{STATES}"], None, None)
         numbers, contents = self._numbers(given, own, labels.kind)
-        cut, scores = choose_cut(session.store, labels, numbers, settings, self._tools(column, contents))
+        cut, scores = choose_cut(session, _labelled("", labels, numbers, contents, settings), column, settings)
         chosen = replace(settings, tail=replace(tail, cut=cut, trials=False))
         return chosen, {f"one-layer tail at layer {layer}": score for layer, score in scores.items()}
 
@@ -114,15 +112,13 @@ class TailFits:
         remaining = Examples(examples.texts[left], None, [examples.values[at] for at in left.tolist()], held)
         return remaining, {"text not in the bank": gone} if gone else {}
 
-    def _tools(self, column: ColumnName, contents: dict[int, Text]) -> TailTools:
-        session = self._session
-        return TailTools(
-            column,
-            lambda: session.torch_encoder(column),
-            lambda texts: session.encoder_for(column, texts),
-            contents,
-            self._watch,
-        )
+
+def _labelled(
+    name: str, labels: Labels, numbers: TextIds, contents: Mapping[int, Text], settings: FitSettings
+) -> LabelledTask:
+    """Labels with the bank's numbers of their texts, UNKNOWN where it has none, as examples with their split."""
+    examples, skipped = collect(numbers.tolist(), None, labels, settings.seed)
+    return LabelledTask(name=name, kind=labels.kind, examples=examples, skipped=skipped, contents=contents)
 
 
 def states_column(session: Session, settings: FitSettings) -> ColumnName:

@@ -1,23 +1,21 @@
 """Fitting a tail: upper layers of an encoder trained for one task on banked states."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from embank.arrays import TextIds
 from embank.encode.state_loader import StateSource
-from embank.encoders import Encoder
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import HeadError, UsageError
 from embank.fit import Examples, FitReport, FitSettings, LabelledTask
 from embank.fit.cut_trials import CutTrials, best_cut, sampled, states_at
-from embank.fit.examples import EXAMPLES, collect, pack, unpack
+from embank.fit.examples import EXAMPLES, pack, unpack
 from embank.fit.objective import objective_for
 from embank.fit.record import record_of
-from embank.labels.kinds import POOLED
-from embank.labels.read import Labels
+from embank.labels.kinds import POOLED, Kind
 from embank.models.lora import export_lora
 from embank.models.tail import Tail, build_tail
 from embank.models.tail_design import (
@@ -29,6 +27,7 @@ from embank.models.tail_design import (
 )
 from embank.models.tail_file import StoredTail, pack_tail
 from embank.recipe import ColumnName
+from embank.session import Session
 from embank.store.folder import Store
 from embank.store.kept_texts import kept_texts
 from embank.texts import Text
@@ -43,100 +42,52 @@ _TRAINING = "training"
 """The folder of a bank in which checkpoints of running trainings lie."""
 
 
-@dataclass(frozen=True, eq=False)
-class TailTools:
-    """What a bank lends to the fit of a tail.
-
-    Attributes:
-        column: the states that it starts from.
-        upper: loads the encoder once more, in torch and float32, for the tail to take apart.
-        lower: opens the encoder for states that are not banked.
-        contents: texts by number, where the user gave them.
-        watch: told after every step.
-    """
-
-    column: ColumnName
-    upper: Callable[[], TransformerEncoder]
-    lower: Callable[[Sequence[Text]], Encoder]
-    contents: Mapping[int, Text]
-    watch: TrainingWatch
-
-
 def fit_tail(
-    store: Store, name: str, labels: Labels, numbers: TextIds, settings: FitSettings, tools: TailTools
+    session: Session, task: LabelledTask, column: ColumnName, settings: FitSettings, watch: TrainingWatch
 ) -> FitReport:
-    """Fit a tail on texts of the bank.
+    """Fit a tail on labelled texts of a bank.
 
     Args:
-        store: the bank.
-        name: of the task; one of that name is replaced.
-        labels: one a text.
-        numbers: of the texts; UNKNOWN where there is none.
+        session: of the bank.
+        task: its name, labelled texts and their split; a task of that name is replaced.
+        column: the states that the tail starts from.
         settings: what the user said; `tail` is given.
-        tools: what the bank lends.
+        watch: progress callback, called after every step.
 
     Raises:
         UsageError: the family cannot be cut, or the states cannot serve the kind.
-        HeadError: too few labels, states that can be had nowhere, or a training that went astray.
+        HeadError: states that can be had nowhere, or a training that went astray.
     """
-    examples, skipped = collect(numbers.tolist(), None, labels, settings.seed)
-    return fit_examples(store, name, LabelledTask(labels.kind, examples, skipped), settings, tools)
-
-
-def fit_examples(
-    store: Store,
-    name: str,
-    task: LabelledTask,
-    settings: FitSettings,
-    tools: TailTools,
-) -> FitReport:
-    """Fit a tail on examples with their split; see `fit_tail`."""
     began = time.monotonic()
     examples, asked = task.examples, settings.tail or TailSettings()
-    encoder = tools.upper()
-    states = StateSource(store, str(tools.column), tools.lower, tools.contents)
+    store, encoder = session.store, session.torch_encoder(column)
+    states = StateSource(store, str(column), partial(session.encoder_for, column), task.contents)
     train, held_back = examples.split
-    objective, names = _objective(store, task, train, encoder, tools)
-    alone = tools.column.layer == encoder.n_layers
-    rate = asked.training.rate or default_rate(asked.method, encoder.width, alone=alone)
+    if task.kind not in POOLED and column.steps:
+        raise UsageError(f"{column} keeps no state for every token; tagging and spans need states without limit")
+    objective, names = _objective(store, task, train, encoder)
+    rate = asked.training.rate or default_rate(asked.method, encoder.width, alone=column.layer == encoder.n_layers)
     training = replace(asked.training, rate=rate, seed=settings.seed)
-    options = TailOptions(pooling=encoder.pooling, width=asked.width, rank=asked.rank, alpha=2 * asked.rank)
-    design = TailDesign(
-        cut=tools.column.layer,
-        method=asked.method,
-        kind=task.kind,
-        outputs=objective.n_outputs,
-        options=options,
-    )
+    design = _design(asked, task.kind, column, objective.n_outputs, encoder.pooling)
     tail = build_tail(encoder.model, encoder.n_layers, design, training.seed)
     inputs = StateInputs(states, examples.texts, encoder.tokenizing.skip)
     data = LabelledSplit(inputs, objective, train, held_back)
-    checkpoint = CheckpointFile(
-        store.root / _TRAINING / f"{name}.safetensors",
-        training_identity(
-            {
-                "what": "tail",
-                "design": design,
-                "training": training,
-                "column": str(tools.column),
-                "weights": encoder.reading.weights,
-                **examples.identity,
-            }
-        ),
-    )
-    trained = train_supervised(tail, data, training, checkpoint, tools.watch)
+    parts = {"design": design, "training": training, "column": str(column), "weights": encoder.reading.weights}
+    identity = training_identity({"what": "tail", **parts, **examples.identity})
+    checkpoint = CheckpointFile(store.root / _TRAINING / f"{task.name}.safetensors", identity)
+    trained = train_supervised(tail, data, training, checkpoint, watch)
     scores = score(tail, data)
     report = FitReport(
-        task=name,
+        task=task.name,
         kind=task.kind,
         labels=names,
         examples=len(examples.texts),
         held_back=len(held_back),
         skipped=task.skipped,
-        columns=(str(tools.column),),
+        columns=(str(column),),
         chosen={
             "head": f"tail ({asked.method})",
-            "cut": f"{tools.column.layer} of {encoder.n_layers} layers",
+            "cut": f"{column.layer} of {encoder.n_layers} layers",
             "learning rate": float(rate),
             **trained.summary,
             "states read": states.hits,
@@ -158,6 +109,11 @@ def fit_examples(
     return report
 
 
+def _design(asked: TailSettings, kind: Kind, column: ColumnName, outputs: int, pooling: str) -> TailDesign:
+    options = TailOptions(pooling=pooling, width=asked.width, rank=asked.rank, alpha=2 * asked.rank)
+    return TailDesign(cut=column.layer, method=asked.method, kind=kind, outputs=outputs, options=options)
+
+
 def exported(tail: Tail, origin: str) -> dict[str, bytes]:
     """The LoRA of a tail in peft's own files, by name."""
     with TemporaryDirectory() as folder:
@@ -166,30 +122,36 @@ def exported(tail: Tail, origin: str) -> dict[str, bytes]:
 
 
 def choose_cut(
-    store: Store, labels: Labels, numbers: TextIds, settings: FitSettings, tools: TailTools
+    session: Session, task: LabelledTask, column: ColumnName, settings: FitSettings
 ) -> tuple[int, dict[int, float]]:
     """Where a tail for these labels should start, and the validation scores of the trials.
 
+    Args:
+        session: of the bank.
+        task: labelled texts, of which a sample is tried.
+        column: of states of the encoder, at whatever layer.
+        settings: what the user said.
+
     Raises:
-        HeadError: too few labels, or the texts themselves can be had nowhere.
+        HeadError: the texts themselves can be had nowhere.
     """
     asked = settings.tail or TailSettings()
-    examples = sampled(collect(numbers.tolist(), None, labels, settings.seed)[0])
-    encoder = tools.upper()
+    sample = replace(task, examples=sampled(task.examples))
+    examples, encoder = sample.examples, session.torch_encoder(column)
     train, held_back = examples.split
-    objective, _ = _objective(store, LabelledTask(labels.kind, examples, {}), train, encoder, tools)
-    texts = texts_of(store, examples.texts, tools, "trials of cuts need")
+    objective, _ = _objective(session.store, sample, train, encoder)
+    texts = texts_of(session.store, sample, "trials of cuts need")
     cuts = cuts_of(encoder.n_layers)
     rate = asked.training.rate or default_rate("full", encoder.width)
     trials = CutTrials(
-        upper=tools.upper,
+        upper=partial(session.torch_encoder, column),
         objective=objective,
         train=train,
         held_back=held_back,
         design=TailDesign(
             cut=cuts[0],
             method="full",
-            kind=labels.kind,
+            kind=task.kind,
             outputs=objective.n_outputs,
             options=TailOptions(pooling=encoder.pooling),
             layers=1,
@@ -201,14 +163,14 @@ def choose_cut(
     return best_cut(scores), scores
 
 
-def texts_of(store: Store, numbers: TextIds, tools: TailTools, why: str) -> list[Text]:
+def texts_of(store: Store, task: LabelledTask, why: str) -> list[Text]:
     """The texts themselves: as the user gave them, or as the bank keeps them.
 
     Raises:
         HeadError: some are neither given nor kept.
     """
-    wanted = numbers.tolist()
-    texts = {**kept_texts(store, wanted), **tools.contents}
+    wanted = task.examples.texts.tolist()
+    texts = {**kept_texts(store, wanted), **task.contents}
     lost = [number for number in wanted if number not in texts]
     if lost:
         raise HeadError(
@@ -219,16 +181,10 @@ def texts_of(store: Store, numbers: TextIds, tools: TailTools, why: str) -> list
 
 
 def _objective(
-    store: Store, task: LabelledTask, train: Which, encoder: TransformerEncoder, tools: TailTools
+    store: Store, task: LabelledTask, train: Which, encoder: TransformerEncoder
 ) -> tuple[TaskObjective, tuple[str, ...]]:
-    contents: list[Text] = []
-    if task.kind not in POOLED:
-        if tools.column.steps:
-            raise UsageError(
-                f"{tools.column} keeps no state for every token; tagging and spans need states without limit"
-            )
-        contents = texts_of(store, task.examples.texts, tools, f"{task.kind} needs")
-    return objective_for((task.kind, task.examples.values), contents, train, encoder)
+    contents = [] if task.kind in POOLED else texts_of(store, task, f"{task.kind} needs")
+    return objective_for(task.labels, contents, train, encoder)
 
 
 def _keep(

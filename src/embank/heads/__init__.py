@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from embank.arrays import Matrix
+from embank.arrays import Matrix, Vectors
 from embank.errors import HeadError
 
 
@@ -51,3 +51,8 @@ class Affine:
     def outputs(self) -> int:
         """How many outputs it has."""
         return int(self.weights.shape[1])
+
+
+def paired(first: Vectors, second: Vectors) -> Float32[np.ndarray, "texts paired"]:
+    """Vectors u and v as [u, v, |u - v|, u * v] (Conneau et al. 2017, InferSent, section 3.1)."""
+    return np.hstack([first, second, np.abs(first - second), first * second])

@@ -1,4 +1,4 @@
-"""Temperature: the one number that makes held-back logits as sure as they are right (Guo et al. 2017)."""
+"""Temperature scaling: the one number that calibrates held-back logits (Guo et al. 2017)."""
 
 from typing import Any
 
@@ -40,14 +40,14 @@ def temperature(logits: Float[np.ndarray, "texts outputs"], truth: Any, kind: Ki
     if outputs.size == 0:
         return 1.0
     found = minimize_scalar(
-        lambda log: len(outputs) * surprise(outputs / np.exp(log), labels, kind) + (log / SPREAD) ** 2 / 2,
+        lambda log: len(outputs) * nll(outputs / np.exp(log), labels, kind) + (log / SPREAD) ** 2 / 2,
         bounds=(np.log(COLDEST), np.log(HOTTEST)),
         method="bounded",
     )
     return float(np.exp(found.x))
 
 
-def surprise(logits: Float[np.ndarray, "texts outputs"], truth: Shaped[np.ndarray, "..."], kind: Kind) -> float:
+def nll(logits: Float[np.ndarray, "texts outputs"], truth: Shaped[np.ndarray, "..."], kind: Kind) -> float:
     """Mean negative log-likelihood, in nats a decision (for multi: a label of a text)."""
     if kind == "single":
         return float(-log_softmax(logits, axis=1)[np.arange(len(logits)), truth].mean())

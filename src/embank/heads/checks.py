@@ -1,9 +1,8 @@
 """What estimators accept: finite float32 rows, and labels that fit them; refused otherwise, with what to do."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float, Shaped
+from numpy.typing import ArrayLike
 
 from embank.arrays import Vectors
 from embank.errors import HeadError
@@ -11,7 +10,7 @@ from embank.errors import HeadError
 TWO = 2
 
 
-def vectors(X: Any, width: int | None = None) -> Vectors:
+def vectors(X: ArrayLike, width: int | None = None) -> Vectors:
     """Check a design matrix and hand it out as contiguous float32.
 
     Args:
@@ -39,7 +38,7 @@ def vectors(X: Any, width: int | None = None) -> Vectors:
     return rows
 
 
-def classes(y: Any, texts: int) -> tuple[Shaped[np.ndarray, " classes"], Shaped[np.ndarray, " texts"]]:
+def classes(y: ArrayLike, texts: int) -> tuple[Shaped[np.ndarray, " classes"], Shaped[np.ndarray, " texts"]]:
     """Class names, sorted, and for each text the number of its class.
 
     Raises:
@@ -61,7 +60,7 @@ def classes(y: Any, texts: int) -> tuple[Shaped[np.ndarray, " classes"], Shaped[
     return names, numbers
 
 
-def indicator(Y: Any, texts: int) -> Shaped[np.ndarray, "texts labels"]:
+def indicator(Y: ArrayLike, texts: int) -> Shaped[np.ndarray, "texts labels"]:
     """A 0/1 matrix of labels as float32.
 
     Raises:
@@ -75,7 +74,7 @@ def indicator(Y: Any, texts: int) -> Shaped[np.ndarray, "texts labels"]:
     return matrix.astype(np.float32)
 
 
-def numbers(y: Any, texts: int) -> Float[np.ndarray, " texts"]:
+def numbers(y: ArrayLike, texts: int) -> Float[np.ndarray, " texts"]:
     """Finite target numbers as float64.
 
     Raises:

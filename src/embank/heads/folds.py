@@ -1,4 +1,4 @@
-"""Who is held back when: every row's fold, decided by its content and class, not by its place.
+"""Stratified fold assignment from a hash of each row, so that the order of rows does not matter.
 
 A row's place in its class is the order of the rows' hashes, so that shuffled rows give the same folds, and equal rows
 share a fold (a duplicate held back while its twin is trained on would flatter the score).
@@ -16,8 +16,8 @@ from embank.arrays import Vectors
 NEVER = -1
 
 
-def deal(X: Vectors, strata: Any, folds: int) -> Int64[np.ndarray, " texts"]:
-    """Deal rows to folds, class by class.
+def assign_folds(X: Vectors, strata: Any, folds: int) -> Int64[np.ndarray, " texts"]:
+    """Assign rows to folds, class by class.
 
     A class of one distinct row is never held back, since nothing would be left to learn it from; smaller classes than
     folds are spread over as many folds as they have rows.

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,12 +14,11 @@ from embank.errors import HeadError
 from embank.heads import Affine
 from embank.heads import checks as rows
 from embank.heads.calibration import temperature
-from embank.heads.folds import NEVER, deal
-from embank.heads.path import Study, follow
+from embank.heads.folds import NEVER, assign_folds
+from embank.heads.path import Study, ValidatedHead, follow
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
-from embank.heads.thresholds import lean_single
-from embank.heads.validated import ValidatedHead
+from embank.heads.thresholds import single_offsets
 
 MANY_CLASSES = 50
 TWO = 2
@@ -33,8 +33,8 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         penalties: ridge penalties relative to a mean loss, tried from strong to weak; scikit-learn's C is
             `1 / (penalty * texts)` on columns that a StandardScaler scaled. One penalty is simply used.
         class_weight: None, or `balanced`: rows count in inverse proportion to their class.
-        decisions: `lean` towards rare classes where that clearly raises macro-F1 on held-back rows (probabilities are
-            not touched), or `probable`: always the most probable class.
+        thresholds: `adjusted` in favour of rare classes where that clearly raises macro-F1 on held-back rows
+            (probabilities are not touched), or `plain`: always the most probable class.
         folds: of the cross-validation, stratified; three at most where there are more than 50 classes.
 
     Attributes:
@@ -48,7 +48,7 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         offsets_: added to logits before deciding, not before probabilities.
     """
 
-    def fit(self, X: Any, y: Any) -> "LogisticHead":
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "LogisticHead":
         """Choose the penalty, fit, calibrate.
 
         Args:
@@ -69,12 +69,12 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         self.held_back_ = _two_sided(chosen.held_back)
         seen = study.fold != NEVER
         self.temperature_ = temperature(self.held_back_[seen], numbers[seen], "single")
-        leaning = self.decisions == "lean" and bool(seen.any())
+        adjusted = self.thresholds == "adjusted" and bool(seen.any())
         straight = (0.0,) * len(self.classes_)
-        self.offsets_ = lean_single(self.held_back_[seen], numbers[seen]) if leaning else straight
+        self.offsets_ = single_offsets(self.held_back_[seen], numbers[seen]) if adjusted else straight
         return self
 
-    def _study(self, X: Any, numbers: Any) -> Study:
+    def _study(self, X: np.ndarray, numbers: Any) -> Study:
         """What cross-validation is told."""
         count = len(self.classes_)
         if self.class_weight not in (None, "balanced"):
@@ -89,11 +89,11 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
             rows=spectrum(X),
             targets=one_hot if count > TWO else one_hot[1:],
             importance=importance[None, :],
-            fold=deal(X, numbers, folds),
+            fold=assign_folds(X, numbers, folds),
             folds=folds,
         )
 
-    def calibrate(self, X: Any, y: Any) -> "LogisticHead":
+    def calibrate(self, X: ArrayLike, y: ArrayLike) -> "LogisticHead":
         """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
         numbers = np.searchsorted(self.classes_, np.asarray(y))
         if not np.array_equal(self.classes_[np.minimum(numbers, len(self.classes_) - 1)], np.asarray(y)):
@@ -101,19 +101,19 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         self.temperature_ = temperature(self._logits(X), numbers, "single")
         return self
 
-    def decision_function(self, X: Any) -> Shaped[np.ndarray, "texts ..."]:
+    def decision_function(self, X: ArrayLike) -> Shaped[np.ndarray, "texts ..."]:
         """Logits `[texts, classes]`, or `[texts]` for two classes (of the second, as in scikit-learn)."""
         check_is_fitted(self)
         logits = rows.vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
         scores: Shaped[np.ndarray, "texts ..."] = logits if len(self.classes_) > TWO else logits[:, 0]
         return scores
 
-    def predict_proba(self, X: Any) -> Probabilities:
+    def predict_proba(self, X: ArrayLike) -> Probabilities:
         """Calibrated probabilities `[texts, classes]`."""
         logits = self._logits(X)
         return self.serve().probabilities(logits)
 
-    def predict(self, X: Any) -> Shaped[np.ndarray, " texts"]:
+    def predict(self, X: ArrayLike) -> Shaped[np.ndarray, " texts"]:
         """Names of the decided classes `[texts]`."""
         logits = self._logits(X)
         names: Shaped[np.ndarray, " texts"] = self.classes_[self.serve().decide(logits)]
@@ -130,14 +130,16 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         layer = self._affine
         if len(self.classes_) == TWO:
             layer = Affine(_two_sided(layer.weights), _two_sided(layer.bias[None])[0])
-        return ServedHead("single", names, (layer,), self.temperature_, self.offsets_)
+        return ServedHead(
+            kind="single", labels=names, layers=(layer,), temperature=self.temperature_, offsets=self.offsets_
+        )
 
-    def _logits(self, X: Any) -> Any:
+    def _logits(self, X: ArrayLike) -> Any:
         """Logits `[texts, classes]`, for two classes as well."""
         logits = self.decision_function(X)
         return logits if len(self.classes_) > TWO else _two_sided(logits[:, None])
 
 
-def _two_sided(values: Any) -> Any:
+def _two_sided(values: np.ndarray) -> Any:
     """One output to two of opposite sign whose difference it is; more outputs as they are."""
     return values if values.shape[1] > 1 else np.concatenate([-values / 2, values / 2], axis=1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -52,7 +53,7 @@ class MLPHead(BaseEstimator):
         self.rounds = rounds
         self.seed = seed
 
-    def fit(self, X: Any, y: Any) -> "MLPHead":
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "MLPHead":
         """Train the network.
 
         Args:
@@ -76,7 +77,7 @@ class MLPHead(BaseEstimator):
         self.temperature_ = 1.0
         return self
 
-    def _targets(self, y: Any, texts: int) -> tuple[Any, float, float]:
+    def _targets(self, y: ArrayLike, texts: int) -> tuple[Any, float, float]:
         """What the network is trained on; numbers are brought to mean 0 and deviation 1."""
         if self.kind == "single":
             self.classes_, numbers = rows.classes(y, texts)
@@ -105,20 +106,20 @@ class MLPHead(BaseEstimator):
             random_state=self.seed,
         )
 
-    def calibrate(self, X: Any, y: Any) -> "MLPHead":
+    def calibrate(self, X: ArrayLike, y: ArrayLike) -> "MLPHead":
         """Learn the temperature on rows that were not trained on."""
         logits = self._outputs(X)
         if self.kind == "single":
             labels = np.asarray(y)
             if not np.isin(labels, self.classes_).all():
                 raise HeadError("found classes that were not fitted, expected known ones only; leave those rows out")
-            truth: Any = np.searchsorted(self.classes_, labels)
+            truth: ArrayLike = np.searchsorted(self.classes_, labels)
         else:
             truth = np.asarray(y)
         self.temperature_ = temperature(logits, truth, self.kind)
         return self
 
-    def predict(self, X: Any) -> Shaped[np.ndarray, "texts ..."]:
+    def predict(self, X: ArrayLike) -> Shaped[np.ndarray, "texts ..."]:
         """Class names `[texts]`, a 0/1 matrix `[texts, labels]`, or numbers `[texts]`."""
         outputs = self._outputs(X)
         decided = self._served().decide(outputs)
@@ -127,7 +128,7 @@ class MLPHead(BaseEstimator):
         names: Shaped[np.ndarray, " texts"] = self.classes_[decided]
         return names
 
-    def predict_proba(self, X: Any) -> Probabilities:
+    def predict_proba(self, X: ArrayLike) -> Probabilities:
         """Probabilities `[texts, labels]`; refuses a regression."""
         outputs = self._outputs(X)
         return self._served().probabilities(outputs)
@@ -136,13 +137,18 @@ class MLPHead(BaseEstimator):
         """The fitted head as a value of two affine maps, with label names in the order of the outputs."""
         check_is_fitted(self)
         given = labels if labels is not None else self.classes_ if self.kind == "single" else ()
-        return ServedHead(self.kind, tuple(str(name) for name in given), self._layers, self.temperature_)
+        return ServedHead(
+            kind=self.kind,
+            labels=tuple(str(name) for name in given),
+            layers=self._layers,
+            temperature=self.temperature_,
+        )
 
     def _served(self) -> ServedHead:
         """Served, with numbers for the names of many labels."""
         return self.serve([str(number) for number in range(self._layers[-1].outputs)] if self.kind == "multi" else None)
 
-    def _outputs(self, X: Any) -> Outputs:
+    def _outputs(self, X: ArrayLike) -> Outputs:
         """Logits or numbers `[texts, outputs]`."""
         check_is_fitted(self)
         return self._served().outputs(rows.vectors(X, self.n_features_in_))

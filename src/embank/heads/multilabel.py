@@ -1,22 +1,21 @@
 """Logistic regression for any number of labels a text: one sigmoid a label, all labels solved together."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from embank.arrays import Outputs, Probabilities
 from embank.errors import HeadError
 from embank.heads import checks as rows
 from embank.heads.calibration import temperature
-from embank.heads.folds import NEVER, deal, rarest
-from embank.heads.path import Study, follow
+from embank.heads.folds import NEVER, assign_folds, rarest
+from embank.heads.path import Study, ValidatedHead, follow
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
-from embank.heads.thresholds import lean_multi
-from embank.heads.validated import ValidatedHead
+from embank.heads.thresholds import multi_offsets
 
 
 class MultiLabelHead(ValidatedHead):
@@ -25,8 +24,8 @@ class MultiLabelHead(ValidatedHead):
     Args:
         penalties: as for `LogisticHead`.
         class_weight: None, or `balanced`: for each label, rows with and without it count the same in sum.
-        decisions: `lean`: each label's threshold is moved where that clearly raises its F1 on held-back rows, or
-            `probable`: a label is decided where its probability is above one half.
+        thresholds: `adjusted`: each label's threshold is moved where that clearly raises its F1 on held-back rows, or
+            `plain`: a label is decided where its probability is above one half.
         folds: of the cross-validation, stratified by each row's rarest label.
 
     Attributes:
@@ -39,7 +38,7 @@ class MultiLabelHead(ValidatedHead):
         offsets_: added to logits before deciding, not before probabilities.
     """
 
-    def fit(self, X: Any, y: Any) -> "MultiLabelHead":
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "MultiLabelHead":
         """Choose the penalty, fit, calibrate.
 
         Args:
@@ -60,11 +59,11 @@ class MultiLabelHead(ValidatedHead):
         self.held_back_ = chosen.held_back
         seen = study.fold != NEVER
         self.temperature_ = temperature(self.held_back_[seen], Y[seen], "multi")
-        leaning = self.decisions == "lean" and bool(seen.any())
-        self.offsets_ = lean_multi(self.held_back_[seen], Y[seen]) if leaning else (0.0,) * Y.shape[1]
+        adjusted = self.thresholds == "adjusted" and bool(seen.any())
+        self.offsets_ = multi_offsets(self.held_back_[seen], Y[seen]) if adjusted else (0.0,) * Y.shape[1]
         return self
 
-    def _study(self, X: Any, Y: Any) -> Study:
+    def _study(self, X: np.ndarray, Y: np.ndarray) -> Study:
         """What cross-validation is told."""
         if self.class_weight not in (None, "balanced"):
             raise HeadError(f"found class_weight {self.class_weight!r}, expected None or 'balanced'")
@@ -77,28 +76,28 @@ class MultiLabelHead(ValidatedHead):
             rows=spectrum(X),
             targets=np.ascontiguousarray(Y.T),
             importance=importance,
-            fold=deal(X, rarest(Y), self.folds),
+            fold=assign_folds(X, rarest(Y), self.folds),
             folds=self.folds,
         )
 
-    def calibrate(self, X: Any, y: Any) -> "MultiLabelHead":
+    def calibrate(self, X: ArrayLike, y: ArrayLike) -> "MultiLabelHead":
         """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
         logits = self.decision_function(X)
         self.temperature_ = temperature(logits, rows.indicator(y, len(logits)), "multi")
         return self
 
-    def decision_function(self, X: Any) -> Outputs:
+    def decision_function(self, X: ArrayLike) -> Outputs:
         """Logits `[texts, labels]`."""
         check_is_fitted(self)
         logits: Outputs = rows.vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
         return logits
 
-    def predict_proba(self, X: Any) -> Probabilities:
+    def predict_proba(self, X: ArrayLike) -> Probabilities:
         """Calibrated probability of each label `[texts, labels]`."""
         logits = self.decision_function(X)
         return self._served().probabilities(logits)
 
-    def predict(self, X: Any) -> Shaped[np.ndarray, "texts labels"]:
+    def predict(self, X: ArrayLike) -> Shaped[np.ndarray, "texts labels"]:
         """Decided labels, an int64 0/1 matrix `[texts, labels]`."""
         logits = self.decision_function(X)
         return self._served().decide(logits)
@@ -106,7 +105,13 @@ class MultiLabelHead(ValidatedHead):
     def serve(self, labels: Sequence[str]) -> ServedHead:
         """The fitted head as a value, with the names of its labels in the order of the matrix's columns."""
         check_is_fitted(self)
-        return ServedHead("multi", tuple(labels), (self._affine,), self.temperature_, self.offsets_)
+        return ServedHead(
+            kind="multi",
+            labels=tuple(labels),
+            layers=(self._affine,),
+            temperature=self.temperature_,
+            offsets=self.offsets_,
+        )
 
     def _served(self) -> ServedHead:
         """Served with numbers for names."""

@@ -3,14 +3,16 @@
 The path stops once the held-back loss has risen twice in a row, because weaker penalties cost most and win least.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
+from sklearn.base import BaseEstimator
 
 from embank.errors import HeadError
-from embank.heads.calibration import surprise
+from embank.heads.calibration import nll
 from embank.heads.folds import NEVER, training_weights
 from embank.heads.solver import LOOSE, TIGHT, Link, Problems, solve, start
 from embank.heads.spectrum import Spectrum
@@ -23,7 +25,7 @@ PATIENCE = 2
 TOGETHER = 30_000_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(kw_only=True, frozen=True, eq=False)
 class Study:
     """What cross-validation is told.
 
@@ -124,5 +126,21 @@ def _loss(study: Study, held_back: Float32[np.ndarray, "texts outputs"]) -> floa
     seen = study.fold != NEVER
     truth = study.targets.T[seen]
     if study.link == "softmax":
-        return surprise(held_back[seen].astype(np.float64), truth.argmax(axis=1), "single")
-    return surprise(held_back[seen].astype(np.float64), truth, "multi")
+        return nll(held_back[seen].astype(np.float64), truth.argmax(axis=1), "single")
+    return nll(held_back[seen].astype(np.float64), truth, "multi")
+
+
+class ValidatedHead(BaseEstimator):
+    """An estimator whose penalty and thresholds are chosen by cross-validation on the training rows."""
+
+    def __init__(
+        self,
+        penalties: Sequence[float] = PENALTIES,
+        class_weight: str | None = None,
+        thresholds: Literal["adjusted", "plain"] = "adjusted",
+        folds: int = 5,
+    ) -> None:
+        self.penalties = penalties
+        self.class_weight = class_weight
+        self.thresholds = thresholds
+        self.folds = folds

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -35,7 +36,7 @@ class RidgeHead(RegressorMixin, BaseEstimator):
     def __init__(self, penalties: Sequence[float] = PENALTIES) -> None:
         self.penalties = penalties
 
-    def fit(self, X: Any, y: Any) -> "RidgeHead":
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "RidgeHead":
         """Choose the penalty and fit.
 
         Args:
@@ -62,7 +63,7 @@ class RidgeHead(RegressorMixin, BaseEstimator):
         self.coef_, self.intercept_ = self._affine.weights[:, 0], float(self._affine.bias[0])
         return self
 
-    def predict(self, X: Any) -> Float32[np.ndarray, " texts"]:
+    def predict(self, X: ArrayLike) -> Float32[np.ndarray, " texts"]:
         """Numbers `[texts]`."""
         check_is_fitted(self)
         outputs = rows.vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
@@ -72,7 +73,7 @@ class RidgeHead(RegressorMixin, BaseEstimator):
     def serve(self, labels: Sequence[str] = ()) -> ServedHead:
         """The fitted head as a value; a regression has no labels."""
         check_is_fitted(self)
-        return ServedHead("regression", tuple(labels), (self._affine,))
+        return ServedHead(kind="regression", labels=tuple(labels), layers=(self._affine,))
 
 
 def leave_one_out(

@@ -14,7 +14,7 @@ from embank.labels.kinds import POOLED, Kind
 MOST_LAYERS = 2
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(kw_only=True, frozen=True, eq=False)
 class ServedHead:
     """What is stored of a head, and all that prediction needs.
 
@@ -24,8 +24,8 @@ class ServedHead:
             none.
         layers: one affine map; or two, with a ReLU between them.
         temperature: outputs are divided by it before they become probabilities; decisions do not depend on it.
-        offsets: one a label, added to outputs before deciding but not before probabilities, so that decisions can lean
-            towards rare labels while probabilities stay calibrated; empty for none.
+        offsets: one a label, added to outputs before deciding but not before probabilities, so that rare labels are
+            decided more often while probabilities stay calibrated; empty for none.
 
     Raises:
         HeadError: the parts do not fit together.
@@ -116,8 +116,8 @@ class ServedHead:
         """
         if self.kind == "regression":
             return outputs[:, 0]
-        leaning = outputs + np.array(self.offsets, dtype=np.float32) if self.offsets else outputs
+        shifted = outputs + np.array(self.offsets, dtype=np.float32) if self.offsets else outputs
         if self.kind == "multi":
-            return (leaning > 0).astype(np.int64)
-        numbers: Shaped[np.ndarray, " texts"] = leaning.argmax(axis=1)
+            return (shifted > 0).astype(np.int64)
+        numbers: Shaped[np.ndarray, " texts"] = shifted.argmax(axis=1)
         return numbers

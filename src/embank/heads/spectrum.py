@@ -68,13 +68,13 @@ def spectrum(X: Vectors, *, standardise: bool = True) -> Spectrum:
         X: float32 `[texts, width]`.
         standardise: divide each column by its standard deviation (as StandardScaler does) before rotating.
     """
-    rows, centre, scale = brought(X, standardise=standardise)
+    rows, centre, scale = standardised(X, standardise=standardise)
     tall = rows.shape[0] >= rows.shape[1]
     variances, rotation = _tall(rows) if tall else _wide(rows)
     return Spectrum(rows @ rotation, variances, rotation, centre, scale)
 
 
-def brought(X: Vectors, *, standardise: bool = True) -> tuple[Vectors, PerDimension, PerDimension]:
+def standardised(X: Vectors, *, standardise: bool = True) -> tuple[Vectors, PerDimension, PerDimension]:
     """Rows with columns of mean 0 and, where asked for, deviation 1; the means, and the deviations."""
     centre = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = X - centre

@@ -1,7 +1,7 @@
-"""Offsets of decisions: logits say what is probable, macro-F1 asks for a little more of what is rare.
+"""Offsets that are added to logits before a decision, so that rare labels are decided more often.
 
-Probabilities stay calibrated; only decisions lean, by an amount learnt on held-back logits and only where that pays
-clearly (the post-hoc form of logit adjustment, Menon et al. 2021).
+They are chosen on held-back logits for macro-F1, and only where they raise it clearly; probabilities stay calibrated
+(the post-hoc form of logit adjustment, Menon et al. 2021).
 """
 
 from typing import Any
@@ -10,28 +10,30 @@ import numpy as np
 from jaxtyping import Float, Int64
 from sklearn.metrics import f1_score
 
-LEANINGS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Which share of the log prior may be taken off."""
 
 CLEARLY = 0.01
-"""How much macro-F1 (as a fraction) a leaning has to win on held-back rows."""
+"""How much macro-F1, as a fraction, offsets have to win on held-back rows."""
 
 SHIFTS = tuple(float(shift) for shift in np.linspace(-0.5, 3.0, 15))
 """How far, in logits, the threshold of a label may be moved; to the left of 0 only a little."""
 
 
-def lean_single(held_back: Float[np.ndarray, "texts classes"], truth: Int64[np.ndarray, " texts"]) -> tuple[float, ...]:
+def single_offsets(
+    held_back: Float[np.ndarray, "texts classes"], truth: Int64[np.ndarray, " texts"]
+) -> tuple[float, ...]:
     """Offsets for a choice among classes: a share of the negative log prior, none where it does not clearly pay."""
     shares = np.bincount(truth, minlength=held_back.shape[1]) / len(truth)
     rarity = -np.log(np.maximum(shares, 0.5 / len(truth)))
     rarity -= rarity.mean()
-    scores = [_macro(truth, (held_back + leaning * rarity).argmax(axis=1)) for leaning in LEANINGS]
+    scores = [_macro(truth, (held_back + share * rarity).argmax(axis=1)) for share in SHARES]
     best = int(np.argmax(scores))
-    leaning = LEANINGS[best] if scores[best] >= scores[0] + CLEARLY else 0.0
-    return tuple(leaning * float(one) for one in rarity)
+    share = SHARES[best] if scores[best] >= scores[0] + CLEARLY else 0.0
+    return tuple(share * float(one) for one in rarity)
 
 
-def lean_multi(held_back: Float[np.ndarray, "texts labels"], truth: Any) -> tuple[float, ...]:
+def multi_offsets(held_back: Float[np.ndarray, "texts labels"], truth: Any) -> tuple[float, ...]:
     """Offsets for labels that are each decided alone: one shift for each, none where it does not clearly pay."""
     return tuple(_shift(held_back[:, label], truth[:, label]) for label in range(held_back.shape[1]))
 

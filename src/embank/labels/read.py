@@ -8,7 +8,8 @@ from embank.errors import HeadError, UsageError
 from embank.labels.answers import read_answers
 from embank.labels.classes import guess_kind, read_classes
 from embank.labels.kinds import KINDS, Kind
-from embank.labels.tags import read_tags, tag_names, words_fault
+from embank.labels.tags import read_tags, tag_names
+from embank.labels.words import words_fault
 
 _PAIR = 2
 """A question and its context."""

@@ -14,16 +14,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int32, Int64
 
-from embank.errors import HeadError, UsageError
+from embank.errors import HeadError
+from embank.labels.words import listed
 
 OUTSIDE = "O"
 """The tag of words that belong to no entity."""
 
 IGNORED = -100
 """The label number of tokens that carry no tag: losses skip it."""
-
-FILL = "_"
-"""Stands for white space inside a word, and for a word that has nothing else, as treebanks write it."""
 
 PREFIXES = ("B", "I", "E", "S")
 """Of tags that mark entities: begin, inside, end, single."""
@@ -57,12 +55,12 @@ def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:
         if _absent(value):
             rows.append(None)
             continue
-        listed = _json_list(value) if isinstance(value, str) else _listed(value)
-        if listed is None:
+        given = _json_list(value) if isinstance(value, str) else listed(value)
+        if given is None:
             message = f"row {row} has {value!r:.60}, expected a list of tags, one a word"
             raise HeadError(f'{message}; give lists, or JSON lists such as ["O", "B-city"]')
         written.setdefault("JSON lists" if isinstance(value, str) else "lists", row)
-        rows.append(tuple(_tag(tag, row, written) for tag in listed))
+        rows.append(tuple(_tag(tag, row, written) for tag in given))
     _refuse_mixture(written, "JSON lists", "lists")
     _refuse_mixture(written, "whole numbers", "strings")
     if not any(row is not None for row in rows):
@@ -78,44 +76,6 @@ def tag_names(values: Sequence[tuple[str, ...] | None]) -> tuple[str, ...]:
     """
     found = {tag for row in values if row is not None for tag in row}
     return tuple(sorted(found, key=lambda tag: (tag != OUTSIDE, tag)))
-
-
-def words_fault(words: Any) -> str | None:
-    """Say why a value is no list of words, or None where it is one.
-
-    >>> words_fault(["a", None]), words_fault([]), words_fault("a b"), words_fault(["a", " "])
-    ('word 1 is not a string: NoneType', 'no words', 'not a list of words: str', None)
-    """
-    if words is None:
-        return "null"
-    listed = _listed(words)
-    if listed is None:
-        return f"not a list of words: {type(words).__name__}"
-    strange = next((at for at, word in enumerate(listed) if not isinstance(word, str)), None)
-    if strange is not None:
-        return f"word {strange} is not a string: {type(listed[strange]).__name__}"
-    return None if listed else "no words"
-
-
-def words_text(words: Any) -> str:
-    r"""Join words to a text whose `split()` gives as many words again, in the same order.
-
-    White space around a word is dropped; inside a word it becomes one underscore, and so does a word that is empty or
-    all white space. So no row is lost to a "10 000" with a no-break space, which `str.split` would take for two words,
-    and tags stay beside their words. Other words stay as they are. What was replaced cannot be told from an underscore
-    of the user's own; the numbers of words, which is what tags need, are unharmed.
-
-    >>> words_text(["about", "10\u00a0000", "", "people\n"])
-    'about 10_000 _ people'
-
-    Raises:
-        UsageError: not a list of strings, or an empty list; `words_fault` says the reason without raising.
-    """
-    fault = words_fault(words)
-    if fault:
-        message = f"found {fault}, expected a list of words such as ['a', 'word']; leave such rows out, or correct them"
-        raise UsageError(message)
-    return " ".join(FILL.join(word.split()) or FILL for word in words)
 
 
 def word_of_tokens(
@@ -277,14 +237,8 @@ def _absent(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _listed(value: Any) -> list[Any] | None:
-    if isinstance(value, np.ndarray):
-        value = value.tolist() if value.ndim == 1 else None
-    return list(value) if isinstance(value, list | tuple) else None
-
-
 def _json_list(value: str) -> list[Any] | None:
     try:
-        return _listed(json.loads(value))
+        return listed(json.loads(value))
     except (ValueError, RecursionError):
         return None

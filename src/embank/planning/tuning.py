@@ -102,7 +102,9 @@ def _tailed(shop: Workshop, way: Way, rows: TaskRows, run: Run, settings: Traini
     encoder = shop.upper()
     values = [rows.values[at] for at in run.train.tolist()]
     objective: Any
-    objective, names = load("embank.fit.objective", "torch").objective_for((rows.kind, values), [], train, encoder)
+    objective, names = load("embank.fit.objective", "torch").objective_for(
+        Labels(rows.kind, tuple(values)), [], train, encoder
+    )
     settings = replace(settings, rate=default_rate(way.method, encoder.width))
     options = TailOptions(pooling=encoder.pooling, width=TailSettings().width)
     design = TailDesign(cut=way.cut, method=way.method, kind=rows.kind, outputs=objective.n_outputs, options=options)

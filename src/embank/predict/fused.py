@@ -11,7 +11,7 @@ import numpy as np
 
 from embank.arrays import Outputs, TextIds
 from embank.codecs import Codec
-from embank.heads.pairs import paired
+from embank.heads import paired
 from embank.labels.kinds import APART, TOGETHER
 from embank.predict import LoadedTask, TaskOutputs
 from embank.store.folder import Store

@@ -38,7 +38,7 @@ class Part:
     digest: str
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Segment:
     """A run of rows of one column, written once.
 
@@ -68,7 +68,7 @@ class Segment:
         return next(part for part in self.parts if part.name == name)
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class StoredColumn:
     """What the catalogue knows of a column.
 

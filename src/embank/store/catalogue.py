@@ -327,7 +327,7 @@ class Catalogue:
         self._connection.executemany("INSERT OR REPLACE INTO faults VALUES (?, ?, ?, ?)", faults)
 
     def damage(self) -> list[str]:
-        """What is wrong with the file: what SQLite itself finds, and entries that are none; empty where all is well."""
+        """What is wrong with the file: what SQLite itself finds, and malformed entries; empty if nothing is."""
         try:
             found = self._ask("PRAGMA integrity_check", (), str)
             page = self._number("PRAGMA page_size")
@@ -337,7 +337,7 @@ class Catalogue:
             size = self._path.stat().st_size
         except (DamageError, OSError) as fault:
             return [str(fault)]
-        found += [f"{strange} entries of texts are none"] if strange else []
+        found += [f"{strange} malformed {'entry' if strange == 1 else 'entries'} in table 'texts'"] if strange else []
         found += ["its last page is cut short"] if size % page else []
         return [what for what in found if what != "ok"]
 

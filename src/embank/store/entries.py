@@ -1,4 +1,4 @@
-"""Entries of the catalogue's tables as values; an entry that is none raises ValueError, TypeError or KeyError."""
+"""Entries of the catalogue's tables as values; a malformed entry raises ValueError, TypeError or KeyError."""
 
 import json
 from typing import Any
@@ -14,12 +14,23 @@ def column_of(  # noqa: PLR0913, PLR0917 - a row of the table
 ) -> StoredColumn:
     """A row of `columns`."""
     part = Part(**json.loads(calibration)) if calibration else None
-    return StoredColumn(number, name, _recipe(recipe), int(width), np.dtype(dtype).str, int(cells), folder, part)
+    return StoredColumn(
+        number=number,
+        name=name,
+        recipe=_recipe(recipe),
+        width=int(width),
+        dtype=np.dtype(dtype).str,
+        cells=int(cells),
+        folder=folder,
+        calibration=part,
+    )
 
 
 def segment_of(number: int, column: int, first: int, last: int, rows: int, parts: str) -> Segment:
     """A row of `segments`, where its numbers can be."""
-    segment = Segment(number, column, int(first), int(last), int(rows), _parts(parts))
+    segment = Segment(
+        number=number, column=column, first=int(first), last=int(last), rows=int(rows), parts=_parts(parts)
+    )
     expected = {"rows"} if segment.consecutive else {"rows", "texts"}
     names = {part.name for part in segment.parts} - {"offsets"}  # of a column of states
     if not 0 < segment.rows <= last - first + 1 or names != expected:

@@ -9,7 +9,7 @@ from embank.store.cache import Auxiliary, auxiliary_files
 from embank.store.folder import Store
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class ColumnSummary:
     """A column: its name, how many texts have a row, the width of its vectors, its bytes on disk and a row's."""
 
@@ -21,7 +21,7 @@ class ColumnSummary:
     fingerprint: str
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class TaskSummary:
     """A task: what it predicts and reads, how it scored on held-back rows, and when it was fitted.
 
@@ -42,7 +42,7 @@ class TaskSummary:
     stale: str
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class EncoderSummary:
     """An encoder: where it comes from, its shape, how it reads, and what it was computed in."""
 
@@ -55,7 +55,7 @@ class EncoderSummary:
     reading: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class BankSummary:
     """A bank in numbers.
 
@@ -95,33 +95,38 @@ def summarise(store: Store) -> BankSummary:
         row_bytes = column.cells * int(column.dtype[-1])
         columns.append(
             ColumnSummary(
-                column.name, reader.n_rows, column.width, reader.n_bytes, row_bytes, column.recipe.fingerprint
+                name=column.name,
+                rows=reader.n_rows,
+                width=column.width,
+                bytes=reader.n_bytes,
+                row_bytes=row_bytes,
+                fingerprint=column.recipe.fingerprint,
             )
         )
     encoders = tuple(
         EncoderSummary(
-            name,
-            facts["origin"],
-            facts["family"],
-            facts["width"],
-            facts["layers"],
-            facts["compute"],
-            {field: value for field, value in vars(reading).items() if value not in (None, "")},
+            name=name,
+            origin=facts["origin"],
+            family=facts["family"],
+            width=facts["width"],
+            layers=facts["layers"],
+            compute=facts["compute"],
+            reading={field: value for field, value in vars(reading).items() if value not in (None, "")},
         )
         for name, (reading, facts) in catalogue.encoders().items()
     )
     return BankSummary(
-        str(store.root),
-        FORMAT_VERSION,
-        catalogue.n_texts(),
-        catalogue.n_ids(),
-        catalogue.body_counts()[0],
-        tuple(columns),
-        encoders,
-        tuple(summarise_tasks(store)),
-        tuple(auxiliary_files(store)),
-        _bytes(store),
-        tuple(tuple(fault) for fault in catalogue.faults()),
+        path=str(store.root),
+        format=FORMAT_VERSION,
+        texts=catalogue.n_texts(),
+        ids=catalogue.n_ids(),
+        kept_texts=catalogue.body_counts()[0],
+        columns=tuple(columns),
+        encoders=encoders,
+        tasks=tuple(summarise_tasks(store)),
+        auxiliary=tuple(auxiliary_files(store)),
+        bytes=_bytes(store),
+        faults=tuple(tuple(fault) for fault in catalogue.faults()),
     )
 
 
@@ -142,18 +147,18 @@ def summarise_tasks(store: Store) -> list[TaskSummary]:
         measure = record["measure"]
         found.append(
             TaskSummary(
-                task.name,
-                record["kind"],
-                tuple(record["labels"]),
-                tuple(record["columns"]),
-                record["reads"],
-                measure,
-                record["validation"][measure],
-                record["baseline"][measure],
-                record["examples"],
-                record["fitted_at"],
-                record["chosen"],
-                stale,
+                name=task.name,
+                kind=record["kind"],
+                labels=tuple(record["labels"]),
+                columns=tuple(record["columns"]),
+                reads=record["reads"],
+                measure=measure,
+                score=record["validation"][measure],
+                baseline=record["baseline"][measure],
+                examples=record["examples"],
+                fitted_at=record["fitted_at"],
+                chosen=record["chosen"],
+                stale=stale,
             )
         )
     return found

@@ -20,7 +20,7 @@ Progress = Callable[[int], None]
 """Told the bytes of each file that was checked."""
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class _Listing:
     """What the catalogue said at one instant."""
 
@@ -35,11 +35,11 @@ class _Listing:
         with catalogue.snapshot():
             columns = list(catalogue.columns().values())
             return cls(
-                catalogue.text_numbers(),
-                catalogue.next_text(),
-                columns,
-                {column.number: catalogue.segments(column.number) for column in columns},
-                list(catalogue.tasks().values()),
+                texts=catalogue.text_numbers(),
+                next_text=catalogue.next_text(),
+                columns=columns,
+                segments={column.number: catalogue.segments(column.number) for column in columns},
+                tasks=list(catalogue.tasks().values()),
             )
 
     def files(self) -> set[str]:

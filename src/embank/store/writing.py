@@ -101,14 +101,14 @@ class Writer:
             file = folder / "calibration.safetensors"
             part = Part("calibration", str(file.relative_to(self._root)), *write_durably(file, calibration))
         entered = StoredColumn(
-            0,
-            column.name,
-            column.recipe,
-            column.width,
-            column.dtype,
-            column.cells,
-            str(folder.relative_to(self._root)),
-            part,
+            number=0,
+            name=column.name,
+            recipe=column.recipe,
+            width=column.width,
+            dtype=column.dtype,
+            cells=column.cells,
+            folder=str(folder.relative_to(self._root)),
+            calibration=part,
         )
         with self.catalogue.transaction():
             self.catalogue.add_column(entered)
@@ -160,7 +160,7 @@ class Writer:
             offsets = texts - first
             packed = offsets.astype(np.uint32 if last - first < 1 << 32 else np.int64)
             parts.append(Part("texts", f"{stem}.texts.npy", *write_array(self._root / f"{stem}.texts.npy", packed)))
-        return Segment(number, column.number, first, last, len(texts), tuple(parts))
+        return Segment(number=number, column=column.number, first=first, last=last, rows=len(texts), parts=tuple(parts))
 
     def set_task(self, name: str, record: dict[str, Any], files: Mapping[str, bytes]) -> StoredTask:
         """Write a task's files into a folder of its own, then commit it; an older task of that name goes."""

@@ -65,7 +65,7 @@ class FakeEncoder:
         self.calls = 0
         self.encoded: Counter[Text] = Counter()
         self._facts = EncoderFacts(name, "embank.testing", "fake", width, layers, "hashes")
-        self._reading = Reading(f"fake-{width}-{layers}", "words", max_tokens=max_tokens)
+        self._reading = Reading(weights=f"fake-{width}-{layers}", tokenizer="words", max_tokens=max_tokens)
         self._budget = budget
         self._failing = dict(failing or {})
         self._texts: dict[_Row, Text] = {}

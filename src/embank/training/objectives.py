@@ -11,7 +11,7 @@ import torch
 from embank.heads import Affine
 from embank.heads.calibration import temperature
 from embank.heads.served import ServedHead
-from embank.heads.thresholds import lean_multi, lean_single
+from embank.heads.thresholds import multi_offsets, single_offsets
 from embank.labels.kinds import Kind
 from embank.metrics.classification import PRIMARY, baseline, measures
 from embank.training.datasets import Objective, Which
@@ -179,7 +179,7 @@ class PooledObjective:
         if self.kind == "regression":
             return {"scale": list(self.scale)}
         logits, truth = np.stack(outputs), self._numbers[which]
-        lean = lean_single if self.kind == "single" else lean_multi
+        lean = single_offsets if self.kind == "single" else multi_offsets
         found = temperature(logits, truth, self.kind)
         return {"temperature": found, "offsets": [float(one) for one in lean(logits, truth.astype(np.int64))]}
 
@@ -193,4 +193,10 @@ def decider(kind: Kind, labels: Sequence[str], learned: Mapping[str, Any]) -> Se
     outputs = max(1, len(labels))
     nothing = Affine(np.eye(outputs, dtype=np.float32), np.zeros(outputs, np.float32))
     offsets = tuple(learned.get("offsets", ()))
-    return ServedHead(kind, tuple(labels), (nothing,), float(learned.get("temperature", 1.0)), offsets)
+    return ServedHead(
+        kind=kind,
+        labels=tuple(labels),
+        layers=(nothing,),
+        temperature=float(learned.get("temperature", 1.0)),
+        offsets=offsets,
+    )

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -65,7 +65,7 @@ def refuse_family(family: str) -> None:
         raise UsageError(f"encoders of family {family!r} take no prefixes; families that do: {known}")
 
 
-def accept_prefixes(model: Any) -> None:
+def accept_prefixes(model: PreTrainedModel) -> None:
     """Let a model read prefixes, in `prefixed`; outside of it, it stays what it was, bit for bit.
 
     Raises:
@@ -79,7 +79,7 @@ def accept_prefixes(model: Any) -> None:
     model.set_attn_implementation(_ATTENTION)
 
 
-def bind_prefixes(model: Any) -> None:
+def bind_prefixes(model: PreTrainedModel) -> None:
     """Let a model read prefixes, and never run without: what would leave them out is refused, as training a tail.
 
     Raises:
@@ -105,7 +105,7 @@ def loaded(prefixes: Sequence[StoredPrefix], device: str) -> Voice:
 
 
 @contextmanager
-def prefixed(model: Any, voices: Sequence[Voice]) -> Iterator[None]:
+def prefixed(model: PreTrainedModel, voices: Sequence[Voice]) -> Iterator[None]:
     """Run a model with prefixes, inside a `with` block.
 
     Args:
@@ -154,7 +154,7 @@ class _Running:
         self.cut = min((prefix.from_layer for voice in voices for prefix in voice), default=n_layers)
 
     def repeat(
-        self, _layer: Any, positional: tuple[Any, ...], named: dict[str, Any]
+        self, _layer: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """At the entry of the first layer that has a prefix: a copy of the batch for each voice."""
         states = positional[0] if positional else named["hidden_states"]
@@ -217,12 +217,12 @@ def _before(parts: Sequence[Sequence[torch.Tensor]], own: torch.Tensor, longest:
     return torch.cat([torch.stack(joined).repeat_interleave(rows // len(parts), 0), own], dim=2)
 
 
-def _layers(model: Any) -> list[Any]:
+def _layers(model: PreTrainedModel) -> list[Any]:
     return list(reduce(getattr, ANATOMY[str(model.config.model_type)].layers.split("."), model))
 
 
 def _attend(
-    module: Any,
+    module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -230,16 +230,17 @@ def _attend(
     **named: Any,
 ) -> tuple[torch.Tensor, None]:
     """An attention as transformers calls it."""
+    layer = cast("int", module.embank_layer)
     listening = _HEARD.get()
     if listening is not None:
-        listening[module.embank_layer] = (key.transpose(1, 2).flatten(2), value.transpose(1, 2).flatten(2))
+        listening[layer] = (key.transpose(1, 2).flatten(2), value.transpose(1, 2).flatten(2))
     running = _RUNNING.get()
     if running is None and getattr(module, "embank_bound", False):
         raise UsageError(
             "this encoder has trained prefixes and was run without them: use the encoder that they are for"
         )
     if running is not None:
-        key, value, attention_mask = running.extended(module.embank_layer, key, value, attention_mask)
+        key, value, attention_mask = running.extended(layer, key, value, attention_mask)
     found: tuple[torch.Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **named)
     return found
 
