@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from measuring import WORK, claim, kept, record
-from plan import CACHE, SETS, Rows, outside, rows_of, run
 
 import embank
 from embank.encode.batch_encode import encode_texts
@@ -26,8 +25,9 @@ from embank.encoders.flops import embedding_flops, flops, head_flops, layer_flop
 from embank.encoders.load import locate, open_encoder
 from embank.encoders.openvino import GraphEncoder
 from embank.models.shortened import shortened
-from embank.planning import Cost
-from embank.planning.breakeven import by_tasks, passes
+from embank.plan import Cost
+from embank.plan.break_even import by_tasks, passes
+from plan import CACHE, SETS, Rows, outside, rows_of, run
 
 LAYERS = 1
 TASKS = (1, 2, 3, 5, 7, 10, 15, 20)

@@ -52,8 +52,11 @@ if TYPE_CHECKING:
     from embank.multitask import MultitaskReport as MultitaskReport
     from embank.multitask import MultitaskSettings as MultitaskSettings
     from embank.multitask.run import train_multitask as train_multitask
-    from embank.planning import Plan as Plan
-    from embank.planning import PlanSettings as PlanSettings
+    from embank.plan import Plan as Plan
+    from embank.plan import PlanSettings as PlanSettings
+    from embank.plan.json_document import plan_json as plan_json
+    from embank.plan.json_document import read_plan as read_plan
+    from embank.plan.report import plan_html as plan_html
     from embank.prefix.prefixes import DroppedColumn as DroppedColumn
     from embank.prefix.prefixes import PrefixChange as PrefixChange
     from embank.prefix.prefixes import Prefixes as Prefixes
@@ -90,8 +93,8 @@ _PUBLIC = {
     "LearnedColumn": "embank.fit.pooled_columns",
     "MultitaskReport": "embank.multitask",
     "MultitaskSettings": "embank.multitask",
-    "Plan": "embank.planning",
-    "PlanSettings": "embank.planning",
+    "Plan": "embank.plan",
+    "PlanSettings": "embank.plan",
     "PoolingDesign": "embank.models.pooling_design",
     "PoolingSettings": "embank.models.pooling_design",
     "PrefixChange": "embank.prefix.prefixes",
@@ -120,6 +123,9 @@ _PUBLIC = {
     "errors": "embank.errors",
     "evaluate_transfer": "embank.evaluate.transfer",
     "locate": "embank.encoders.load",
+    "plan_html": "embank.plan.report",
+    "plan_json": "embank.plan.json_document",
+    "read_plan": "embank.plan.json_document",
     "samples": "embank.samples",
     "tables": "embank.tables",
     "text_key": "embank.texts",

@@ -1,4 +1,4 @@
-"""Optional dependencies: imported at first use, with the install line where one is missing."""
+"""Optional dependencies: imported at first use; if one is missing, the error has its install line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

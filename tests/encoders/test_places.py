@@ -236,7 +236,7 @@ def test_no_texts_have_no_places(reading):
 
 
 def test_windows_and_tokenizers_without_offsets_are_refused_with_the_way_out(reading):
-    with pytest.raises(UsageError, match=r"in windows, expected one row a text .*\(--long cut\)"):
+    with pytest.raises(UsageError, match=r"in windows, expected one row per text .*\(--long cut\)"):
         reading(long="windows").places(["a"])
     tokenizing = reading()
 

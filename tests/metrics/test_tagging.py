@@ -108,5 +108,5 @@ def test_tags_that_mark_entities_are_known_by_their_prefixes(names, right):
     ("truth", "guess"), [([["O"]], [["O", "O"]]), ([["O"], ["O"]], [["O", "O"]]), ([], []), ([[]], [[]])]
 )
 def test_measures_refuse_texts_of_other_lengths_and_nothing_at_all(measure, truth, guess):
-    with pytest.raises(HeadError, match="expected one of each a word"):
+    with pytest.raises(HeadError, match="expected one of each per word"):
         measure(truth, guess)

@@ -88,7 +88,7 @@ def test_a_key_that_shows_late_in_a_file_is_still_a_column(tmp_path, key, escape
     [
         (b"", "is empty"),
         (b"\n\n", "no JSON object"),
-        (b"[\n 1\n]\n", "expected one object a line"),
+        (b"[\n 1\n]\n", "expected one object per line"),
         (b'{"txt": "a"}\n' * 11_000, r"no column 'text' \(did you mean 'txt'\?\); its columns are: txt$"),
     ],
 )

@@ -15,7 +15,7 @@ from embank.encode.blocks import blocks_of
 from embank.fit import FitReport, FitSettings
 from embank.fit.fit import LabelledTexts, fit, refit
 from embank.optional import missing_extra
-from embank.planning import Plan, PlanSettings, Telling
+from embank.plan import Plan, PlanSettings, PlanWatch
 from embank.predict.predict import Predictor, Table
 from embank.search import SearchSettings
 from embank.search.search import search
@@ -77,7 +77,7 @@ class Bank(BankColumns):
         texts: Sequence[Any],
         labels: Mapping[str, Sequence[Any]],
         settings: PlanSettings | None = None,
-        watch: Telling = lambda _: None,
+        watch: PlanWatch = lambda _: None,
     ) -> Plan:
         """Measure ways to serve tasks on this machine and these texts, and say which one pays; the bank is only read.
 
@@ -92,8 +92,8 @@ class Bank(BankColumns):
             HeadError: one class only, or too few labels.
         """
         with missing_extra("torch"):
-            from embank.planning.running import Request, make_plan
-        return make_plan(self.session, Request(texts, labels, settings or PlanSettings(), watch))
+            from embank.plan.run import make_plan
+        return make_plan(self.session, texts, labels, settings or PlanSettings(), watch)
 
     def predict(
         self,

@@ -1,4 +1,4 @@
-"""The command line: parse, call the public face, print. One line and a non-zero exit for everything that goes wrong.
+"""The command line: parse, call the public names, print. Every error is one line and a non-zero exit.
 
 Modules here import typer and `embank`, whose face loads itself at first use, so that `--help` costs next to nothing.
 """

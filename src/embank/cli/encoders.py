@@ -1,4 +1,4 @@
-"""`embank encoders`: what can be used here."""
+"""`embank encoders`: the encoders and backends that can be used on this machine."""
 
 from dataclasses import asdict
 from pathlib import Path

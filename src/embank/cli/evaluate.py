@@ -1,4 +1,4 @@
-"""`embank evaluate`: how well vectors say what is alike, on files of graded pairs or of queries with known answers."""
+"""`embank evaluate`: how well vectors reflect similarity, on graded pairs or on queries with known answers."""
 
 import tempfile
 from collections.abc import Iterator, Sequence

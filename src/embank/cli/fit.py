@@ -11,7 +11,7 @@ import typer
 import embank
 from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli import _planned as planned
+from embank.cli import _fit_plan as fit_plan
 from embank.cli import _training as training
 from embank.cli._flags import (
     COLUMNS,
@@ -146,9 +146,11 @@ def fit(
     with embank.Bank.open(bank, encoder.opened()) as opened:
         if task.plan is not None:
             settings = embank.FitSettings(kind=task.kind, class_weight=task.class_weight, seed=tail.seed)
-            asked = planned.Asked(task.plan, labelled, task.task, task.label, settings)
+            wanted = fit_plan.PlannedFit(
+                plan=task.plan, rows=labelled, task=task.task, label=task.label, settings=settings
+            )
             show = (lambda _: None) if printed.quiet else print_report
-            planned.fit_planned(opened, asked, show, as_json=printed.as_json)
+            fit_plan.fit_planned(opened, wanted, show, as_json=printed.as_json)
             return
         if task.refit:
             with training.progress(quiet=printed.silent) as train_watch:

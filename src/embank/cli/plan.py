@@ -27,12 +27,11 @@ from embank.cli._flags import (
     flag,
 )
 from embank.cli._labels import LabelFiles
-from embank.optional import load
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
     from embank import Plan, PlanSettings
-    from embank.planning import Finding, TaskPlan
+    from embank.plan import Finding, TaskPlan
 
 _MEGA = 1e6
 _WRITTEN = (".html", ".json")
@@ -123,16 +122,13 @@ def plan(
         rows, labels = _read(
             LabelFiles(files=files, label=None, text=text, pair=pair, as_format=as_format), planned.label
         )
-        with _telling(planned.minutes, quiet=printed.silent) as watch:
+        with _progress(planned.minutes, quiet=printed.silent) as watch:
             found = opened.plan(rows, labels, settings, watch)
-    documents = load("embank.planning.documents", "torch")
     for path in output or ():
-        made = (
-            documents.dumped(found) if path.suffix == ".json" else load("embank.planning.report", "torch").page(found)
-        )
-        path.write_text(made, encoding="utf-8")
+        written = embank.plan_json(found) if path.suffix == ".json" else embank.plan_html(found)
+        path.write_text(written, encoding="utf-8")
     if printed.as_json:
-        typer.echo(documents.dumped(found))
+        typer.echo(embank.plan_json(found))
     elif not printed.quiet:
         print_plan(found)
         for path in output or ():
@@ -152,8 +148,8 @@ def _read(rows: LabelFiles, columns: Sequence[str]) -> tuple[list[Any], dict[str
 
 
 @contextmanager
-def _telling(minutes: float, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show what is being measured, and how much of the time has gone; silent where it is not a terminal."""
+def _progress(minutes: float, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Show what is being measured, and how much of the time has gone; silent off a terminal."""
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -168,10 +164,10 @@ def _telling(minutes: float, *, quiet: bool) -> Iterator[Callable[[str], None]]:
 
 
 def print_plan(found: "Plan") -> None:
-    """Say what was measured, where ways break even, and what is advised."""
+    """Print what was measured, where ways break even, and what is advised."""
     typer.echo(f"{found.machine}; encoder {found.encoder}")
     typer.echo(
-        f"{found.tokens_per_second:,.0f} tokens/s, {found.tokens:.0f} tokens a text; planned for "
+        f"{found.tokens_per_second:,.0f} tokens/s, {found.tokens:.0f} tokens per text; planned for "
         f"{counted(found.tasks, 'task')} and {counted(found.texts, 'text')}; measured in "
         f"{found.seconds:,.0f} of {60 * found.minutes:,.0f} s"
     )
@@ -180,17 +176,16 @@ def print_plan(found: "Plan") -> None:
     _print_balances(found)
     for note in found.notes:
         typer.echo(note)
-    typer.echo()
-    for words in load("embank.planning.recommending", "torch").words_of(found):
-        typer.echo(words)
+    for words in found.words:
+        typer.echo(f"\n{words}")
 
 
 def _print_task(one: "TaskPlan") -> None:
     typer.echo()
     measure = console.MEASURES[one.measure]
-    typer.echo(f"task {one.task}: {one.kind}, points of {measure}; {one.rows:,} labelled texts")
+    typer.echo(f"task {one.task}: {one.kind}, points of {measure}; {counted(one.rows, 'labelled text')}")
     typer.echo(f"  {one.protocol}")
-    headers = ["  way", "points", "95 %", "expected", "fit, s", "texts/s", "one more", "bytes", "MFLOP", "in all, s"]
+    headers = ["  way", "points", "95 %", "folds", "fit, s", "texts/s", "next task", "bytes", "MFLOP", "in all, s"]
     if one.findings:
         console.print_table(headers, [_cells(finding) for finding in one.findings], tuple(range(1, len(headers))))
     for lacking in one.unmeasured:
@@ -203,7 +198,7 @@ def _cells(found: "Finding") -> list[str]:
         f"  {found.way.title}",
         f"{score.points:.1f}",
         f"{score.low:.1f} to {score.high:.1f}",
-        f"{score.expected:.1f}",
+        f"{score.runs}",
         f"{found.training_seconds:,.1f}",
         f"{found.texts_per_second:,.0f}",
         f"{found.more_per_second:,.0f}",

@@ -1,14 +1,14 @@
-"""The contract of codecs: vectors to stored rows and back, with a stated error, the same bytes alone and in a crowd.
+"""The contract of codecs: vectors to stored rows and back, with a stated error, the same bytes alone as in a batch.
 
 A codec is a frozen value. It is calibrated once, on a sample; what it learned there is stored with the column, and
 `restore` makes the same codec of it. Prediction need not decode at all: `fold` moves the codec's arithmetic into the
 weights of a linear head, which then reads `raw` rows.
 
 ```
-float32   4 bytes a number      exact
-float16   2 bytes a number      relative error at most 2**-11; beyond +-65504 clipped
-int8      1 byte a number       at most half a step inside the calibrated range; a step is 1/254 of that range
-int4      4 bits a number       at most half a step inside the calibrated range; a step is 1/15 of that range
+float32   4 bytes per number      exact
+float16   2 bytes per number      relative error at most 2**-11; beyond +-65504 clipped
+int8      1 byte per number       at most half a step inside the calibrated range; a step is 1/254 of that range
+int4      4 bits per number       at most half a step inside the calibrated range; a step is 1/15 of that range
 binary    1 bit a number        least squares over the sample; no bound for a single number
 ```
 

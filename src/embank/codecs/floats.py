@@ -63,7 +63,7 @@ class _Floats:
 @register
 @dataclass(frozen=True)
 class Float32(_Floats):
-    """Four bytes a number, exact."""
+    """Four bytes per number, exact."""
 
     name: ClassVar[str] = "float32"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("<f4")
@@ -93,7 +93,7 @@ class Float32(_Floats):
 @register
 @dataclass(frozen=True)
 class Float16(_Floats):
-    """Two bytes a number; relative error at most 2**-11, absolute at most 2**-25 below 2**-14; clipped at +-65504."""
+    """Two bytes per number; relative error at most 2**-11, absolute at most 2**-25 below 2**-14; clipped at +-65504."""
 
     name: ClassVar[str] = "float16"
     dtype: ClassVar[np.dtype[Any]] = np.dtype("<f2")

@@ -1,4 +1,4 @@
-"""What no codec takes: the wrong width, and numbers that are not finite."""
+"""Checks of a codec's input: its width, and that all numbers are finite."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Four bits a number, two in a byte: sixteen levels for each dimension."""
+"""Four bits per number, two in a byte: sixteen levels for each dimension."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self

@@ -1,4 +1,4 @@
-"""One byte a number."""
+"""One byte per number."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self

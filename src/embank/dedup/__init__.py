@@ -1,4 +1,4 @@
-"""The contract of deduplication: groups of texts that say the same, as their vectors have it.
+"""The contract of deduplication: groups of texts whose vectors are nearly equal.
 
 Two texts are near duplicates where the cosine of their vectors reaches a threshold, and a group is what hangs together
 by such pairs: every pair ends up in one group, in whatever order texts came. A group may therefore be a chain whose

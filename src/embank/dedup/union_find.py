@@ -1,4 +1,4 @@
-"""Groups that grow together: each is known by its lowest member, and every pair that is found joins two of them."""
+"""Union-find: every pair joins two groups, and a group is known by its lowest member."""
 
 from typing import final
 

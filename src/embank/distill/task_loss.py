@@ -1,4 +1,4 @@
-"""A distilled student as a torch module, what its teacher says of the examples, and the loss that joins them.
+"""A distilled student as a torch module, the outputs of its teacher, and the loss of both.
 
 Three terms: the labels' own loss; the distance between the outputs of student and teacher, softened by a temperature
 (Hinton et al. 2015, arXiv 1503.02531); and the distance between the student's states and those of the teacher's layers

@@ -1,4 +1,4 @@
-"""Yardsticks: what a user would do without a bank, with the same loop, schedule, early stopping and seeds as a tail."""
+"""Settings of a student that is distilled for one task: what a user would serve without a bank."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the vectors of a student are compared with: the loss of training, and the similarities that it is scored by."""
+"""The loss of a student of vectors, and the similarities that it is scored by."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Columns whose vectors are made of other columns of the bank: entered with their own identity, filled in stretches."""
+"""Columns whose vectors are made of other columns of the bank: entered with their own identity, filled in blocks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

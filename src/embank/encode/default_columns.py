@@ -1,4 +1,4 @@
-"""The columns that are filled where none are named, and what `own` stands for."""
+"""The columns that are filled if none are named, and what `own` stands for."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""States of texts for a tail: read from the bank where it has them, computed by the lower layers where it has not."""
+"""States of texts for a tail: read from the bank if they are stored, otherwise computed by the lower layers."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Read or recompute: what states would weigh, how fast they come from this disk, and how fast from the lower layers.
+"""Read or recompute states: their size, the speed of this disk, and the speed of the lower layers.
 
 Recomputing k layers of width d costs about 24 d^2 k operations a token, reading 2 d bytes at float16: which of the two
 wins depends on the processor and the disk (2207.04993 has both outcomes), so both are measured where the bank lies.
@@ -35,10 +35,10 @@ class Verdict:
 
     Attributes:
         column: the states in question.
-        read: texts a second from this disk, decoded, nothing of them in memory before.
-        recompute: texts a second through the lower layers.
+        read: texts per second from this disk, decoded, nothing of them in memory before.
+        recompute: texts per second through the lower layers.
         text_bytes: what a text's states weigh.
-        bandwidth: bytes a second of the disk, in blocks of a text.
+        bandwidth: bytes per second of the disk, in blocks of a text.
     """
 
     column: str

@@ -17,8 +17,8 @@ class Readout:
     """What is taken from one pass: a layer, how its states are pooled, and the steps that follow.
 
     Layer 0 is the embedding layer's output, layer L the encoder's output after its final norm. `pooling` is "mean",
-    "max", "first", "last", "own" (what the encoder's folder prescribes), or "states": none, a row a token. `voice` says
-    which of several encoders that are one model under different prefixes is meant; "" is the one that is asked.
+    "max", "first", "last", "own" (what the encoder's folder prescribes), or "states": no pooling, one row per token.
+    `voice` names one of several encoders that are one model under different prefixes; "" is the encoder itself.
     """
 
     layer: int

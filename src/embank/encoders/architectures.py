@@ -1,4 +1,4 @@
-"""The anatomy of encoder families: where each keeps its layers and final norm. One row a family; nobody else knows.
+"""The only module that knows where each architecture keeps its layers and final norm: one row per family.
 
 State k is the input of layer k; the last state is the encoder's output, after the final norm where there is one.
 A family that is not listed still gives pooled vectors of every layer, through the hidden states its own code returns.

@@ -1,4 +1,4 @@
-"""What can be used here: the embedded default, encoders that the hub's cache holds, folders that are named."""
+"""The encoders that can be used on this machine: the default, those in the hub's cache, and folders that are named."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

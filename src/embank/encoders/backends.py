@@ -34,7 +34,7 @@ class Compute:
         backend: "torch" or "openvino".
         dtype: "float32", "bfloat16" or "float16".
         cosine: the lowest cosine to torch float32 over the sample; 1 where nothing was compared.
-        speed: texts a second on the sample, 0 where nothing was timed.
+        speed: texts per second on the sample, 0 where nothing was timed.
         unmeasured: whether there was a choice that was not worth measuring for a few texts.
     """
 
@@ -146,7 +146,7 @@ def _pass(encoder: Encoder, texts: Sequence[Text], readouts: Sequence[Readout]) 
 
 
 def _in_order(parts: Sequence[tuple[np.ndarray, Vectors]], lengths: np.ndarray) -> Vectors:
-    """Vectors in the order of their rows; states without their padding, a row a token."""
+    """Vectors in the order of their rows; states without their padding, one row per token."""
     by_row = {
         int(row): own[: lengths[row]] if own.ndim > 1 else own[None]
         for rows, vectors in parts

@@ -36,7 +36,7 @@ class Shape:
         relative: how far relative positions reach to each side (DeBERTa); 0 where they cost no products.
         relative_terms: how many products with relative positions there are.
         bounded: relative positions reach no further than the text is long.
-        kernel: tokens that a convolution beside the first layer looks at; 0 where there is none.
+        kernel: tokens that a convolution beside the first layer looks at; 0 otherwise.
     """
 
     layers: int

@@ -1,4 +1,4 @@
-"""Limited-size states: fewer rows than tokens, so that what a text costs on disk is a dial and not its length."""
+"""Limited-size states: fewer rows than tokens, so that the size of a text on disk is bounded, whatever its length."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Texts to token rows: prompts, pairs, texts that are too long, and texts that are far too long."""
+"""Texts to token rows: prompts, pairs, truncation, and windows of long texts."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,7 +80,7 @@ class Tokenizing:
             EncoderError: the tokenizer broke down over these texts.
         """
         if self._reading.long == "windows":
-            message = "found an encoder that reads long texts in windows, expected one row a text to place its tokens"
+            message = "found an encoder that reads long texts in windows, expected one row per text to place its tokens"
             raise UsageError(f"{message}; give the encoder long='cut' (--long cut)")
         if not self._tokenizer.is_fast:
             message = f"found {type(self._tokenizer).__name__}, expected a tokenizer that knows character offsets"

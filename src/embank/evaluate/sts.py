@@ -37,7 +37,7 @@ def evaluate_sts(session: Session, column: str, pairs: Sequence[tuple[Any, Any]]
         session: of the bank.
         column: its name.
         pairs: two texts each.
-        grades: numbers, higher for more alike; None where there is none.
+        grades: numbers, higher for more alike; None for a pair without a grade.
 
     Raises:
         UsageError: unequal numbers, a grade that is no number, or fewer than two pairs that can be measured.

@@ -22,7 +22,7 @@ from embank.models.tail_design import TailDesign, TailOptions, default_rate
 from embank.texts import Text, numbered
 from embank.training.checkpoint import checkpoint_file, training_identity
 from embank.training.loop import Trained
-from embank.training.objectives import TaskObjective
+from embank.training.objectives import PooledObjective, TaskObjective
 from embank.training.outputs import Trainable, predict_outputs
 from embank.training.settings import TrainingSettings, TrainingWatch
 from embank.training.supervised import LabelledSplit, score, train_supervised
@@ -38,12 +38,15 @@ class FineTuned:
         test: measures on test rows, empty where none were given.
         seconds_per_pass: of training.
         texts_per_second: of prediction, on the held-back or test rows.
+        decided: what it decides on the labelled test rows: numbers of labels, a 0/1 matrix, or numbers; None without
+            test rows, and for kinds that read each token.
     """
 
     report: FitReport
     test: dict[str, float]
     seconds_per_pass: float
     texts_per_second: float
+    decided: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,15 +217,18 @@ def scored(task: EncoderTask, module: Trainable, trained: Trained, notes: Report
         seconds=time.monotonic() - began,
     )
     test: dict[str, float] = {}
+    decided = None
     speed = scores.texts_per_second
     if task.rows.test_labels is not None:
-        test, speed = _test(module, task, scores.learned)
+        test, decided, speed = _test(module, task, scores.learned)
     position = trained.position
-    return FineTuned(report, test, position.seconds / max(position.epoch, 1), speed)
+    return FineTuned(report, test, position.seconds / max(position.epoch, 1), speed, decided)
 
 
-def _test(module: Trainable, task: EncoderTask, learned: Mapping[str, Any]) -> tuple[dict[str, float], float]:
-    """Measures on test rows, and texts per second."""
+def _test(
+    module: Trainable, task: EncoderTask, learned: Mapping[str, Any]
+) -> tuple[dict[str, float], np.ndarray | None, float]:
+    """Measures and decisions on test rows, and texts per second."""
     assert task.rows.test_labels is not None  # noqa: S101 - for mypy
     pairs = zip(task.rows.test_texts, task.rows.test_labels.values, strict=True)
     rows = [(text, value) for text, value in pairs if value is not None]
@@ -235,4 +241,7 @@ def _test(module: Trainable, task: EncoderTask, learned: Mapping[str, Any]) -> t
     started = time.monotonic()
     outputs = predict_outputs(module, inputs, every)
     speed = len(rows) / (time.monotonic() - started)
-    return objective.measure_calibrated(learned, every, outputs), speed
+    decided = None
+    if isinstance(objective, PooledObjective):
+        decided = objective.served(learned).decide(objective.scaled(np.stack(outputs)))
+    return objective.measure_calibrated(learned, every, outputs), decided, speed

@@ -1,4 +1,4 @@
-"""Examples as what a model is trained for; shared by everything that trains layers."""
+"""From labelled examples to the objective of a training; shared by everything that trains layers."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the catalogue keeps of a fit."""
+"""The record of a fit in the catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -23,7 +23,7 @@ class Source:
     Attributes:
         name: of the task.
         texts: strings, pairs, or lists of words.
-        labels: one per text; None where there is none.
+        labels: one per text; None for texts without a label.
         kind: "auto", "single", "multi", "regression" or "tagging".
         weight: of its loss.
         reads: TOGETHER, or APART: both texts of a pair are encoded alone.
@@ -47,7 +47,7 @@ class Source:
         if not self.weight > 0:
             raise UsageError(f"source {self.name!r} has the weight {self.weight}, expected more than 0")
         if self.kind == "span":
-            raise UsageError(f"source {self.name!r} asks for spans; a trunk learns from classes, numbers and tags")
+            raise UsageError(f"source {self.name!r} asks for spans; source tasks are classes, labels, numbers or tags")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class SourceSettings:
         if self.most is not None and self.most < 1:
             raise UsageError(f"found {self.most} rows of a source at most, expected at least 1")
         if self.validate < 1:
-            raise UsageError(f"found {self.validate} validation rows a source, expected at least 1")
+            raise UsageError(f"found {self.validate} validation rows per source, expected at least 1")
         if self.reads not in READS:
             raise UsageError(f"unknown readings {self.reads!r} of source heads: choose {' or '.join(READS)}")
 

@@ -1,4 +1,4 @@
-"""Approximate search: a graph of neighbours (HNSW, by usearch), which is walked instead of reading every vector."""
+"""Approximate search: a graph of neighbours (HNSW, by usearch), which is searched instead of reading every vector."""
 
 from typing import Any, Final, Self, final
 

@@ -125,7 +125,7 @@ class _Plain:
 
 
 class _Halves:
-    """float16 rows as they lie; a query is the sum of two float16 numbers a dimension, which have 22 bits together."""
+    """float16 rows as they lie; a query is the sum of two float16 numbers per dimension, of 22 bits together."""
 
     def __init__(self, fast: ModuleType, weights: Any) -> None:
         self._fast = fast

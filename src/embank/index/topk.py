@@ -1,4 +1,4 @@
-"""The best so far of some queries, while a scan goes on: all that may still be among the k best, and hardly more."""
+"""The best candidates of some queries during a scan: all that may still be among the k best, and little more."""
 
 from threading import Lock
 from typing import Final, final

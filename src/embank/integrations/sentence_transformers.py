@@ -1,4 +1,4 @@
-"""A bank with the manners of a SentenceTransformer, for evaluators such as MTEB's: every text is encoded once."""
+"""A bank as a SentenceTransformer, for evaluators such as MTEB's: every text is encoded once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

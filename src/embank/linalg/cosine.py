@@ -1,4 +1,4 @@
-"""Similarity as everything here measures it: the cosine of two vectors, where higher is closer."""
+"""Cosine similarity of two vectors, the only similarity that is used: higher is closer."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How good predictions are: one dictionary of measures a kind, and what guessing without reading would score."""
+"""Measures of predicted classes, labels and numbers, and the score of a baseline that reads no text."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How well a ranking agrees with grades: Spearman's correlation, nDCG and recall."""
+"""Measures of a ranking: Spearman's correlation with grades, nDCG and recall."""
 
 from collections.abc import Collection, Mapping, Sequence
 

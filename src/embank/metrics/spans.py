@@ -1,4 +1,4 @@
-"""How well answers are extracted: exact match and F1 of words, as SQuAD has them."""
+"""Measures of extracted answers: exact match and F1 of words, as SQuAD defines them."""
 
 import re
 import string

@@ -1,4 +1,4 @@
-"""How well tags are predicted: entities by label and place, or each word's tag where tags mark no entities."""
+"""Measures of predicted tags: entities by label and place, or the tag of each word if tags mark no entities."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def entity_scores(truth: Sequence[Tags], guess: Sequence[Tags]) -> dict[str, flo
     """How well entities are found: one is right where label, first and last word are.
 
     Returns:
-        `entity_f1`, `precision`, `recall` over all entities, `f1/LABEL` for each label; 0 where there are none.
+        `entity_f1`, `precision`, `recall` over all entities, `f1/LABEL` for each label; 0 without entities.
 
     Raises:
         HeadError: texts or words differ in number, or there are none.
@@ -119,5 +119,5 @@ def _words(truth: Sequence[Tags], guess: Sequence[Tags]) -> list[tuple[str | Non
     right, found = [len(tags) for tags in truth], [len(tags) for tags in guess]
     if right != found or not sum(right):
         message = f"found {sum(right)} true tags in {len(right)} texts and {sum(found)} predicted ones in {len(found)}"
-        raise HeadError(f"{message}, expected one of each a word; predict one tag a word of the whole text")
+        raise HeadError(f"{message}, expected one of each per word; predict one tag per word of the whole text")
     return [pair for one, other in zip(truth, guess, strict=True) for pair in zip(one, other, strict=True)]

@@ -1,4 +1,4 @@
-"""Linear heads on an encoder as it is, before anything of it is trained.
+"""Linear heads on an encoder before it is trained (linear probing).
 
 Heads that begin at random pull the encoder to wherever they happen to point; heads that are already right leave it
 alone where it serves. Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features and Underperform

@@ -1,4 +1,4 @@
-"""Loading tasks from a bank; one whose columns have gone or changed is refused, with the way to mend it."""
+"""Loading tasks from a bank; one whose columns were deleted or changed is refused, with the command that mends it."""
 
 from collections.abc import Sequence
 

@@ -14,7 +14,7 @@ _FEW = 32
 
 
 def answer_columns(found: TaskOutputs, *, proba: bool) -> dict[str, pa.Array]:
-    """What one task says, one entry a text; null for texts without rows.
+    """What one task says, one entry per text; null for texts without rows.
 
     Returns:
         The task's label (a list of labels, or a number) under its name, `<task>_score` with the calibrated

@@ -33,7 +33,7 @@ class NumberedBlock:
     Attributes:
         ids: what the user calls the rows, or None.
         numbers: of their texts, -1 for none.
-        seconds: numbers of second texts, -1 for none; None where there are none.
+        seconds: numbers of second texts, -1 for none; None if no text is a pair.
         texts: the texts themselves.
     """
 
@@ -111,7 +111,7 @@ class Predictor:
 
 
 def _load_tails(session: Session, names: Sequence[str]) -> "Tails | None":
-    """The tails among some tasks (or all); None where there are none."""
+    """The tails among some tasks (or all), or None."""
     stored = tail_tasks(session.store, names)
     if not stored:
         return None

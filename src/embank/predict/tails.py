@@ -1,4 +1,4 @@
-"""Tails at work: all that start from the same states share one read of them."""
+"""Predictions of tails: those that start from the same states share one read of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What banks hold of a prefix trunk: the columns that go when a prefix goes."""
+"""Columns of banks that depend on a prefix, and are deleted with it."""
 
 from collections.abc import Collection
 from pathlib import Path

@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - it is run to be read
-"""What `make demo` runs: the main job, from messages in a file to predictions in a file, command by command.
+"""What `make demo` runs: from messages in a file to predictions in a file, command by command.
 
     python -m embank.samples.demo [FOLDER]
 

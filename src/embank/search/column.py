@@ -1,4 +1,4 @@
-"""A column of a bank as vectors to compare: in blocks for a scan, and by number, each text's bits its own."""
+"""Vectors of a column to compare: in blocks for a scan, or by text number; none depends on those read with it."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -119,7 +119,7 @@ def choose_column(store: Store) -> str:
 
 
 def finer_column(store: Store, column: StoredColumn) -> str | None:
-    """For a binary column, another one of the same vectors that orders what it finds; None where there is none."""
+    """For a binary column, another one of the same vectors that orders what it finds, or None."""
     if codec_class(column.recipe.codec).bits_per_number > 1:
         return None
     same = [

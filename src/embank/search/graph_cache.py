@@ -1,4 +1,4 @@
-"""The graph of a column, kept in the bank: built once, extended with what is new, never older than the column.
+"""The HNSW graph of a column, stored in the bank: built once, extended with new texts, never older than the column.
 
 One file holds the graph, the numbers of the texts that are in it and a digest of both; it is whole or absent. It is
 called by the column's fingerprint and number, so a column that was dropped and made anew does not find it. A text of
@@ -45,7 +45,7 @@ def current_graph(store: Store, searched: SearchedColumn) -> tuple[GraphIndex, S
 
 
 def _kept(place: Path, width: int) -> tuple[GraphIndex | None, TextIds]:
-    """The graph that is kept and its texts; None where there is none that can be trusted."""
+    """The stored graph and its texts; None if there is no valid one."""
     nothing = np.empty(0, np.int64)
     arrays = read_auxiliary(place, ("graph", "texts"))
     if arrays is None:

@@ -1,4 +1,4 @@
-"""Searching a column with vectors: candidates of an index, scored again from stored rows, ordered once and for all."""
+"""Searching a column with vectors: candidates of an index, scored again from stored rows, then ordered."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What the user calls texts, as columns of a table: their ids, or the hash of a text that was never given one.
+"""Ids of texts as columns of a table; a text without an id has its hash.
 
 One rule decides the type of such a column, over the whole bank: whole numbers if every text of the bank has an id and
 all ids are whole numbers, otherwise strings. So all blocks of a table, and all tables of a bank, have the same type.

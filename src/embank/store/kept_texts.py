@@ -1,4 +1,4 @@
-"""Texts as they are kept in a bank, where the user asked for it: compressed, single texts and pairs alike."""
+"""Texts that are kept in a bank, if the user asked for it: compressed, single texts and pairs alike."""
 
 import json
 import zlib

@@ -1,4 +1,4 @@
-"""How long a column's decoded vectors are: measured once, and kept in the bank, so that a search need not decode.
+"""Lengths of a column's decoded vectors: measured once and stored, so that a search need not decode.
 
 A file for each segment, called by the digests of the segment's rows and of the codec's calibration: what it says
 follows from its name, so it cannot be out of date, only without a use once the segment has gone. Where the bank cannot
@@ -72,7 +72,7 @@ def fault_of(store: Store, column: StoredColumn, segment: Segment) -> str | None
         rows = store.reader(column.name).rows_of(segment)
         codec = codec_of(store, column)
     except (DamageError, OSError):
-        return None  # there is worse, and it is told of elsewhere
+        return None  # verify() reports the damaged rows themselves
     kept = _kept(place, segment)
     if kept is None or not np.allclose(kept, measured(codec, rows), rtol=_ROUNDING, atol=0):
         return "these are not the lengths of the segment's vectors; delete the file: they are measured again"

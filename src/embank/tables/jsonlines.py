@@ -1,4 +1,4 @@
-"""JSON lines: one object a line, whose keys are the columns."""
+"""JSON lines: one object per line, whose keys are the columns."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -93,7 +93,7 @@ def _candidates(lines: Iterable[bytes], columns: Sequence[str]) -> Iterator[byte
 
 def _require(name: str, columns: Sequence[str], seen: dict[str, None]) -> None:
     if not seen:
-        raise InputError(f'{name} has no JSON object in it; expected one object a line, such as {{"text": "..."}}')
+        raise InputError(f'{name} has no JSON object in it; expected one object per line, such as {{"text": "..."}}')
     require_columns(name, columns, seen)
 
 

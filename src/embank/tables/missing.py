@@ -1,4 +1,4 @@
-"""Columns that are not there: one message that lists the columns there are, with the closest match."""
+"""Unknown columns of a file: one message that lists the known ones, with the closest match."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""Plain text, one text a line: a table with a single column."""
+"""Plain text, one text per line: a table with a single column."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From what a user names (a file, a folder, standard input) to the tables that are there."""
+"""The tables behind what a user names: a file, a folder, or standard input."""
 
 from pathlib import Path
 

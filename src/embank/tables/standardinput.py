@@ -1,4 +1,4 @@
-"""Standard input without a named format: JSON lines if it begins with a brace, otherwise one text a line."""
+"""Standard input without a named format: JSON lines if it begins with a brace, otherwise one text per line."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

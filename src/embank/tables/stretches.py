@@ -1,4 +1,4 @@
-"""Cutting a stream of rows into stretches of a given length, sooner where rows are so long that memory would swell."""
+"""Cutting a stream of rows into blocks of a given number of rows, or fewer if rows are very long."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice

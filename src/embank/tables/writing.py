@@ -1,4 +1,4 @@
-"""Writing: a file has its name only once it is whole."""
+"""Writing: a file gets its name only when it is whole."""
 
 import errno
 import sys

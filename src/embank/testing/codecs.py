@@ -1,4 +1,4 @@
-"""What every codec promises, as tests: for those who write one, and for Embank's own.
+"""The contract of codecs as tests: for those who write one, and for Embank's own.
 
 In a test module of yours, after your codec has registered itself:
 

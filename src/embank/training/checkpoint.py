@@ -90,7 +90,7 @@ class Checkpoint:
 
     @classmethod
     def read(cls, path: Path, identity: str) -> "Checkpoint | None":
-        """Read the checkpoint of this training; None where there is none, another training's, or a damaged one.
+        """Read the checkpoint of this training; None if it is missing, damaged, or another training's.
 
         Raises:
             HeadError: it was written by another version of embank.

@@ -47,7 +47,7 @@ def span_loss(logits: torch.Tensor, targets: torch.Tensor, allowed: torch.Tensor
 
     Args:
         logits: `[batch, length, 2]`.
-        targets: places of the first and last token `[batch, 2]`, IGNORED where there is none. The loss of a place that
+        targets: places of the first and last token `[batch, 2]`, IGNORED otherwise. The loss of a place that
             is not allowed is infinite.
         allowed: `[batch, length]`, 0 where no span may begin or end.
     """

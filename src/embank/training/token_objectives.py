@@ -35,7 +35,7 @@ class TaggingObjective:
     """A tag for each word.
 
     Attributes:
-        tags: of each text, one a word.
+        tags: of each text, one per word.
         names: the tags that there are.
         words: for each text, the word of each token; -1 for none.
     """

@@ -1,4 +1,4 @@
-"""A prefix trunk as a folder: the encoder that it stands on, by digest, and a prefix for each source task.
+"""A folder of prefixes: its encoder, by digest, and one prefix per source task.
 
 `trunk.json` names the encoder; `prefixes/NAME.safetensors` holds keys and values, `prefixes/NAME.json` their digest and
 how they came about. Nothing here needs torch.
@@ -91,7 +91,7 @@ class TrunkReference:
     combine: str = APART
 
     def __post_init__(self) -> None:
-        """Refuse a combination that there is not."""
+        """Refuse an unknown combination."""
         if self.combine not in COMBINATIONS:
             raise UsageError(f"{self.combine!r} is no way to read prefixes; there are: {', '.join(COMBINATIONS)}")
 

@@ -1,4 +1,4 @@
-"""CSV and TSV: lists as JSON strings, floats with six significant digits, None as nothing."""
+"""CSV and TSV: lists as JSON strings, floats with six significant digits, None as an empty field."""
 
 import json
 from collections.abc import Mapping

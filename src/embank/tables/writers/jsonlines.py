@@ -1,4 +1,4 @@
-"""JSON lines: one object a row, values of any type, no NaN."""
+"""JSON lines: one object per row, values of any type, no NaN."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _NULL = "null"
 
 
 class JsonLinesSink:
-    """Writes JSON lines, column by column into a template: far quicker than an object a row."""
+    """Writes JSON lines, column by column into a template: far quicker than an object per row."""
 
     def __init__(self, handle: BinaryIO) -> None:
         self._handle = handle
