@@ -1,4 +1,4 @@
-"""Columns of a prefix trunk: one set for all prefixes, or one for each, of which an update moves no other's bytes."""
+"""Columns of a prefix folder: one set for all prefixes, or one for each, of which an update moves no other's bytes."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ import embank
 from embank.encode.shared_pass import Chorus
 from embank.encoders.available import available_encoders
 from embank.encoders.load import locate, locate_all
-from embank.encoders.prefix.folder import drop_prefix, put_prefix, read_prefix_trunk
+from embank.encoders.prefix.folder import drop_prefix, put_prefix, read_prefix_folder
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import EncoderChangedError, EncoderError, HeadError, UsageError
 from material.prefix import arrays, make_trunk
@@ -48,7 +48,7 @@ def test_apart_a_trunk_is_an_encoder_for_each_prefix(house, bank):
     for name in ("mood", "size"):
         (alone,) = locate_all(f"{house}#{name}")
         assert alone.name == f"house.{name}"
-        assert alone.reading.prefix == read_prefix_trunk(house).named(name).digest
+        assert alone.reading.prefix == read_prefix_folder(house).named(name).digest
 
 
 def test_together_a_trunk_is_one_encoder(house, bank):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from embank.arrays import Mask, Vectors
+from embank.codecs.steps import limited
 from embank.encode import Stop
 from embank.encoders import Batch, Encoder, Readout, Tokens
 from embank.encoders.batching import batches, finite
-from embank.encoders.limited_size import limited
 from embank.errors import EncoderError
 from embank.recipe import STATES
 from embank.texts import Text

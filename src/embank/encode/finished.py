@@ -7,7 +7,7 @@ import numpy as np
 
 from embank.arrays import Ragged, Rows, TextIds, Vectors
 from embank.codecs import Codec
-from embank.codecs.transforms import Reduction
+from embank.codecs.steps import Reduction
 from embank.encode.queue import Waiting
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store

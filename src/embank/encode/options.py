@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from embank.encode.run import EncodeSettings
-from embank.encoders.compute import ComputeOptions
+from embank.encoders.backends import ComputeOptions
 from embank.encoders.load import ReadingOptions
 
 

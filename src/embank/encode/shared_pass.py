@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from embank.arrays import Vectors
 from embank.encode.columns import readout_of
-from embank.encoders import Batch, Encoder, EncoderFacts, Readout, Tokens, Voiced
+from embank.encoders import Batch, Encoder, EncoderFacts, HasVariants, Readout, Tokens
 from embank.recipe import ColumnName, Reading
 from embank.texts import Text
 
@@ -24,7 +24,7 @@ def passes_of(encoders: Mapping[str, Encoder], asked: Mapping[str, Sequence[Colu
     """
     groups: dict[int, list[str]] = {}
     for name, encoder in encoders.items():
-        shared = encoder.voices if isinstance(encoder, Voiced) and encoder.voice else encoder
+        shared = encoder.variants if isinstance(encoder, HasVariants) and encoder.variant else encoder
         groups.setdefault(id(shared), []).append(name)
     found: list[Pass] = []
     for names in groups.values():
@@ -32,7 +32,7 @@ def passes_of(encoders: Mapping[str, Encoder], asked: Mapping[str, Sequence[Colu
         if len(names) == 1:
             found.append((first, {column: readout_of(column) for column in asked[names[0]]}, tuple(names)))
             continue
-        readouts = {column: replace(readout_of(column), voice=name) for name in names for column in asked[name]}
+        readouts = {column: replace(readout_of(column), variant=name) for name in names for column in asked[name]}
         found.append((Chorus(first, len(names)), readouts, tuple(names)))
     return found
 
@@ -40,10 +40,10 @@ def passes_of(encoders: Mapping[str, Encoder], asked: Mapping[str, Sequence[Colu
 class Chorus:
     """One of several encoders that share a model, asked for readouts of all: a batch is repeated for each of them."""
 
-    def __init__(self, first: Encoder, voices: int) -> None:
-        """Stand for `voices` encoders; batches are made smaller by as much."""
+    def __init__(self, first: Encoder, count: int) -> None:
+        """Stand for `count` encoders; batches are made smaller by as much."""
         self._first = first
-        self.budget = max(_LEAST_BUDGET, first.budget // voices)
+        self.budget = max(_LEAST_BUDGET, first.budget // count)
 
     @property
     def facts(self) -> EncoderFacts:
@@ -69,5 +69,5 @@ class Chorus:
         return self._first.tokens(texts)
 
     def vectors(self, batch: Batch, readouts: Sequence[Readout]) -> list[Vectors]:
-        """One pass over a batch; each readout names its voice."""
+        """One pass over a batch; each readout names its variant."""
         return self._first.vectors(batch, readouts)

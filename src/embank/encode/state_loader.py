@@ -6,9 +6,9 @@ import numpy as np
 
 from embank.arrays import TextIds, Vectors
 from embank.codecs import calibrate
+from embank.codecs.steps import limited
 from embank.encoders import Encoder, Readout
 from embank.encoders.batching import batches
-from embank.encoders.limited_size import limited
 from embank.errors import HeadError
 from embank.recipe import ColumnName
 from embank.store.folder import Store

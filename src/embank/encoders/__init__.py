@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
@@ -18,13 +18,13 @@ class Readout:
 
     Layer 0 is the embedding layer's output, layer L the encoder's output after its final norm. `pooling` is "mean",
     "max", "first", "last", "own" (what the encoder's folder prescribes), or "states": no pooling, one row per token.
-    `voice` names one of several encoders that are one model under different prefixes; "" is the encoder itself.
+    `variant` names one of several encoders that are one model under different prefixes; "" is the encoder itself.
     """
 
     layer: int
     pooling: str
     steps: tuple[str, ...] = ()
-    voice: str = ""
+    variant: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class EncoderFacts:
-    """What people want to know of an encoder, and nothing that decides bytes.
+    """Facts about an encoder to show; none of them decides bytes.
 
     Attributes:
         name: what the bank calls it.
@@ -147,13 +147,13 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
-class Voiced(Protocol):
+class HasVariants(Protocol):
     """An encoder that may be one of several that are one model under different prefixes.
 
     Attributes:
-        voice: its own name among them, "" for one without a prefix.
-        voices: all of them, by name; the same object in each of them.
+        variant: its own name among them, "" for one without a prefix.
+        variants: the prefixes of all of them, by name; the same object in each of them.
     """
 
-    voice: str
-    voices: Mapping[str, Any]
+    variant: str
+    variants: Mapping[str, Sequence[object]]

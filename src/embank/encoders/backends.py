@@ -1,4 +1,7 @@
-"""Which backend and precision to compute in: the fastest on this machine that stays within tolerance of float32."""
+"""Which backend and precision an encoder runs in: the one asked for, or the fastest that is near enough to float32.
+
+The choice is measured once per encoder and machine, on a sample of texts, and remembered.
+"""
 
 import json
 import logging
@@ -7,6 +10,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,10 @@ from embank.arrays import Vectors
 from embank.atomic import whole_file
 from embank.encoders import Encoder, Readout
 from embank.encoders.batching import batches
+from embank.encoders.load import Located, open_encoder
+from embank.errors import UsageError
+from embank.optional import is_installed, load
+from embank.samples import messages
 from embank.texts import Text
 
 _log = logging.getLogger(__name__)
@@ -24,6 +32,39 @@ TOLERANCE = 0.999
 
 SAMPLE = 96
 """Texts that are timed."""
+
+WORTH_MEASURING = 1000
+"""Fewer texts than this are encoded in float32 before a faster way could be measured."""
+
+BACKENDS = ("torch", "openvino")
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class ComputeOptions:
+    """Where and how precisely to compute.
+
+    Attributes:
+        backend: "torch" or "openvino", None for the faster one.
+        dtype: "float32", "bfloat16" or "float16", None for the fastest within tolerance of float32.
+        cache: folder for converted graphs and remembered measurements; None is `.cache/embank` in the home folder.
+    """
+
+    backend: str | None = None
+    dtype: str | None = None
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse words that are not known."""
+        if self.backend not in (None, *BACKENDS):
+            raise UsageError(f"{self.backend!r} is an unknown backend; known are: {', '.join(BACKENDS)}")
+        if self.dtype not in (None, *DTYPES):
+            raise UsageError(f"{self.dtype!r} is an unknown compute precision; known are: {', '.join(DTYPES)}")
+
+    @property
+    def folder(self) -> Path:
+        """Where graphs and measurements are kept."""
+        return self.cache or Path.home() / ".cache" / "embank"
 
 
 @dataclass(frozen=True)
@@ -47,6 +88,45 @@ class Compute:
     def __str__(self) -> str:
         measured = f", cosine to float32 {self.cosine:.5f}, {self.speed:,.0f} texts/s on a sample" if self.speed else ""
         return f"{self.backend} {self.dtype}{measured}"
+
+
+def open_fastest(
+    located: Located, options: ComputeOptions, texts: Sequence[Text], readouts: Sequence[Readout]
+) -> tuple[Encoder, Compute]:
+    """Open an encoder, measuring first where nothing was asked for and nothing is remembered.
+
+    Raises:
+        ExtraMissingError: torch, or the backend asked for, is not installed.
+        EncoderError: the encoder cannot be loaded.
+    """
+    load("torch", "torch")  # named by its install line before anything else is tried
+    candidates = _candidates(options)
+    if located.prefixes:
+        candidates = [pair for pair in candidates if pair[0] == "torch"]
+        if not candidates:
+            raise UsageError(f"{located.name} has trained prefixes, which run in torch alone: leave out the backend")
+    if len(candidates) == 1:
+        backend, dtype = candidates[0]
+        return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype)
+    key = _key(located, candidates)
+    choice = remembered(options.folder, key)
+    if choice and (choice.backend, choice.dtype) not in candidates:
+        choice = None
+    if choice is None and len(texts) < WORTH_MEASURING:
+        backend, dtype = candidates[0]
+        return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype, unmeasured=True)
+    opened: dict[tuple[str, str], Encoder] = {}
+
+    def load_one(backend: str, dtype: str) -> Encoder:
+        opened[backend, dtype] = open_encoder(located, backend, dtype, options.folder)
+        return opened[backend, dtype]
+
+    if choice is None:
+        sample = [*texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE], *messages()][:SAMPLE]
+        choice, measured = choose(load_one, candidates, sample, readouts)
+        remember(options.folder, key, choice, measured)
+    pair = (choice.backend, choice.dtype)
+    return opened.get(pair) or load_one(*pair), choice
 
 
 def choose(
@@ -164,3 +244,31 @@ def _lowest_cosine(ours: Sequence[Vectors], theirs: Sequence[Vectors]) -> float:
         lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(right, axis=1)
         lowest = min(lowest, float(((found * right).sum(1) / np.maximum(lengths, 1e-12)).min()))
     return lowest
+
+
+def _candidates(options: ComputeOptions) -> list[tuple[str, str]]:
+    """What may be chosen from: on a GPU torch alone, on a CPU OpenVINO too where it is installed."""
+    on_gpu = bool(load("torch", "torch").cuda.is_available())
+    offered = [("torch", "float32"), ("torch", "bfloat16")]
+    if on_gpu:
+        offered.append(("torch", "float16"))
+    elif is_installed("openvino") or options.backend == "openvino":
+        offered += [("openvino", "float32"), ("openvino", "bfloat16")]
+    fitting = [
+        (backend, dtype)
+        for backend, dtype in offered
+        if options.backend in (None, backend) and options.dtype in (None, dtype)
+    ]
+    if not fitting and options.backend == "torch" and options.dtype:
+        return [(options.backend, options.dtype)]
+    if not fitting:
+        raise UsageError(f"{options.backend or 'this machine'} does not compute in {options.dtype}")
+    return fitting
+
+
+def _key(located: Located, candidates: Sequence[tuple[str, str]]) -> str:
+    torch = load("torch", "torch")
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else machine()
+    own = () if located.reading.prefix is None else (located.reading.prefix,)
+    parts = (located.reading.weights, *own, device, torch.__version__, *(f"{b}/{d}" for b, d in candidates))
+    return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()

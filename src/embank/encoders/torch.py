@@ -17,7 +17,7 @@ from embank.encoders.architectures import ANATOMY, Anatomy
 from embank.encoders.batching import is_bare, single_rows, stacked
 from embank.encoders.folder import EncoderFolder
 from embank.encoders.pooling import Pooled
-from embank.encoders.prefix.attention import Voice, bind_prefixes, loaded
+from embank.encoders.prefix.attention import PrefixSet, bind_prefixes, loaded
 from embank.encoders.prefix.folder import StoredPrefix
 from embank.encoders.tokenizer import Tokenizing
 from embank.errors import EncoderError, UsageError
@@ -44,8 +44,8 @@ class TransformerEncoder:
         self.model = _load(folder, dtype).to(self.device).eval()
         self.n_layers, self.width = folder.layers, folder.width
         self._pooled: dict[tuple[Readout, ...], Pooled] = {}
-        self.voice = ""
-        self.voices: dict[str, Voice] = {}
+        self.variant = ""
+        self.variants: dict[str, PrefixSet] = {}
         kinds = int(getattr(self.model.config, "type_vocab_size", None) or 0)
         self.takes_types = kinds > 1 and "token_type_ids" in inspect.signature(self.model.forward).parameters
         self.facts = EncoderFacts(
@@ -100,9 +100,9 @@ class TransformerEncoder:
 
     def pooled(self, readouts: Sequence[Readout]) -> Pooled:
         """The model with these readouts as its outputs."""
-        key = tuple(replace(readout, voice=readout.voice or self.voice) for readout in readouts)
+        key = tuple(replace(readout, variant=readout.variant or self.variant) for readout in readouts)
         if key not in self._pooled:
-            made = Pooled(self.model, key, self.n_layers, self.folder.own, self.voices)
+            made = Pooled(self.model, key, self.n_layers, self.folder.own, self.variants)
             self._pooled[key] = made.to(self.device).eval()
         return self._pooled[key]
 
@@ -114,8 +114,8 @@ class TransformerEncoder:
             EncoderError: a prefix cannot be read.
         """
         bind_prefixes(self.model)
-        self.voice = self.facts.name
-        self.voices[self.voice] = loaded(prefixes, self.device)
+        self.variant = self.facts.name
+        self.variants[self.variant] = loaded(prefixes, self.device)
 
     def sibling(self, name: str, origin: str, reading: Reading, prefixes: Sequence[StoredPrefix]) -> Self:
         """The same model under other prefixes, without loading it again: the two can be run in one pass."""
