@@ -140,7 +140,7 @@ def test_damage_and_wrong_names_are_refused(trunk):
     for name in ("together", "a/b", ""):
         with pytest.raises(UsageError, match="no name"):
             put_prefix(trunk, name, arrays(0), 0, {})
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="exists and is no prefix folder"):
         create_prefix_folder(trunk, EncoderReference("minilm", "w", "t", LAYERS, WIDTH))
 
 

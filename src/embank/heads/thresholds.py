@@ -4,11 +4,11 @@ They are chosen on held-back logits for macro-F1, and only where they raise it c
 (the post-hoc form of logit adjustment, Menon et al. 2021).
 """
 
-from typing import Any
-
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Shaped
 from sklearn.metrics import f1_score
+
+from embank.arrays import Mask
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Which share of the log prior may be taken off."""
@@ -33,23 +33,25 @@ def single_offsets(
     return tuple(share * float(one) for one in rarity)
 
 
-def multi_offsets(held_back: Float[np.ndarray, "texts labels"], truth: Any) -> tuple[float, ...]:
+def multi_offsets(
+    held_back: Float[np.ndarray, "texts labels"], truth: Shaped[np.ndarray, "texts labels"]
+) -> tuple[float, ...]:
     """Offsets for labels that are each decided alone: one shift for each, none where it does not clearly pay."""
     return tuple(_shift(held_back[:, label], truth[:, label]) for label in range(held_back.shape[1]))
 
 
-def _shift(logits: Any, truth: Any) -> float:
+def _shift(logits: Float[np.ndarray, " texts"], truth: Shaped[np.ndarray, " texts"]) -> float:
     """The shift of one label that brings its F1 clearly up."""
     scores = {shift: _f1(truth, logits + shift > 0) for shift in (0.0, *SHIFTS)}
     best = max(scores, key=lambda shift: scores[shift])
     return best if scores[best] >= scores[0.0] + CLEARLY else 0.0
 
 
-def _macro(truth: Any, decided: Any) -> float:
+def _macro(truth: Int64[np.ndarray, " texts"], decided: Int64[np.ndarray, " texts"]) -> float:
     return float(f1_score(truth, decided, average="macro", zero_division=0.0))
 
 
-def _f1(truth: Any, decided: Any) -> float:
+def _f1(truth: Shaped[np.ndarray, " texts"], decided: Mask) -> float:
     """F1 of one label; 0 where it neither occurs nor is decided."""
     both = 2.0 * float(np.sum((truth > 0) & decided))
     either = float(np.sum(truth > 0) + np.sum(decided))
