@@ -1,11 +1,14 @@
 """What a table is to Embank: named columns, read in blocks of consecutive rows and written block after block."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+
+from embank.errors import InputError
 
 #: What a writer takes as one column of a block: an Arrow array, a numpy array of one axis, or a list.
 Values: TypeAlias = pa.Array | pa.ChunkedArray | np.ndarray[Any, Any] | Sequence[Any]
@@ -63,3 +66,28 @@ class Sink(Protocol):
 
     def abandon(self) -> None:
         """Let go of everything without caring for the bytes: the file will be removed."""
+
+
+_SHOWN = 30
+
+
+def require_columns(source: str, asked: Sequence[str], present: Iterable[str]) -> None:
+    """See that all columns asked for are there.
+
+    Raises:
+        InputError: one is not; the message lists those there are, and a close match.
+    """
+    there = list(present)
+    absent = [name for name in asked if name not in there]
+    if not absent:
+        return
+    wanted = ", ".join(repr(name) + _hint(name, there) for name in absent)
+    listed = ", ".join(there[:_SHOWN]) + (f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else "")
+    noun = "column" if len(absent) == 1 else "columns"
+    raise InputError(f"{source} has no {noun} {wanted}; its columns are: {listed or '(none)'}")
+
+
+def _hint(name: str, there: Sequence[str]) -> str:
+    folded = {present.strip().casefold(): present for present in there}
+    close = get_close_matches(name.strip().casefold(), list(folded), n=1)
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""

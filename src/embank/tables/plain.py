@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from embank.errors import InputError
-from embank.tables.contract import Block
-from embank.tables.missing import require_columns
+from embank.tables.contract import Block, require_columns
 from embank.tables.streams import Stream
 from embank.tables.stretches import stretches, total_length
 

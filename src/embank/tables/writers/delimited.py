@@ -9,18 +9,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from embank.tables.contract import Values
-from embank.tables.writers.arrays import as_array, same_names
-from embank.tables.writers.rounding import six_digits
-
-
-def csv_sink(handle: BinaryIO) -> "DelimitedSink":
-    """Write fields between commas."""
-    return DelimitedSink(handle, ",")
-
-
-def tsv_sink(handle: BinaryIO) -> "DelimitedSink":
-    """Write fields between tabs."""
-    return DelimitedSink(handle, "\t")
+from embank.tables.writers.arrays import as_array, same_names, six_digits
 
 
 class DelimitedSink:

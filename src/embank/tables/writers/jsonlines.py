@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from embank.tables.contract import Values
-from embank.tables.writers.arrays import same_names
-from embank.tables.writers.rounding import six_digits
+from embank.tables.writers.arrays import same_names, six_digits
 
 _NULL = "null"
 
