@@ -643,8 +643,8 @@ def test_an_encoder_that_reads_in_windows_has_no_states(tmp_path, folder):
         (settings(columns=("tiny/9/states",)), UsageError, "asks for layer 9; tiny has layers 0 to 4"),
         (settings(tail={"trials": True}), UsageError, "chooses where to cut: leave out --cut and --columns"),
         (settings(columns=(), tail={"trials": True, "cut": 2}), UsageError, "leave out --cut and --columns"),
-        (settings("ranking"), UsageError, "'ranking' is no kind of task"),
-        (embank.FitSettings(kind="tagging"), UsageError, "'tagging' is no kind of task"),
+        (settings("ranking"), UsageError, "'ranking' is an unknown kind of task"),
+        (embank.FitSettings(kind="tagging"), UsageError, "'tagging' is an unknown kind of task"),
     ],
 )
 def test_what_a_tail_cannot_start_from_is_refused_in_words(bank, asked, error, said):

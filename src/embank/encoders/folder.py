@@ -38,7 +38,6 @@ _LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 _WIDTH = ("hidden_size", "d_model", "dim", "n_embd")
 _UNBOUNDED = 100_000  # tokenizers without a limit write 10**30
 _NO_LIMIT = 512
-_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class OwnPooling:
     prompt_counts: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class EncoderFolder:
     """What a folder says about its encoder.
 
@@ -75,12 +74,12 @@ class EncoderFolder:
         transformer: the folder of the transformer itself.
         config: its configuration.
         max_tokens: the longest input, as the folder wants it.
-        most_tokens: the longest input that its positions allow, or None where they set no limit.
+        most_tokens: the longest input that its positions allow, or None without a limit.
         truncation: the side on which a longer text is cut.
         lower: whether texts are lower-cased first.
-        own: its pooling, or None where it prescribes none.
+        own: its pooling, or None if it prescribes no pooling.
         prompts: named prompts that it ships.
-        default_prompt: the prompt that it puts before every text, "" for none.
+        default_prompt: the prompt that it puts before every text, or "".
         unsupported: modules that Embank cannot run; only the `own` pooling needs them.
     """
 
@@ -112,7 +111,7 @@ class EncoderFolder:
         return self._number(_WIDTH)
 
     def _number(self, names: tuple[str, ...]) -> int:
-        """The first of these configuration entries that is there."""
+        """The first known one of these configuration entries."""
         for name in names:
             if self.config.get(name) is not None:
                 return int(self.config[name])
@@ -146,17 +145,17 @@ def read_folder(path: Path) -> EncoderFolder:
     named = prompts.get("prompts") or {}
     own, unsupported = _own_pooling(path, modules)
     return EncoderFolder(
-        path,
-        transformer,
-        config,
-        _max_tokens(config, sentence, tokenizer),
-        _positions(config),
-        str(tokenizer.get("truncation_side") or "right"),
-        bool(sentence.get("do_lower_case")),
-        own,
-        dict(named),
-        named.get(prompts.get("default_prompt_name") or "", ""),
-        unsupported,
+        path=path,
+        transformer=transformer,
+        config=config,
+        max_tokens=_max_tokens(config, sentence, tokenizer),
+        most_tokens=_positions(config),
+        truncation=str(tokenizer.get("truncation_side") or "right"),
+        lower=bool(sentence.get("do_lower_case")),
+        own=own,
+        prompts=dict(named),
+        default_prompt=named.get(prompts.get("default_prompt_name") or "", ""),
+        unsupported=unsupported,
     )
 
 
@@ -197,11 +196,8 @@ def tokenizer_digest(folder: EncoderFolder) -> str:
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in pieces."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _own_pooling(path: Path, modules: list[dict[str, Any]]) -> tuple[OwnPooling | None, tuple[str, ...]]:
@@ -267,7 +263,7 @@ def _max_tokens(config: dict[str, Any], sentence: dict[str, Any], tokenizer: dic
 
 
 def _positions(config: dict[str, Any]) -> int | None:
-    """How long an input its learned positions allow; None where they are not learned, or the family is not known."""
+    """How long an input its learned positions allow; None if they are not learned, or the family is unknown."""
     unused = ANATOMY.get(str(config.get("model_type")), Anatomy("")).positions
     entries = config.get("max_position_embeddings")
     return int(entries) - unused if entries and unused is not None else None
@@ -282,7 +278,7 @@ def _canonical(settings: dict[str, Any], without: set[str]) -> bytes:
     return json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _json(path: Path, default: Any = None) -> Any:
+def _json(path: Path, default: dict[str, Any] | None = None) -> Any:
     if default is not None and not path.is_file():
         return default
     try:

@@ -80,7 +80,7 @@ def read_labels(
         HeadError: no row has a label, or a label does not fit the kind.
     """
     if kind not in ("auto", *kinds):
-        raise UsageError(f"{kind!r} is no kind of task; there are: auto, {', '.join(kinds)}")
+        raise UsageError(f"{kind!r} is an unknown kind of task; known are: auto, {', '.join(kinds)}")
     if kind == "tagging":
         tags = read_tags(values)
         _refuse_other_counts(tags, texts)

@@ -1,4 +1,4 @@
-"""Reading rows: which texts a column covers, rows by text number, and a scan in blocks."""
+"""Reading stored rows: which texts are in a column, rows by text number, and scans in blocks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
