@@ -79,7 +79,7 @@ def _captured(
 ) -> Iterator[None]:
     calls = 0
 
-    def enter(_module: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+    def enter(_module: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         nonlocal calls
         if calls in wanted:
             found[calls] = positional[0] if positional else named["hidden_states"]

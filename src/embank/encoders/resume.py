@@ -154,7 +154,7 @@ class _Stub(torch.nn.Module):
         return (hidden_states, *[None] * (self.returns - 1)) if self.returns else hidden_states
 
 
-def _start(_layer: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
+def _start(_layer: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
     """Put the states in at the entry of a layer, once a pass: ALBERT enters the same module again for each layer."""
     states = _STATES.get()
     if states is None:
@@ -173,7 +173,7 @@ def _anatomy(family: str) -> Anatomy:
     return anatomy
 
 
-def _check_cut(config: Any, cut: int, n_layers: int) -> None:
+def _check_cut(config: transformers.PretrainedConfig, cut: int, n_layers: int) -> None:
     if not 0 <= cut <= n_layers:
         raise UsageError(f"a tail cannot start at layer {cut} of {n_layers}: give 0 to {n_layers}")
     if cut == 0 and getattr(config, "conv_kernel_size", 0) > 0:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int32
@@ -14,8 +14,11 @@ from embank.optional import load
 from embank.recipe import Reading
 from embank.texts import Text
 
+if TYPE_CHECKING:
+    import tokenizers
+
 _CHARACTERS = 32
-"""Characters a token, at the most, that a first look at a very long text allows for."""
+"""Characters per token that the first cut of a very long text allows for."""
 
 _MARGIN = 128
 """Tokens beyond the limit that a shortened text must still have, so that none within the limit belongs to the word that
@@ -102,7 +105,7 @@ class Tokenizing:
             gone = len(prepared[at]) - len(shortened[at]) if self._reading.truncation == "left" else 0
             yield self._placed(text, encoded.encodings[at], gone)
 
-    def _placed(self, text: Text, encoding: Any, gone: int) -> Places:
+    def _placed(self, text: Text, encoding: "tokenizers.Encoding", gone: int) -> Places:
         """Offsets in the text as it was given, from those in what the tokenizer was shown."""
         offsets = np.array(encoding.offsets, np.int32).reshape(-1, 2)
         halves = np.array([-1 if half is None else half for half in encoding.sequence_ids], np.int8)

@@ -1,6 +1,6 @@
 """Approximate search: a graph of neighbours (HNSW, by usearch), which is searched instead of reading every vector."""
 
-from typing import Any, Final, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -10,6 +10,9 @@ from embank.errors import DamageError
 from embank.index import Candidates
 from embank.linalg.cosine import unit
 from embank.optional import load
+
+if TYPE_CHECKING:
+    import usearch.index
 
 _EXPANSION: Final = 128
 """How many candidates a walk keeps, at the least: usearch's own 64 loses some percent of the neighbours."""
@@ -25,7 +28,7 @@ _MORE: Final = 2
 class GraphIndex:
     """A graph over unit vectors at float16; it grows, and never forgets: who has to, makes a new one."""
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: "usearch.index.Index") -> None:
         """Hold usearch's index; use `empty` or `restored`."""
         self._graph = graph
 

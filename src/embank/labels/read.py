@@ -11,9 +11,6 @@ from embank.labels.kinds import KINDS, Kind
 from embank.labels.tags import read_tags, tag_names
 from embank.labels.words import words_fault
 
-_PAIR = 2
-"""A question and its context."""
-
 
 @dataclass(frozen=True)
 class Labels:
@@ -99,7 +96,10 @@ def _contexts(texts: Sequence[Any] | None) -> list[Any]:
     """
     if texts is None:
         raise UsageError("a span task needs its texts, question and context: give them, not only ids")
-    contexts = [text[1] if isinstance(text, tuple | list) and len(text) == _PAIR else None for text in texts]
+    contexts = [
+        text[1] if isinstance(text, tuple | list) and len(text) == len(("question", "context")) else None
+        for text in texts
+    ]
     if contexts and not any(contexts):
         raise UsageError("a span task reads pairs, question and context: give both (--text and --pair)")
     return contexts
@@ -117,5 +117,5 @@ def _refuse_other_counts(tags: Sequence[tuple[str, ...] | None], texts: Sequence
         if own is not None and isinstance(words, list) and not words_fault(words) and len(own) != len(words):
             strange.append(f"row {row} has {len(own)} tags and {len(words)} words")
     if strange:
-        found = f"found {len(strange)} of {len(tags)} rows whose tags are not one a word; {strange[0]}"
+        found = f"found {len(strange)} of {len(tags)} rows that have not one tag per word; {strange[0]}"
         raise HeadError(f"{found}. Words are what white space divides; correct such rows, or set them to null")

@@ -4,8 +4,6 @@ A data set of word lists becomes texts by `words_text`; from there on a text's w
 is learnt and predicted at the first token of its word. Nothing here knows an encoder: tokens come as offsets.
 """
 
-import json
-import math
 import re
 from collections.abc import Sequence
 from numbers import Integral
@@ -14,7 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int32, Int64
 
+from embank.arrays import Cell
 from embank.errors import HeadError
+from embank.labels import is_missing, json_list
 from embank.labels.words import listed
 
 OUTSIDE = "O"
@@ -32,11 +32,11 @@ CONTINUED = ("B", "I")
 _WORD = re.compile(r"\S+")
 
 Tags = Sequence[str | None]
-"""One tag a word; None where nothing was predicted."""
+"""One tag per word; None without a prediction."""
 
 
 def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:
-    """Understand a column of tags: one list a row, one tag a word.
+    """Understand a column of tags: one list per row, one tag per word.
 
     Lists, tuples and arrays are read, or JSON lists, but not both in one column; tags are strings, or whole numbers
     (known by their digits). Null, NaN and the empty string mean "not labelled".
@@ -55,9 +55,9 @@ def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:
         if _absent(value):
             rows.append(None)
             continue
-        given = _json_list(value) if isinstance(value, str) else listed(value)
+        given = json_list(value) if isinstance(value, str) else listed(value)
         if given is None:
-            message = f"row {row} has {value!r:.60}, expected a list of tags, one a word"
+            message = f"row {row} has {value!r:.60}, expected a list of tags, one per word"
             raise HeadError(f'{message}; give lists, or JSON lists such as ["O", "B-city"]')
         written.setdefault("JSON lists" if isinstance(value, str) else "lists", row)
         rows.append(tuple(_tag(tag, row, written) for tag in given))
@@ -69,7 +69,7 @@ def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:
 
 
 def tag_names(values: Sequence[tuple[str, ...] | None]) -> tuple[str, ...]:
-    """The tags that occur in rows of `read_tags`, sorted, "O" first where it is there.
+    """The tags that occur in rows of `read_tags`, sorted, "O" first.
 
     >>> tag_names([("O", "I-city", "B-city"), None])
     ('O', 'B-city', 'I-city')
@@ -123,9 +123,9 @@ def tag_targets(
     """Lay the tags of a text's words on its tokens, as numbers.
 
     Args:
-        tags: one a word of the whole text, also where the text was cut.
+        tags: one per word of the whole text, also where the text was cut.
         word_numbers: of each token, from `word_of_tokens`.
-        names: the tags that there are; a number is a place in it.
+        names: all tags; a number is a position in it.
 
     Returns:
         int64 `[tokens]`: the tag's number at the first token of each word, -100 elsewhere.
@@ -137,7 +137,7 @@ def tag_targets(
     first = first_subwords(word_numbers)
     words = word_numbers[first]
     if words.size and int(words.max()) >= len(tags):
-        message = f"found {len(tags)} tags for a text of at least {int(words.max()) + 1} words, expected one a word"
+        message = f"found {len(tags)} tags for a text of at least {int(words.max()) + 1} words, expected one per word"
         raise HeadError(f"{message}; make the text of its words with words_text")
     places = {name: place for place, name in enumerate(names)}
     unknown = sorted({tags[word] for word in words.tolist()} - places.keys())
@@ -161,16 +161,16 @@ def tags_of(
         label_numbers: int64 `[tokens]`; only those of first tokens are looked at.
         word_numbers: of each token, from `word_of_tokens`.
         n_words: of the whole text, `len(text.split())`.
-        names: the tags that there are.
+        names: all tags.
         outside: what a word without a token gets: one beyond the cut of a long text, or one that the tokenizer drops
             (a lone zero-width space). Where it is not among the names, as in parts of speech, such a word gets None:
             no other tag could be meant by "not read".
 
     Returns:
-        One tag a word.
+        One tag per word.
 
     Raises:
-        HeadError: a number that is no place among the names, or more words than `n_words`.
+        HeadError: a number beyond the names, or more words than `n_words`.
     """
     first = first_subwords(word_numbers)
     words, numbers = word_numbers[first].tolist(), label_numbers[first].tolist()
@@ -201,7 +201,7 @@ def legal(logits: Float[np.ndarray, "words labels"], names: Sequence[str]) -> In
     opens with I-X.
 
     Returns:
-        A label number for each word: a place among the names.
+        A label number for each word: a position in the names.
     """
     places = {name: place for place, name in enumerate(names)}
     numbers: list[int] = np.asarray(logits).argmax(axis=1).tolist()
@@ -214,7 +214,7 @@ def legal(logits: Float[np.ndarray, "words labels"], names: Sequence[str]) -> In
     return np.array(numbers, np.int64)
 
 
-def _tag(tag: Any, row: int, written: dict[str, int]) -> str:
+def _tag(tag: Cell, row: int, written: dict[str, int]) -> str:
     if isinstance(tag, str) and tag.strip():
         written.setdefault("strings", row)
         return tag.strip()
@@ -231,14 +231,5 @@ def _refuse_mixture(written: dict[str, int], one: str, other: str) -> None:
         raise HeadError(f"{message}; write all rows alike")
 
 
-def _absent(value: Any) -> bool:
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _json_list(value: str) -> list[Any] | None:
-    try:
-        return listed(json.loads(value))
-    except (ValueError, RecursionError):
-        return None
+def _absent(value: Cell) -> bool:
+    return not value.strip() if isinstance(value, str) else is_missing(value)

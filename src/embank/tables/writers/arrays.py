@@ -29,7 +29,7 @@ def as_array(name: str, values: Values) -> pa.Array | pa.ChunkedArray:
         raise InputError(f"column {name!r} does not fit one type ({reason}); write .jsonl, which takes any") from mixed
 
 
-def _encodable(values: Any) -> Any:
+def _encodable(values: Values | str) -> Values | str:
     """Replace lone surrogates, which JSON can smuggle into a str and no file can hold."""
     if isinstance(values, str):
         return values.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
