@@ -47,7 +47,14 @@ def new_trunk(folder: Path) -> None:
     located = locate("minilm")
     reading = located.reading
     create_prefix_folder(
-        folder, EncoderReference(located.origin, reading.weights, reading.tokenizer, located.layers, located.width)
+        folder,
+        EncoderReference(
+            encoder=located.origin,
+            weights=reading.weights,
+            tokenizer=reading.tokenizer,
+            layers=located.layers,
+            width=located.width,
+        ),
     )
 
 

@@ -72,7 +72,14 @@ def with_prefixes(asked: argparse.Namespace) -> dict[str, Any]:
     located = locate("minilm")
     reading = located.reading
     create_prefix_folder(
-        folder, EncoderReference(located.origin, reading.weights, reading.tokenizer, located.layers, located.width)
+        folder,
+        EncoderReference(
+            encoder=located.origin,
+            weights=reading.weights,
+            tokenizer=reading.tokenizer,
+            layers=located.layers,
+            width=located.width,
+        ),
     )
     for source in always(asked.rows):
         prefix_into(folder, source, asked)

@@ -46,7 +46,7 @@ def text_key(text: Text) -> bytes:
 
 
 def fault_of(value: Cell) -> str | None:
-    """Say why a value cannot be encoded as a text, or None where it can.
+    """Say why a value cannot be encoded as a text, or None if it can.
 
     >>> fault_of(None), fault_of(3.5), fault_of("  "), fault_of("ok")
     ('null', 'not a string: float', 'empty', None)
@@ -65,7 +65,7 @@ def fault_of(value: Cell) -> str | None:
 
 
 def text_fault(text: Cell) -> str | None:
-    """Say why a text, single or pair, cannot be encoded, or None where it can.
+    """Say why a text, single or pair, cannot be encoded, or None if it can.
 
     >>> text_fault(("a question", None)), text_fault(("a", "b", "c"))
     ('second of the pair: null', 'not a pair: 3 values')
@@ -89,7 +89,7 @@ def keys_and_faults(texts: Sequence[Any]) -> tuple[list[bytes | None], dict[int,
         texts: strings, pairs, or any other value of a user's file.
 
     Returns:
-        One key per text (None where it cannot be encoded), and for those the offset and the reason.
+        One key per text (None if it cannot be encoded), and for those the offset and the reason.
     """
     keys: list[bytes | None] = []
     faults: dict[int, str] = {}

@@ -161,5 +161,5 @@ def test_vectors_made_elsewhere_are_reduced_as_they_are_put(tmp_path):
         bank.put(texts[30:], made[30:], "mine/0/own+pca12@float32")
         turned = bank.vectors("mine/0/own+pca12@float32")
         np.testing.assert_allclose(turned @ turned.T, made @ made.T, atol=1e-4)
-        with pytest.raises(UsageError, match="asks for 13 dimensions, and there are 12"):
+        with pytest.raises(UsageError, match="keeps 13 dimensions of 12"):
             bank.put(texts, made, "mine/0/own+pca13@int8")

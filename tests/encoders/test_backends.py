@@ -115,9 +115,11 @@ def test_no_more_than_a_sample_is_timed():
 
 
 def test_a_choice_is_remembered_by_its_key(tmp_path):
-    choice = Compute("openvino", "bfloat16", 0.99995, 300.0)
+    choice = Compute(backend="openvino", dtype="bfloat16", cosine=0.99995, speed=300.0)
     assert remembered(tmp_path / "cache", "k1") is None
-    remember(tmp_path / "cache", "k1", choice, [Compute("torch", "float32", 1.0, 200.0), choice])
+    remember(
+        tmp_path / "cache", "k1", choice, [Compute(backend="torch", dtype="float32", cosine=1.0, speed=200.0), choice]
+    )
     assert remembered(tmp_path / "cache", "k1") == choice
     assert remembered(tmp_path / "cache", "k2") is None
     assert [file.name for file in (tmp_path / "cache").iterdir()] == ["compute-k1.json"]
@@ -138,14 +140,14 @@ DAMAGED = {
 
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_a_damaged_memory_is_measured_again(kind, tmp_path):
-    remember(tmp_path, "k", Compute("torch", "float32", 1.0, 200.0), [])
+    remember(tmp_path, "k", Compute(backend="torch", dtype="float32", cosine=1.0, speed=200.0), [])
     (tmp_path / "compute-k.json").write_bytes(DAMAGED[kind])
     assert remembered(tmp_path, "k") is None
 
 
 def test_a_choice_that_cannot_be_kept_stops_nothing(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
-    remember(tmp_path / "file" / "cache", "k", Compute("torch", "float32"), [])
+    remember(tmp_path / "file" / "cache", "k", Compute(backend="torch", dtype="float32"), [])
     assert "the choice of backend is not kept" in caplog.text
 
 
@@ -232,12 +234,12 @@ def test_a_remembered_choice_that_is_no_candidate_any_more_is_measured_again(fam
 def test_a_run_too_small_to_repay_it_measures_nothing(memory, family_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(backends, "choose", None)
     if memory:
-        stale = Compute(memory, "float32", 1.0, 9.0)
+        stale = Compute(backend=memory, dtype="float32", cosine=1.0, speed=9.0)
         monkeypatch.setattr(backends, "remembered", lambda *_: stale)
     _, choice = open_fastest(
         locate(str(family_folder("bert"))), ComputeOptions("torch", None, tmp_path), TEXTS, READOUTS
     )
-    assert choice == Compute("torch", "float32", unmeasured=True)
+    assert choice == Compute(backend="torch", dtype="float32", unmeasured=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -246,7 +248,7 @@ def test_one_candidate_is_opened_without_measuring(family_folder, tmp_path, monk
     encoder, choice = open_fastest(
         locate(str(family_folder("bert"))), ComputeOptions("torch", "bfloat16", tmp_path), TEXTS, READOUTS
     )
-    assert choice == Compute("torch", "bfloat16")
+    assert choice == Compute(backend="torch", dtype="bfloat16")
     assert encoder.facts.compute.startswith("torch bfloat16")
     assert list(tmp_path.iterdir()) == []
 

@@ -157,7 +157,7 @@ def test_a_tokenizer_that_cannot_be_loaded_is_an_encoder_error(family_folder, tm
 BAD = [
     (
         ReadingOptions(max_tokens=81),
-        "max tokens 81: this encoder reads 4 to 80 at a time, and 64 where nothing is said",
+        "max tokens 81: this encoder reads 4 to 80 at a time, and 64 by default",
     ),
     (ReadingOptions(max_tokens=3), "max tokens 3"),
     (ReadingOptions(truncation="middle"), "on the 'left' or the 'right', not 'middle'"),

@@ -17,7 +17,14 @@ def make_trunk(path, folder, names=("mood", "size"), combine="apart", from_layer
     """A trunk with these prefixes, each of its own length."""
     located = locate(str(folder))
     reading = located.reading
-    reference = EncoderReference(str(folder), reading.weights, reading.tokenizer, LAYERS, WIDTH, combine)
+    reference = EncoderReference(
+        encoder=str(folder),
+        weights=reading.weights,
+        tokenizer=reading.tokenizer,
+        layers=LAYERS,
+        width=WIDTH,
+        combine=combine,
+    )
     create_prefix_folder(path, reference)
     for seed, name in enumerate(names):
         put_prefix(path, name, arrays(seed, from_layer, 2 + seed), from_layer, {})

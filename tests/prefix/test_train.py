@@ -91,10 +91,14 @@ def test_a_family_that_takes_no_prefixes_is_refused(tmp_path):
         train_prefix(opened(folder), sources("mood")[0], asked())
 
 
+def reference(combine="apart"):
+    return EncoderReference(encoder="minilm", weights="w", tokenizer="t", layers=LAYERS, width=WIDTH, combine=combine)
+
+
 @pytest.fixture
 def trunk(tmp_path):
     path = tmp_path / "trunk"
-    create_prefix_folder(path, EncoderReference("minilm", "w", "t", LAYERS, WIDTH))
+    create_prefix_folder(path, reference())
     return path
 
 
@@ -106,7 +110,7 @@ def arrays(seed):
 def test_a_trunk_gives_back_what_was_put(trunk):
     put_prefix(trunk, "mood", arrays(0), 0, {"score": 1.0})
     found = read_prefix_folder(trunk)
-    assert found.reference == EncoderReference("minilm", "w", "t", LAYERS, WIDTH, "apart")
+    assert found.reference == reference("apart")
     assert found.named("mood").record == {"score": 1.0}
     for one, other in zip(found.named("mood").arrays(), arrays(0), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -141,7 +145,7 @@ def test_damage_and_wrong_names_are_refused(trunk):
         with pytest.raises(UsageError, match="no name"):
             put_prefix(trunk, name, arrays(0), 0, {})
     with pytest.raises(UsageError, match="exists and is no prefix folder"):
-        create_prefix_folder(trunk, EncoderReference("minilm", "w", "t", LAYERS, WIDTH))
+        create_prefix_folder(trunk, reference())
 
 
 def test_the_digests_of_prefixes_and_sets_are_those_of_every_version(trunk):

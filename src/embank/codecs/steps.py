@@ -74,13 +74,13 @@ class Reduction:
         return vectors
 
     def calibration(self) -> Calibration:
-        """Return what was learned, to be stored; empty where nothing was."""
+        """Return what was learned, to be stored; empty if nothing was."""
         found = {CENTRE: self.centre, AXES: self.axes}
         return {name: array for name, array in found.items() if array is not None}
 
     @property
     def digest(self) -> str:
-        """Hash of what was learned, 32 hexadecimal digits; "" where nothing was."""
+        """Hash of what was learned, 32 hexadecimal digits; "" if nothing was."""
         return digest(self.calibration())
 
     def _taken(self, step: str, vectors: Vectors) -> Vectors:
@@ -136,12 +136,12 @@ def learn(steps: Sequence[str], sample: Vectors) -> Reduction:
         sample: vectors as the encoder gives them, `[texts, width]`; where no step learns, only the width counts.
 
     Raises:
-        UsageError: a step asks for more dimensions than there are, or there is nothing to learn from.
+        UsageError: a step keeps more dimensions than the sample has, or the sample is empty.
     """
     found = Reduction(tuple(steps))
     width_after(steps, sample.shape[1])
     if learns(steps) and not len(sample):
-        raise UsageError(f"the steps {'+'.join(steps)} are learned from a sample of texts, and there is none")
+        raise UsageError(f"the steps {'+'.join(steps)} are learned from a sample of texts, found an empty one")
     for step in steps:
         word, number = limit_of(step)
         if word == "centred":
@@ -162,7 +162,7 @@ def width_after(steps: Sequence[str], width: int) -> int:
     """Dimensions that are left after all steps.
 
     Raises:
-        UsageError: a step asks for more than there are.
+        UsageError: a step keeps more dimensions than are left.
 
     >>> width_after(("centred", "pca64", "unit"), 384)
     64
@@ -170,7 +170,7 @@ def width_after(steps: Sequence[str], width: int) -> int:
     for step in steps:
         _, number = limit_of(step)
         if number > width:
-            raise UsageError(f"the step {step!r} asks for {number} dimensions, and there are {width}: name fewer")
+            raise UsageError(f"the step {step!r} keeps {number} dimensions of {width}: name fewer")
         width = number or width
     return width
 
@@ -181,15 +181,15 @@ def restore(steps: Sequence[str], calibration: Calibration) -> Reduction:
     Raises:
         UsageError: an array is missing, or no array of a reduction.
     """
-    asked = dict(limit_of(step) for step in steps)
+    numbers = dict(limit_of(step) for step in steps)
     centre, axes = calibration.get(CENTRE), calibration.get(AXES)
-    if ("centred" in asked) != (centre is not None) or ("pca" in asked) != (axes is not None):
+    if ("centred" in numbers) != (centre is not None) or ("pca" in numbers) != (axes is not None):
         raise UsageError(f"the stored calibration does not fit the steps {'+'.join(steps)}; encode the column anew")
     if centre is not None:
         centre = frozen(centre, np.float32)
     if axes is not None:
-        if axes.ndim != 2 or axes.shape[1] != asked["pca"]:  # noqa: PLR2004 - width by axes
-            raise UsageError(f"the stored axes have the shape {list(axes.shape)}, expected {asked['pca']} axes")
+        if axes.ndim != 2 or axes.shape[1] != numbers["pca"]:  # noqa: PLR2004 - width by axes
+            raise UsageError(f"the stored axes have the shape {list(axes.shape)}, expected {numbers['pca']} axes")
         axes = frozen(axes, np.int32)
     return Reduction(tuple(steps), centre, axes)
 

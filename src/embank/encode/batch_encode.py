@@ -130,7 +130,7 @@ def _tokens(encoder: Encoder, texts: Sequence[Text]) -> tuple[Tokens, dict[int, 
         cut[offset] = bool(own.cut[0])
         skip = own.skip
     typed = types if len(types) == len(ids) and types else None
-    return Tokens(ids, typed, np.array(owners, np.int64), skip, cut), failures
+    return Tokens(ids=ids, types=typed, owner=np.array(owners, np.int64), skip=skip, cut=cut), failures
 
 
 def _run(
@@ -158,7 +158,7 @@ def _run(
     for at in range(len(rows)):
         picked = slice(at, at + 1)
         types = None if batch.types is None else batch.types[picked]
-        single = Batch(batch.ids[picked], batch.mask[picked], batch.pool[picked], types, 1)
+        single = Batch(ids=batch.ids[picked], mask=batch.mask[picked], pool=batch.pool[picked], types=types, rows=1)
         found += _run(encoder, single, readouts, rows[picked], tokens, failures)
     return found
 

@@ -27,13 +27,13 @@ class Readout:
     variant: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Tokens:
     """Texts as token numbers, ready to be batched. A text that is read in windows has several rows.
 
     Attributes:
         ids: token numbers of each row, special tokens included.
-        types: token types of each row, or None where the encoder has none.
+        types: token types of each row, or None if the encoder has no types.
         owner: for each row, the offset of its text; ascending.
         skip: tokens at the head of a text's first row that pooling leaves out (a prompt, where the encoder says so).
         cut: for each text, whether it was longer than the encoder reads and lost its end.
@@ -48,7 +48,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the tokens of one text's row stand in the text.
+    """Positions of the tokens of one text in its characters.
 
     Attributes:
         starts: offset of each token's first character, in the text as it was given, or in the half of a pair that the
@@ -63,14 +63,14 @@ class Places:
     halves: Int8[np.ndarray, " tokens"]
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Batch:
     """Token rows padded on the right to one length.
 
     Attributes:
         ids: token numbers, padded with the encoder's own padding token.
-        mask: 1 where there is a token.
-        pool: 1 where pooling looks.
+        mask: 1 for a token, 0 for padding.
+        pool: 1 for tokens that are pooled.
         types: token types, or None.
         rows: how many rows are real; the others only round the shape.
     """
@@ -82,7 +82,7 @@ class Batch:
     rows: int
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class EncoderFacts:
     """Facts about an encoder to show; none of them decides bytes.
 
@@ -104,11 +104,11 @@ class EncoderFacts:
 
 
 class Encoder(Protocol):
-    """What encoding needs of an encoder."""
+    """An encoder as encoding sees it."""
 
     @property
     def facts(self) -> EncoderFacts:
-        """What people want to know of it."""
+        """Facts about it."""
         ...
 
     @property
@@ -141,7 +141,7 @@ class Encoder(Protocol):
     def vectors(self, batch: Batch, readouts: Sequence[Readout]) -> list[Vectors]:
         """One pass over a batch: for each readout, one vector for each of the batch's real rows.
 
-        A readout of states gives `[rows, length, width]`; what stands at masked places means nothing.
+        A readout of states gives `[rows, length, width]`; values at masked positions are undefined.
         """
         ...
 

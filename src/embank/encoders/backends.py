@@ -67,16 +67,16 @@ class ComputeOptions:
         return self.cache or Path.home() / ".cache" / "embank"
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Compute:
     """A backend and precision, and what was measured.
 
     Attributes:
         backend: "torch" or "openvino".
         dtype: "float32", "bfloat16" or "float16".
-        cosine: the lowest cosine to torch float32 over the sample; 1 where nothing was compared.
-        speed: texts per second on the sample, 0 where nothing was timed.
-        unmeasured: whether there was a choice that was not worth measuring for a few texts.
+        cosine: the lowest cosine to torch float32 over the sample; 1 if nothing was compared.
+        speed: texts per second on the sample, 0 if nothing was timed.
+        unmeasured: whether the choice was not measured, since a few texts are not worth it.
     """
 
     backend: str
@@ -93,10 +93,10 @@ class Compute:
 def open_fastest(
     located: Located, options: ComputeOptions, texts: Sequence[Text], readouts: Sequence[Readout]
 ) -> tuple[Encoder, Compute]:
-    """Open an encoder, measuring first where nothing was asked for and nothing is remembered.
+    """Open an encoder, measuring first unless a backend is named or a choice is remembered.
 
     Raises:
-        ExtraMissingError: torch, or the backend asked for, is not installed.
+        ExtraMissingError: torch, or the named backend, is not installed.
         EncoderError: the encoder cannot be loaded.
     """
     load("torch", "torch")  # named by its install line before anything else is tried
@@ -107,14 +107,16 @@ def open_fastest(
             raise UsageError(f"{located.name} has trained prefixes, which run in torch alone: leave out the backend")
     if len(candidates) == 1:
         backend, dtype = candidates[0]
-        return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype)
+        return open_encoder(located, backend, dtype, options.folder), Compute(backend=backend, dtype=dtype)
     key = _key(located, candidates)
     choice = remembered(options.folder, key)
     if choice and (choice.backend, choice.dtype) not in candidates:
         choice = None
     if choice is None and len(texts) < WORTH_MEASURING:
         backend, dtype = candidates[0]
-        return open_encoder(located, backend, dtype, options.folder), Compute(backend, dtype, unmeasured=True)
+        return open_encoder(located, backend, dtype, options.folder), Compute(
+            backend=backend, dtype=dtype, unmeasured=True
+        )
     opened: dict[tuple[str, str], Encoder] = {}
 
     def load_one(backend: str, dtype: str) -> Encoder:
@@ -163,7 +165,8 @@ def choose(
             continue
         cosine = _lowest_cosine(found, reference) if reference else 1.0
         reference = reference or found
-        measured.append(Compute(backend, dtype, round(cosine, 6), round(len(sample) / seconds, 1)))
+        speed = round(len(sample) / seconds, 1)
+        measured.append(Compute(backend=backend, dtype=dtype, cosine=round(cosine, 6), speed=speed))
     offered = [compute for compute in measured if (compute.backend, compute.dtype) in candidates]
     fit = [compute for compute in offered or measured if compute.cosine >= TOLERANCE] or measured[:1]
     return max(fit, key=lambda compute: compute.speed), measured
@@ -247,7 +250,7 @@ def _lowest_cosine(ours: Sequence[Vectors], theirs: Sequence[Vectors]) -> float:
 
 
 def _candidates(options: ComputeOptions) -> list[tuple[str, str]]:
-    """What may be chosen from: on a GPU torch alone, on a CPU OpenVINO too where it is installed."""
+    """The candidates: torch alone on a GPU; on a CPU OpenVINO too, if it is installed."""
     on_gpu = bool(load("torch", "torch").cuda.is_available())
     offered = [("torch", "float32"), ("torch", "bfloat16")]
     if on_gpu:

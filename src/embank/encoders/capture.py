@@ -33,7 +33,7 @@ def states(
         n_layers: how many layers the model has.
 
     Returns:
-        `[batch, length, width]` for each asked-for layer, in the order asked.
+        `[batch, length, width]` for each of `layers`, in their order.
 
     Raises:
         EncoderError: the model did not pass through the layers that its anatomy names.

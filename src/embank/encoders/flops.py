@@ -31,10 +31,10 @@ class Shape:
         queries: dimensions of all queries together, heads by their size.
         keys: dimensions of all keys together, and of all values; fewer than `queries` where heads share them.
         inner: width of the feed-forward block.
-        matrices: of the feed-forward block: 2, or 3 where it is gated.
+        matrices: of the feed-forward block: 2, or 3 if it is gated.
         embedding: width of the table of words, where a product brings it to `width`; else 0.
-        relative: how far relative positions reach to each side (DeBERTa); 0 where they cost no products.
-        relative_terms: how many products with relative positions there are.
+        relative: how far relative positions reach to each side (DeBERTa); 0 if they cost no products.
+        relative_terms: how many products with relative positions.
         bounded: relative positions reach no further than the text is long.
         kernel: tokens that a convolution beside the first layer looks at; 0 otherwise.
     """

@@ -186,10 +186,10 @@ def tokenizer_digest(folder: EncoderFolder) -> str:
     digest = hashlib.sha256(settings + (b"lower" if folder.lower else b""))
     whole = folder.transformer / "tokenizer.json"
     files = [whole] if whole.is_file() else [folder.transformer / name for name in _TOKENIZER_FILES]
-    there = [file for file in files if file.is_file()]
-    if not there:
+    present = [file for file in files if file.is_file()]
+    if not present:
         raise EncoderError(f"{folder.transformer} has no tokenizer: neither tokenizer.json nor a vocabulary file")
-    for file in there:
+    for file in present:
         digest.update(file.name.encode() + bytes.fromhex(sha256_of(file)))
     return digest.hexdigest()
 
@@ -245,26 +245,26 @@ def _modes(settings: dict[str, Any]) -> tuple[tuple[str, ...], list[str]]:
     known |= {"mean_tokens": "mean", "lasttoken": "last"}
     named = settings.get("pooling_mode")
     if named:
-        asked = [named] if isinstance(named, str) else list(named)
+        modes = [named] if isinstance(named, str) else list(named)
     else:
         order = ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
-        asked = [mode for mode in order if settings.get(f"pooling_mode_{mode}")] or ["mean"]
-    strange = [f"Pooling with {mode}" for mode in asked if mode not in known]
-    return tuple(known[mode] for mode in asked if mode in known), strange
+        modes = [mode for mode in order if settings.get(f"pooling_mode_{mode}")] or ["mean"]
+    strange = [f"Pooling with {mode}" for mode in modes if mode not in known]
+    return tuple(known[mode] for mode in modes if mode in known), strange
 
 
 def _max_tokens(config: dict[str, Any], sentence: dict[str, Any], tokenizer: dict[str, Any]) -> int:
     named = tokenizer.get("model_max_length")
-    told = sentence.get("max_seq_length") or (named if named and named < _UNBOUNDED else None)
+    stated = sentence.get("max_seq_length") or (named if named and named < _UNBOUNDED else None)
     positions = _positions(config)
     if not sentence.get("max_seq_length"):
         positions = positions or config.get("max_position_embeddings") or config.get("n_positions")
-    return min((int(limit) for limit in (told, positions) if limit), default=_NO_LIMIT)
+    return min((int(limit) for limit in (stated, positions) if limit), default=_NO_LIMIT)
 
 
 def _positions(config: dict[str, Any]) -> int | None:
     """How long an input its learned positions allow; None if they are not learned, or the family is unknown."""
-    unused = ANATOMY.get(str(config.get("model_type")), Anatomy("")).positions
+    unused = ANATOMY.get(str(config.get("model_type")), Anatomy(layers="")).positions
     entries = config.get("max_position_embeddings")
     return int(entries) - unused if entries and unused is not None else None
 

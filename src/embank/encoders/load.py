@@ -37,20 +37,20 @@ _MINILM_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _LEAST_TOKENS = 4
 _STRETCH = 16
-"""How far beyond its stated limit an encoder may be asked to read, where its positions set none."""
+"""How many times its stated limit an encoder may read, if its positions set no limit."""
 _HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "**/*.safetensors", "**/config.json")
 
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What a user may say about how an encoder reads; None leaves it to the encoder's folder.
+    """How an encoder reads, as far as a user decides; None leaves it to the encoder's folder.
 
     Attributes:
         prompt: put before every text.
         max_tokens: the longest input.
         truncation: the side on which a longer text is cut.
-        long: "cut" (where left out) or "windows".
+        long: "cut" (the default) or "windows".
     """
 
     prompt: str | None = None
@@ -59,7 +59,7 @@ class ReadingOptions:
     long: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Located:
     """An encoder that was found, and how it will read: all but the loaded weights. `locate(origin)` finds it again."""
 
@@ -90,9 +90,9 @@ def locate(
 
     Args:
         spec: "minilm", a folder, or a hub name such as "intfloat/e5-base-v2", with "@revision" (a branch, tag or
-            commit) where one is wanted; "NAME=..." gives it a name of its own.
-        options: how it shall read.
-        local_files_only: use what was downloaded before, ask no network.
+            commit) if wanted; "NAME=..." gives it a name of its own.
+        options: how it reads.
+        local_files_only: use what was downloaded before, without a network.
 
     Raises:
         EncoderError: it cannot be found, has no safetensors weights, or the default's weights are not those expected.
@@ -121,7 +121,7 @@ def locate(
     else:
         raise EncoderError(f"no encoder at {place!r}: give {DEFAULT!r}, a folder, or a hub name such as org/model")
     folder = read_folder(path)
-    return Located(valid_name(name, "an encoder"), origin, folder, _reading(folder, options))
+    return Located(name=valid_name(name, "an encoder"), origin=origin, folder=folder, reading=_reading(folder, options))
 
 
 def locate_all(
@@ -135,8 +135,8 @@ def locate_all(
     Args:
         spec: as for `locate`; a prefix folder may be followed by "#together" (one encoder, all prefixes in one pass),
             "#apart" (one for each, named folder.source), or "#SOURCE" (one of these).
-        options: how they shall read.
-        local_files_only: ask no network.
+        options: how they read.
+        local_files_only: use no network.
 
     Raises:
         EncoderError: it cannot be found, or the encoder that the prefixes were trained on has changed.
@@ -214,7 +214,7 @@ def _prefix_folder(place: str) -> tuple[PrefixFolder, str] | None:
 def _under(below: Located, name: str, origin: str, prefixes: Sequence[StoredPrefix]) -> Located:
     """An encoder under prefixes."""
     reading = replace(below.reading, prefix=digest_together(prefixes))
-    return Located(valid_name(name, "an encoder"), origin, below.folder, reading, tuple(prefixes))
+    return replace(below, name=valid_name(name, "an encoder"), origin=origin, reading=reading, prefixes=tuple(prefixes))
 
 
 def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
@@ -226,7 +226,7 @@ def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
     if options.max_tokens is not None and not _LEAST_TOKENS <= options.max_tokens <= most:
         message = (
             f"max tokens {options.max_tokens}: this encoder reads {_LEAST_TOKENS} to {most} at a time, "
-            f"and {folder.max_tokens} where nothing is said"
+            f"and {folder.max_tokens} by default"
         )
         raise UsageError(message)
     # `compute` stays empty: every precision that is offered is held to the tolerance (backends.TOLERANCE).

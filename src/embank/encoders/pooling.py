@@ -20,7 +20,7 @@ def pool(state: torch.Tensor, mask: torch.Tensor, mode: str) -> torch.Tensor:
 
     Args:
         state: `[batch, length, width]`.
-        mask: `[batch, length]`, 1 where pooling looks; at least one position a row.
+        mask: `[batch, length]`, 1 for tokens that are pooled; at least one position per row.
         mode: "mean", "max", "first" or "last".
 
     Returns:
@@ -42,7 +42,7 @@ def pool(state: torch.Tensor, mask: torch.Tensor, mode: str) -> torch.Tensor:
 
 
 class Pooled(torch.nn.Module):
-    """An encoder with its readouts: token numbers in, one vector a row for each readout out."""
+    """An encoder with its readouts: token numbers in, one vector per row and readout out."""
 
     def __init__(
         self,
@@ -60,8 +60,10 @@ class Pooled(torch.nn.Module):
         self.layers = sorted({readout.layer for readout in readouts})
         self.n_layers = n_layers
         self.own = own
-        asked = any(readout.pooling == "own" for readout in readouts)
-        self.dense = torch.nn.ModuleList(_dense(step) for step in own.dense) if own and asked else torch.nn.ModuleList()
+        prescribed = any(readout.pooling == "own" for readout in readouts)
+        self.dense = (
+            torch.nn.ModuleList(_dense(step) for step in own.dense) if own and prescribed else torch.nn.ModuleList()
+        )
 
     def forward(
         self,

@@ -133,7 +133,8 @@ class Tokenizing:
         typed = [kind for _, _, kind in rows if kind is not None]
         ids = [row for _, row, _ in rows]
         owner = np.array([own for own, _, _ in rows], np.int64)
-        return Tokens(ids, typed if rows and len(typed) == len(rows) else None, owner, self.skip, cut)
+        types_of = typed if rows and len(typed) == len(rows) else None
+        return Tokens(ids=ids, types=types_of, owner=owner, skip=self.skip, cut=cut)
 
     def _alike(self, texts: Sequence[Text], *, windows: bool) -> Tokens:
         if windows:
@@ -146,7 +147,8 @@ class Tokenizing:
         for offset in at_limit:
             cut[offset] = self._length(shortened[offset]) > full
         owner = np.arange(len(texts), dtype=np.int64)
-        return Tokens(encoded["input_ids"], encoded.get("token_type_ids"), owner, self.skip, cut)
+        types = encoded.get("token_type_ids")
+        return Tokens(ids=encoded["input_ids"], types=types, owner=owner, skip=self.skip, cut=cut)
 
     def _windows(self, texts: Sequence[Text]) -> Tokens:
         encoded = self._encode(texts, overflow=True)
@@ -154,11 +156,11 @@ class Tokenizing:
         order = np.argsort(owner, kind="stable")
         types = encoded.get("token_type_ids")
         return Tokens(
-            [encoded["input_ids"][row] for row in order],
-            None if types is None else [types[row] for row in order],
-            owner[order],
-            self.skip,
-            np.zeros(len(texts), np.bool_),
+            ids=[encoded["input_ids"][row] for row in order],
+            types=None if types is None else [types[row] for row in order],
+            owner=owner[order],
+            skip=self.skip,
+            cut=np.zeros(len(texts), np.bool_),
         )
 
     def _slides(self, text: Text) -> bool:

@@ -26,7 +26,7 @@ def temperature(logits: Float[np.ndarray, "texts outputs"], truth: ArrayLike, ki
         kind: `single` or `multi`.
 
     Returns:
-        a number between 0.05 and 20; 1 where there are no rows to learn it from.
+        a number between 0.05 and 20; 1 without rows to learn it from.
 
     Raises:
         HeadError: a regression has no temperature, or logits and labels do not fit together.

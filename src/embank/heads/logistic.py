@@ -33,7 +33,7 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         class_weight: None, or `balanced`: rows count in inverse proportion to their class.
         thresholds: `adjusted` in favour of rare classes where that clearly raises macro-F1 on held-back rows
             (probabilities are not touched), or `plain`: always the most probable class.
-        folds: of the cross-validation, stratified; three at most where there are more than 50 classes.
+        folds: of the cross-validation, stratified; three at most with more than 50 classes.
 
     Attributes:
         classes_: names of the classes, sorted.
@@ -54,7 +54,7 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
             y: `[texts]`, names or numbers of classes.
 
         Raises:
-            HeadError: rows are not finite, or there is one class only.
+            HeadError: rows are not finite, or have one class only.
         """
         X = rows.vectors(X)
         self.classes_, numbers = rows.classes(y, len(X))

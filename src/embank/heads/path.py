@@ -50,7 +50,7 @@ class Study:
     folds: int
 
     def groups(self) -> list[Problems]:
-        """The folds' problems: all in one, or one by one where they would not fit into memory together."""
+        """The folds' problems: all in one, or one by one if they would not fit into memory together."""
         weights = training_weights(self.fold, self.importance, self.folds)
         together = self.folds * self.targets.size <= TOGETHER
         parts = [weights] if together else list(weights[:, None])
@@ -85,7 +85,7 @@ def follow(study: Study, penalties: tuple[float, ...]) -> Chosen:
     Where no row can be held back, the middle penalty is taken.
 
     Raises:
-        HeadError: there is no penalty, one that is not positive, or vectors too large to be multiplied.
+        HeadError: no penalty, one that is not positive, or vectors too large to be multiplied.
     """
     order = sorted(penalties, reverse=True)
     if not order or order[-1] <= 0:

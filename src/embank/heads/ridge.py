@@ -43,7 +43,7 @@ class RidgeHead(RegressorMixin, BaseEstimator):
             y: `[texts]` numbers.
 
         Raises:
-            HeadError: rows or numbers are not finite, or there is one row only.
+            HeadError: rows or numbers are not finite, or one row only is given.
         """
         X = rows.vectors(X)
         targets = rows.numbers(y, len(X))

@@ -21,7 +21,7 @@ _FOUNDERS: Final = 1024
 """Vectors that are added one after another; on those that follow, threads hardly matter."""
 
 _MORE: Final = 2
-"""A walk is asked for so many times k, since who reads the stored rows orders them once more."""
+"""A walk returns so many times k, since who reads the stored rows orders them once more."""
 
 
 @final
@@ -82,6 +82,6 @@ class GraphIndex:
         found = self._graph.search(np.atleast_2d(unit(queries)), count)
         keys = np.asarray(found.keys).reshape(len(queries), -1)
         counts = np.asarray(getattr(found, "counts", [keys.shape[1]])).reshape(-1)
-        there = np.arange(keys.shape[1])[None, :] < counts[:, None]
-        asked = np.repeat(np.arange(len(queries), dtype=np.int64), there.sum(axis=1))
-        return Candidates(asked, keys[there].astype(np.int64))
+        filled = np.arange(keys.shape[1])[None, :] < counts[:, None]
+        owners = np.repeat(np.arange(len(queries), dtype=np.int64), filled.sum(axis=1))
+        return Candidates(owners, keys[filled].astype(np.int64))

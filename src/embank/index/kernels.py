@@ -105,7 +105,7 @@ class FoldedQueries:
 
 
 def _kernels() -> ModuleType | None:
-    """numkong, where it is installed and has what is called here."""
+    """numkong, if it is installed and has the functions that are called here."""
     if not is_installed("numkong"):
         return None
     module = load("numkong", "search")

@@ -23,7 +23,7 @@ NOWHERE = (-1, -1)
 
 @dataclass(frozen=True)
 class Answer:
-    """What answers a question: several wordings are several right answers; none means that the context has no answer.
+    """The right answers to a question, one per wording; no wording means that the context has no answer.
 
     Attributes:
         texts: the answers, as they stand in the context.
@@ -129,7 +129,7 @@ def best_span(
         one that starts first, and of those the shortest.
 
     Raises:
-        UsageError: spans of less than one token are asked for.
+        UsageError: a longest span of less than one token.
     """
     if most_tokens < 1:
         raise UsageError(f"found spans of at most {most_tokens} tokens, expected 1 or more; 30 is usual")
@@ -213,7 +213,7 @@ def _place(text: Cell, start: Cell, context: str) -> int:
 
 
 def _parsed(value: str) -> Any:
-    """A string's JSON where that is an answer; the string itself where it is one."""
+    """A string's JSON if that is an answer; otherwise the string itself."""
     if not value.lstrip().startswith(("{", "[")):
         return value
     try:

@@ -1,4 +1,4 @@
-"""Texts that a data set has as lists of words, without numpy: the command line asks for this at its start."""
+"""Texts that a data set has as lists of words, without numpy: the command line imports this at its start."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ FILL = "_"
 
 
 def words_fault(words: Cell) -> str | None:
-    """Say why a value is no list of words, or None where it is one.
+    """Say why a value is no list of words, or None if it is one.
 
     >>> words_fault(["a", None]), words_fault([]), words_fault("a b"), words_fault(["a", " "])
     ('word 1 is not a string: NoneType', 'no words', 'not a list of words: str', None)

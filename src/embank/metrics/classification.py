@@ -26,7 +26,7 @@ def measures(truth: ArrayLike, predicted: ArrayLike, kind: Kind) -> dict[str, fl
         `exact_match`; regression: `r2`, `rmse`, `pearson` and `spearman`. All as fractions, rmse in the target's unit.
 
     Raises:
-        HeadError: the shapes differ, or there is nothing to compare.
+        HeadError: the shapes differ, or no rows are given.
     """
     right, guess = np.asarray(truth), np.asarray(predicted)
     if right.shape != guess.shape or right.size == 0:

@@ -184,7 +184,12 @@ class Prefixes:
             located = locate(place or stands_on, self._options.reading, local_files_only=local)
             reading = located.reading
             reference = EncoderReference(
-                located.origin, reading.weights, reading.tokenizer, located.layers, located.width, combine or APART
+                encoder=located.origin,
+                weights=reading.weights,
+                tokenizer=reading.tokenizer,
+                layers=located.layers,
+                width=located.width,
+                combine=combine or APART,
             )
             if known and (known.weights, known.tokenizer) != (reference.weights, reference.tokenizer):
                 raise EncoderError(

@@ -74,7 +74,7 @@ class Catalogue:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """See one state of the catalogue in all that is asked inside, whatever a writer commits meanwhile."""
+        """Let all queries inside see one state of the catalogue, whatever a writer commits meanwhile."""
         self._ask("BEGIN")
         try:
             yield
@@ -88,7 +88,7 @@ class Catalogue:
 
         Raises:
             StorageFullError: no space is left for the commit.
-            UsageError: something is to be entered that is there already.
+            UsageError: an entry exists already.
         """
         with translated(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
@@ -106,12 +106,12 @@ class Catalogue:
         """Find the numbers of texts by key; UNKNOWN for those that the bank does not have."""
         numbers = np.full(len(keys), UNKNOWN, np.int64)
         for start in range(0, len(keys), _LOOKUP):
-            asked = keys[start : start + _LOOKUP]
-            query = f"SELECT key, text FROM texts WHERE key IN ({','.join('?' * len(asked))})"
-            known = dict(self._ask(query, asked))
+            page = keys[start : start + _LOOKUP]
+            query = f"SELECT key, text FROM texts WHERE key IN ({','.join('?' * len(page))})"
+            known = dict(self._ask(query, page))
             if known:
                 with self._readable():
-                    numbers[start : start + len(asked)] = [known.get(key, UNKNOWN) for key in asked]
+                    numbers[start : start + len(page)] = [known.get(key, UNKNOWN) for key in page]
         return numbers
 
     def version(self) -> tuple[int, int]:
@@ -163,12 +163,12 @@ class Catalogue:
         self._connection.executemany("INSERT OR REPLACE INTO ids VALUES (?, ?)", pairs)
 
     def texts_of_ids(self, ids: Sequence[Any]) -> dict[Any, int]:
-        """Find texts by id; ids that are not there are absent from the answer."""
+        """Find texts by id; unknown ids are absent from the answer."""
         found: dict[Any, int] = {}
         for start in range(0, len(ids), _LOOKUP):
-            asked = ids[start : start + _LOOKUP]
-            query = f"SELECT id, text FROM ids WHERE id IN ({','.join('?' * len(asked))})"
-            found.update(self._ask(query, asked))
+            page = ids[start : start + _LOOKUP]
+            query = f"SELECT id, text FROM ids WHERE id IN ({','.join('?' * len(page))})"
+            found.update(self._ask(query, page))
         return found
 
     def ids_between(self, first: int, last: int) -> list[tuple[int, Any]]:

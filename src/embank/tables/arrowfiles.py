@@ -1,4 +1,4 @@
-"""Parquet and Arrow files: typed columns, of which only those asked for are read."""
+"""Parquet and Arrow files: typed columns, of which only the requested ones are read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager

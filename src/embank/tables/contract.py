@@ -1,4 +1,4 @@
-"""What a table is to Embank: named columns, read in blocks of consecutive rows and written block after block."""
+"""A table: named columns, read in blocks of consecutive rows and written block after block."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Block:
     Attributes:
         source: The file as the user named it, "-" for standard input, "folder/file" for a file of a named folder.
         start: The position of the first row in its source, counted from 0; headers and blank lines are not rows.
-        columns: Only the columns that were asked for; Python values (str, int, float, bool, None, list).
+        columns: Only the columns that were requested; Python values (str, int, float, bool, None, list).
         faults: Offset within the block -> why the row could not be read.
     """
 
@@ -38,7 +38,7 @@ class Block:
 
 
 class Table(Protocol):
-    """One source that can be read: what every format brings."""
+    """One source that can be read: the contract of every format."""
 
     @property
     def name(self) -> str:
@@ -71,23 +71,23 @@ class Sink(Protocol):
 _SHOWN = 30
 
 
-def require_columns(source: str, asked: Sequence[str], present: Iterable[str]) -> None:
-    """See that all columns asked for are there.
+def require_columns(source: str, wanted: Sequence[str], present: Iterable[str]) -> None:
+    """Check that a source has all wanted columns.
 
     Raises:
-        InputError: one is not; the message lists those there are, and a close match.
+        InputError: one is missing; the message lists the known ones, with a close match.
     """
-    there = list(present)
-    absent = [name for name in asked if name not in there]
+    known = list(present)
+    absent = [name for name in wanted if name not in known]
     if not absent:
         return
-    wanted = ", ".join(repr(name) + _hint(name, there) for name in absent)
-    listed = ", ".join(there[:_SHOWN]) + (f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else "")
+    missing = ", ".join(repr(name) + _hint(name, known) for name in absent)
+    listed = ", ".join(known[:_SHOWN]) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
     noun = "column" if len(absent) == 1 else "columns"
-    raise InputError(f"{source} has no {noun} {wanted}; its columns are: {listed or '(none)'}")
+    raise InputError(f"{source} has no {noun} {missing}; its columns are: {listed or '(none)'}")
 
 
-def _hint(name: str, there: Sequence[str]) -> str:
-    folded = {present.strip().casefold(): present for present in there}
+def _hint(name: str, known: Sequence[str]) -> str:
+    folded = {present.strip().casefold(): present for present in known}
     close = get_close_matches(name.strip().casefold(), list(folded), n=1)
     return f" (did you mean {folded[close[0]]!r}?)" if close else ""

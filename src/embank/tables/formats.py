@@ -32,10 +32,10 @@ def known_formats() -> tuple[str, ...]:
 
 
 def known_format(name: str) -> str:
-    """Return the name of a format if there is one.
+    """Return the name of a known format.
 
     Raises:
-        UsageError: there is no such format; the message lists them.
+        UsageError: an unknown format; the message lists the known ones.
     """
     if name not in _EXTENSIONS:
         raise UsageError(f"unknown format {name!r}; the formats are: {', '.join(_EXTENSIONS)}")
@@ -62,8 +62,8 @@ def estimated_rows(files: Sequence[Path]) -> int | None:
     """Count rows without reading them as rows.
 
     Returns:
-        A number that is close (quoted line breaks are counted as rows), or None where it would take too long or nobody
-        can know: standard input, compressed files, more than 8 GB of lines.
+        A number that is close (quoted line breaks are counted as rows), or None if it would take too long or cannot
+        be known: standard input, compressed files, more than 8 GB of lines.
     """
     total = 0
     for path in files:

@@ -17,13 +17,13 @@ from embank.tables.streams import STANDARD_INPUT, Stream
 
 
 def check(sources: Sequence[str | Path], columns: Sequence[str], *, as_format: str | None = None) -> None:
-    """Look whether all sources are there, open, and have the columns, so that a run does not fail at the third.
+    """Check that all sources exist, open and have the columns, so that a run does not fail at the third.
 
     Standard input is not looked at: that would consume it.
 
     Raises:
         InputError: a source is missing, empty or broken, or lacks a column.
-        UsageError: nothing was asked for, or there is no such format.
+        UsageError: no source or no column is named, or an unknown format.
     """
     _checked(sources, columns, as_format)
 
@@ -39,13 +39,13 @@ def read(
 
     Args:
         sources: Files, folders, or "-" for standard input.
-        columns: The columns to read; plain text has one, under whatever name is asked for.
+        columns: The columns to read; plain text has one, under any name.
         block_rows: The most rows a block has; it has fewer at the end of a source, and where rows are very long.
         as_format: One of `known_formats()`, for files whose extension does not tell, and for standard input.
 
     Raises:
         InputError: a source is missing, empty or broken, or lacks a column.
-        UsageError: nothing was asked for, or there is no such format.
+        UsageError: no source or no column is named, or an unknown format.
     """
     if block_rows < 1:
         raise UsageError(f"a block cannot have {block_rows} rows; it needs one at least")
@@ -84,8 +84,8 @@ def tables_of(source: str | Path, as_format: str | None) -> list[Table]:
         as_format: The format of files and of standard input, in the place of their extension.
 
     Raises:
-        InputError: there is nothing, or nothing that is a table.
-        UsageError: there is no such format.
+        InputError: the source does not exist, or holds no table.
+        UsageError: an unknown format.
     """
     name = str(source)
     if as_format is not None:

@@ -36,7 +36,7 @@ def open_writer(path: str | Path) -> "TableWriter":
     Nothing is created before the `with` statement is entered.
 
     Raises:
-        UsageError: the extension is unknown, the folder is not there, or the path is a folder.
+        UsageError: the extension is unknown, the folder does not exist, or the path is a folder.
     """
     if str(path) == STANDARD_OUTPUT:
         return TableWriter(None)
@@ -55,7 +55,7 @@ def open_writer(path: str | Path) -> "TableWriter":
 class TableWriter:
     """A table being written, block after block; a context manager.
 
-    The bytes go to a hidden file beside the one that was asked for. It is synced and renamed at a clean end, and
+    The bytes go to a hidden file beside the named one. It is synced and renamed at a clean end, and
     removed upon any exception: a file with a good name is never half a file.
 
     Attributes:

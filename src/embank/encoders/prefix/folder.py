@@ -34,7 +34,7 @@ _VERSION = 1
 PrefixArray = Float32[np.ndarray, "layers length width"]
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class StoredPrefix:
     """One prefix of a folder.
 
@@ -70,7 +70,7 @@ class StoredPrefix:
         return keys, values
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class EncoderReference:
     """The encoder that the prefixes of a folder were trained on.
 
@@ -233,7 +233,12 @@ def _read_prefix(file: Path) -> StoredPrefix:
     content = _read_json(file)
     weights = file.with_name(f"{file.stem}.safetensors")
     return StoredPrefix(
-        file.stem, weights, content["digest"], int(content["length"]), int(content["from_layer"]), content["record"]
+        name=file.stem,
+        path=weights,
+        digest=content["digest"],
+        length=int(content["length"]),
+        from_layer=int(content["from_layer"]),
+        record=content["record"],
     )
 
 
