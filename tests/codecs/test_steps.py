@@ -153,7 +153,7 @@ def test_the_width_after_steps_is_that_of_the_last_that_names_one():
 
 def test_more_dimensions_than_there_are_are_refused():
     for steps in (("dims22",), ("pca22",), ("pca8", "dims9"), ("dims8", "pca9")):
-        with pytest.raises(UsageError, match="asks for .* dimensions, and there are .*: name fewer"):
+        with pytest.raises(UsageError, match="keeps .* dimensions of .*: name fewer"):
             learn(steps, sampled())
     with pytest.raises(UsageError, match="keeps 5 dimensions of 4"):
         Reduction(("dims5",))(sampled(3, 4))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -32,6 +33,10 @@ TOLERANCE = 0.999
 
 SAMPLE = 96
 """Texts that are timed."""
+
+LOADING: Final = "loading the encoder"
+TRYING: Final = "trying backends"
+"""Phases of opening an encoder, as they are shown."""
 
 WORTH_MEASURING = 1000
 """Fewer texts than this are encoded in float32 before a faster way could be measured."""
@@ -91,7 +96,11 @@ class Compute:
 
 
 def open_fastest(
-    located: Located, options: ComputeOptions, texts: Sequence[Text], readouts: Sequence[Readout]
+    located: Located,
+    options: ComputeOptions,
+    texts: Sequence[Text],
+    readouts: Sequence[Readout],
+    enter: Callable[[str], None] = lambda _: None,
 ) -> tuple[Encoder, Compute]:
     """Open an encoder, measuring first unless a backend is named or a choice is remembered.
 
@@ -99,6 +108,7 @@ def open_fastest(
         ExtraMissingError: torch, or the named backend, is not installed.
         EncoderError: the encoder cannot be loaded.
     """
+    enter(LOADING)
     load("torch", "torch")  # named by its install line before anything else is tried
     candidates = _candidates(options)
     if located.prefixes:
@@ -124,6 +134,7 @@ def open_fastest(
         return opened[backend, dtype]
 
     if choice is None:
+        enter(TRYING)
         sample = [*texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE], *messages()][:SAMPLE]
         choice, measured = choose(load_one, candidates, sample, readouts)
         remember(options.folder, key, choice, measured)
