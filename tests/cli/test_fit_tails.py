@@ -223,7 +223,7 @@ TEXT = ["--text", "text"]
         ([*FIT, *TEXT, "--label", "mood", "--tail", "adapters", "--adapter-width", "0"], "found width 0 for a tail"),
         ([*FIT, *TEXT, "--label", "same", "--tail", "full"], "same label, 'alike': there is nothing to learn"),
         ([*FIT, *TEXT, "--label", "mood", "--kind", "regression", "--tail", "full"], "'good' is no number"),
-        ([*FIT, *TEXT, "--label", "mood", "--kind", "tagging", "--tail", "full"], "expected a list of tags, one a word"),
+        ([*FIT, *TEXT, "--label", "mood", "--kind", "tagging", "--tail", "full"], "expected a list of tags, one per word"),
         ([*FIT, *TEXT, "--label", "short", "--kind", "tagging", "--tail", "full"], "whose tags are not one per word"),
         ([*FIT, *TEXT, "--words", "tokens", "--label", "tags", "--kind", "tagging", "--tail", "full"], "give --text or --words, not both"),
         ([*FIT, "--id", "ref", "--label", "answer", "--kind", "span", "--tail", "full"], "needs its texts, question and context"),

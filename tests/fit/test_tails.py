@@ -671,7 +671,7 @@ def test_a_tail_reads_two_texts_together_and_never_apart(bank):
             [["O", "B-city"]] * 36 + [["O"]] * 36,
             "found 72 of 72 rows whose tags are not one per word; row 0 has 2 tags and",
         ),
-        ("tagging", moods(TEXTS), "expected a list of tags, one a word"),
+        ("tagging", moods(TEXTS), "expected a list of tags, one per word"),
         ("span", ANSWERS, "reads pairs, question and context"),
     ],
 )
