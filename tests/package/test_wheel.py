@@ -96,10 +96,14 @@ def test_the_installed_command_says_its_version_and_helps(installed, tmp_path):
 IN_TORCH = {
     "DistilledFrom",
     "DroppedColumn",
+    "FineTuneData",
+    "FineTuned",
     "LearnedColumn",
     "PrefixChange",
     "PrefixSettings",
     "Prefixes",
+    "finetune_baseline",
+    "student_baseline",
     "train_multitask",
 }
 
