@@ -62,9 +62,9 @@ class ComputeOptions:
     def __post_init__(self) -> None:
         """Refuse words that are not known."""
         if self.backend not in (None, *BACKENDS):
-            raise UsageError(f"{self.backend!r} is an unknown backend; known are: {', '.join(BACKENDS)}")
+            raise UsageError(f"unknown backend {self.backend!r}; choose from: {', '.join(BACKENDS)}")
         if self.dtype not in (None, *DTYPES):
-            raise UsageError(f"{self.dtype!r} is an unknown compute precision; known are: {', '.join(DTYPES)}")
+            raise UsageError(f"unknown compute precision {self.dtype!r}; choose from: {', '.join(DTYPES)}")
 
     @property
     def folder(self) -> Path:

@@ -34,7 +34,7 @@ class Study:
     """The input of a cross-validation.
 
     Attributes:
-        link: softmax over classes, or one sigmoid per label.
+        link: softmax over classes, or a sigmoid per label.
         rows: the training rows, decomposed.
         targets: float32 `[outputs, texts]`.
         importance: float32 `[1 or outputs, texts]`, how much each row counts.

@@ -32,7 +32,7 @@ CONTINUED = ("B", "I")
 _WORD = re.compile(r"\S+")
 
 Tags = Sequence[str | None]
-"""One tag per word; None without a prediction."""
+"""One tag per word; None where nothing was predicted."""
 
 
 def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:

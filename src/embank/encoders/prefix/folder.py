@@ -93,9 +93,7 @@ class EncoderReference:
     def __post_init__(self) -> None:
         """Refuse an unknown combination."""
         if self.combine not in COMBINATIONS:
-            raise UsageError(
-                f"{self.combine!r} is an unknown way to read prefixes; known are: {', '.join(COMBINATIONS)}"
-            )
+            raise UsageError(f"unknown way to read prefixes {self.combine!r}; choose from: {', '.join(COMBINATIONS)}")
 
 
 @dataclass(frozen=True)
