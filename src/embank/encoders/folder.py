@@ -5,7 +5,7 @@ Both layouts are read: a plain transformers folder, and a sentence-transformers 
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,6 @@ class EncoderFolder:
         truncation: the side on which a longer text is cut.
         lower: whether texts are lower-cased first.
         own: its pooling, or None if it prescribes no pooling.
-        prompts: named prompts that it ships.
         default_prompt: the prompt that it puts before every text, or "".
         unsupported: modules that Embank cannot run; only the `own` pooling needs them.
     """
@@ -91,7 +90,6 @@ class EncoderFolder:
     truncation: str = "right"
     lower: bool = False
     own: OwnPooling | None = None
-    prompts: dict[str, str] = field(default_factory=dict)
     default_prompt: str = ""
     unsupported: tuple[str, ...] = ()
 
@@ -153,7 +151,6 @@ def read_folder(path: Path) -> EncoderFolder:
         truncation=str(tokenizer.get("truncation_side") or "right"),
         lower=bool(sentence.get("do_lower_case")),
         own=own,
-        prompts=dict(named),
         default_prompt=named.get(prompts.get("default_prompt_name") or "", ""),
         unsupported=unsupported,
     )

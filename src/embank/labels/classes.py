@@ -68,7 +68,7 @@ def _single(value: Cell) -> str | None:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, list | tuple | dict):
-        raise HeadError(f"{value!r} is not one label; give --kind multi for lists of labels")
+        raise HeadError(f"{value!r} is no single label; give --kind multi for lists of labels")
     return str(value).strip()
 
 
