@@ -6,11 +6,12 @@ rows. Why this rule, and what it measured: docs/decisions/0020-advice-of-a-plan.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from statistics import fmean
 
 import numpy as np
 
-from embank.plan import Cost, Finding, Recommendation, TaskPlan, Unmeasured, Way
+from embank.plan import Cost, Finding, Recommendation, Score, TaskPlan, Unmeasured, Way
 from embank.plan.scores import Scores
 from embank.reports.wording import counted
 
@@ -118,7 +119,7 @@ def for_task(
     choice, best = advised(offers, tolerance), best_of(offers)
     of = {one.way.name: one for one in found}
     chosen, top = of[choice.way.name], of[best.way.name]
-    reasons = [f"It scores {written(chosen)} and takes about {span(chosen.total_seconds)} in all."]
+    reasons = [f"It scores {written(chosen.score)} and takes about {span(chosen.total_seconds)} in all."]
     if choice is best:
         cheaper = any(one.seconds < choice.seconds for one in offers)
         reasons.append(
@@ -127,7 +128,7 @@ def for_task(
     else:
         times = top.total_seconds / max(chosen.total_seconds, 1e-9)
         reasons.append(
-            f"The best score is that of {best.way.title}, {written(top)}: {_gap(choice)}, and it takes "
+            f"The best score is that of {best.way.title}, {written(top.score)}: {_gap(choice)}, and it takes "
             f"{times:,.1f} times as long."
         )
         if choice.behind > tolerance:
@@ -186,8 +187,8 @@ def overall(plans: Sequence[TaskPlan], offers: Mapping[str, Sequence[Offer]], to
     )
 
 
-def mean_costs(plans: Sequence[TaskPlan]) -> dict[str, tuple[Cost, Cost]]:
-    """Costs in seconds and in operations, in the mean of the tasks, of ways that were measured for all of them.
+def mean_costs(plans: Sequence[TaskPlan]) -> dict[str, Cost]:
+    """Costs in the mean of the tasks, of ways that were measured for all of them.
 
     Of frozen heads only the cheapest: codecs differ by less than the noise of their seconds.
     """
@@ -203,23 +204,19 @@ def mean_costs(plans: Sequence[TaskPlan]) -> dict[str, tuple[Cost, Cost]]:
     for name in sorted(totals, key=totals.__getitem__)[1:]:
         del several[name]
     return {
-        name: (_mean_cost([one.seconds for one in found]), _mean_cost([one.flops for one in found]))
+        name: Cost(*np.mean([astuple(one.seconds) for one in found], axis=0).tolist())
         for name, found in several.items()
         if len(found) == len(plans)
     }
 
 
-def written(found: Finding) -> str:
+def written(score: Score) -> str:
     """A score for people.
 
-    >>> from embank.plan import Cost, Score
-    >>> score = Score(points=80.1, low=78.2, high=82.0, runs=3, rows=300)
-    >>> free = Cost(0, 0, 0, 0)
-    >>> way = Way(name="finetune", family="finetune", title="full fine-tuning")
-    >>> written(Finding(way=way, score=score, seconds=free, flops=free, text_bytes=0, total_seconds=0, total_flops=0))
+    >>> from embank.plan import Score
+    >>> written(Score(points=80.1, low=78.2, high=82.0, runs=3, rows=300))
     '80.1 points (95 %: 78.2 to 82.0)'
     """
-    score = found.score
     return f"{score.points:.1f} points (95 %: {score.low:.1f} to {score.high:.1f})"
 
 
@@ -257,17 +254,9 @@ def _missing(found: Sequence[Finding], lacking: Sequence[Unmeasured]) -> str:
 def _mean_offer(own: Sequence[Offer]) -> Offer:
     return Offer(
         way=own[0].way,
-        points=_mean([one.points for one in own]),
-        behind=_mean([one.behind for one in own]),
+        points=fmean(one.points for one in own),
+        behind=fmean(one.behind for one in own),
         standard_error=float(np.linalg.norm([one.standard_error for one in own])) / len(own),
-        seconds=_mean([one.seconds for one in own]),
-        text_bytes=_mean([one.text_bytes for one in own]),
+        seconds=fmean(one.seconds for one in own),
+        text_bytes=fmean(one.text_bytes for one in own),
     )
-
-
-def _mean_cost(costs: Sequence[Cost]) -> Cost:
-    return Cost(*(_mean([getattr(one, part) for one in costs]) for part in ("once", "text", "task", "task_text")))
-
-
-def _mean(numbers: Sequence[float]) -> float:
-    return float(np.mean(numbers))

@@ -17,7 +17,6 @@ from embank.fit.targets import targets_of
 from embank.labels.kinds import POOLED, Kind
 from embank.labels.read import Labels, read_labels
 from embank.metrics.classification import PRIMARY
-from embank.texts import Text, keys_and_faults
 
 FOLDS = 3
 """More of them would train on more rows each and score fewer, for the same seconds: where a way can be run once or
@@ -84,21 +83,6 @@ def protocol(folds: Sequence[Fold]) -> str:
         f"{len(folds)} folds of {len(used(folds)):,} texts: about {len(folds[0].train):,} to train on (a fifth of them "
         f"held back for choices) and {len(folds[0].test):,} held out"
     )
-
-
-def numbered(texts: Sequence[Any]) -> tuple[list[int], list[Text]]:
-    """A number for each row, the same for equal texts and -1 for an unreadable text; and the texts by number."""
-    plain = [tuple(text) if isinstance(text, list) else text for text in texts]
-    keys, _ = keys_and_faults(plain)
-    numbers: dict[bytes, int] = {}
-    distinct: list[Text] = []
-    rows = []
-    for key, text in zip(keys, plain, strict=True):
-        if key is not None and key not in numbers:
-            numbers[key] = len(distinct)
-            distinct.append(text)
-        rows.append(-1 if key is None else numbers[key])
-    return rows, distinct
 
 
 def task_rows(task: str, numbers: Sequence[int], labels: Sequence[Any], kind: str) -> TaskRows:
