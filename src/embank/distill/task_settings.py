@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from embank.errors import UsageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudentSettings:
     """What may be said about a student that is distilled for one task.
 
@@ -61,10 +61,10 @@ def spread(layers: int, n_layers: int) -> tuple[int, ...]:
     return tuple(int(at * (n_layers - 1) / (layers - 1) + 0.5) for at in range(layers))
 
 
-def taught_by(layers: int, n_layers: int) -> tuple[int, ...]:
+def teacher_layers(layers: int, n_layers: int) -> tuple[int, ...]:
     """The teacher's state that each state of a student learns, evenly spread up to the last (PKD's "skip").
 
-    >>> taught_by(2, 6), taught_by(3, 6), taught_by(3, 12)
+    >>> teacher_layers(2, 6), teacher_layers(3, 6), teacher_layers(3, 12)
     ((3, 6), (2, 4, 6), (4, 8, 12))
     """
     return tuple(int(at * n_layers / layers + 0.5) for at in range(1, layers + 1))

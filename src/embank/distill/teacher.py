@@ -80,11 +80,13 @@ class Teacher:
         out: Path,
         settings: ProjectionSettings,
         made_of: DistilledFrom,
-        watches: tuple[Watch, TrainingWatch] = (lambda _: None, lambda _: None),
+        *,
+        watch: Watch = lambda _: None,
+        train_watch: TrainingWatch = lambda _: None,
     ) -> ProjectionReport:
         """Bank a teacher's vectors, and distil a student from them; see `prepare` and `distil`."""
         refuse_existing(out)
-        return distil(self.prepare(texts, made_of, watches[0], settings.width), settings, out, watches[1])
+        return distil(self.prepare(texts, made_of, watch, settings.width), settings, out, train_watch)
 
     def prepare(
         self, texts: Sequence[Any], made_of: DistilledFrom, watch: Watch = lambda _: None, width: int = 1
@@ -94,7 +96,7 @@ class Teacher:
         Args:
             texts: unlabelled; each counts once, and what cannot be encoded is left out.
             made_of: teacher and student.
-            watch: told of progress while texts are encoded.
+            watch: progress callback while texts are encoded.
             width: dimensions that the student is to have.
 
         Raises:
@@ -158,7 +160,7 @@ def distil(
         data: as `Teacher.prepare` gives it.
         settings: width, losses, training.
         out: a folder that is not there yet.
-        watch: told after every step.
+        watch: progress callback, called after every step.
 
     Raises:
         UsageError: the folder is there, too few texts, or a teacher of fewer dimensions.

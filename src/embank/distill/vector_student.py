@@ -27,7 +27,7 @@ from embank.linalg.rotations import leading_axes
 from embank.models.shortened import shortened
 from embank.texts import Text
 from embank.training.checkpoint import checkpoint_file, training_identity
-from embank.training.datasets import LabelledDataset, Subset, Which, batches_by_length
+from embank.training.datasets import LabelledDataset, Which, batches_by_length
 from embank.training.loop import Run, train
 from embank.training.outputs import on_device, predict_outputs
 from embank.training.precision import precision
@@ -228,7 +228,7 @@ def train_projection(
     before = spearmans()
     run = Run(
         module=module,
-        dataset=Subset(LabelledDataset(inputs, objective), chosen),
+        dataset=LabelledDataset(inputs, objective, chosen),
         validate=lambda: float(np.mean(list(spearmans().values()))),
         settings=settings.training,
         checkpoint=checkpoint_file(checkpoint, _identity(student, teacher, settings)),

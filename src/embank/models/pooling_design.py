@@ -67,7 +67,7 @@ class PoolingDesign:
         return states * self.queries * (len(self.layers) if self.mix == "concatenated" else 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PoolingSettings:
     """What may be said about learning a pooling.
 

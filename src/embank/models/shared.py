@@ -10,7 +10,7 @@ from embank.encoders.capture import states
 from embank.encoders.pooling import pool as pooled
 from embank.encoders.torch import TransformerEncoder
 from embank.labels.kinds import POOLED, Kind
-from embank.models.output_layer import output_layer, seeded
+from embank.models.output_layer import output_layer
 
 _REACH = 700.0
 """What the inputs of a head weigh together: dimensions of deviation 1 are scaled to this share of their number, for a
@@ -67,7 +67,7 @@ class SharedEncoder(torch.nn.Module):
         self.model, self.shapes, self.readings = encoder.model, tuple(heads), readings
         self.n_layers = encoder.n_layers
         width = encoder.width * len(readings.readouts)
-        generator = seeded(seed)
+        generator = torch.Generator().manual_seed(seed)
         self.dropout = torch.nn.Dropout(readings.dropout)
         self.heads = torch.nn.ModuleList()
         for shape in heads:

@@ -11,7 +11,7 @@ from embank.errors import UsageError
 from embank.labels.kinds import POOLED
 from embank.models.adapters import add_adapters
 from embank.models.lora import add_lora
-from embank.models.output_layer import output_layer, seeded
+from embank.models.output_layer import output_layer
 from embank.models.tail_design import TailDesign
 
 _OUTPUT = "output."
@@ -39,7 +39,7 @@ class Tail(torch.nn.Module):
         super().__init__()
         self.upper, self.design = upper, design
         self.dropout = torch.nn.Dropout(design.options.dropout)
-        self.output = output_layer(upper.width, design.outputs, seeded(seed))
+        self.output = output_layer(upper.width, design.outputs, torch.Generator().manual_seed(seed))
         self._trained = {f"{_UPPER}{name}": parameter for name, parameter in trained.items()}
         self._trained |= {f"{_OUTPUT}{name}": parameter for name, parameter in self.output.named_parameters()}
 

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+
+from embank.training.settings import TrainingProgress
 
 Clock = Callable[[], float]
 """Seconds that only grow."""
@@ -40,7 +41,7 @@ class Budget:
         """Whether something that takes so long may be begun."""
         return seconds <= self.left
 
-    def check(self, *_: Any) -> None:
+    def check(self, _: TrainingProgress | None = None) -> None:
         """Stop what is running if nothing is left; called in every step of a training and every batch.
 
         Raises:

@@ -152,6 +152,6 @@ def decided(rows: TaskRows, outcome: np.ndarray, names: Sequence[str]) -> np.nda
     return matrix
 
 
-def _stratum(value: Any) -> tuple[str, float]:
+def _stratum(value: str | float | tuple[str, ...]) -> tuple[str, float]:
     """Sort key of rows before they are divided into folds."""
     return ("", value) if isinstance(value, float) else (str(value), 0.0)

@@ -8,6 +8,7 @@ from embank.encode.options import BankOptions
 from embank.encoders.load import DEFAULT, locate, open_torch_encoder
 from embank.encoders.prefix.folder import (
     APART,
+    TOGETHER,
     PrefixTrunk,
     TrunkReference,
     create_prefix_trunk,
@@ -20,8 +21,8 @@ from embank.encoders.prefix.folder import (
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import EncoderError, UsageError
 from embank.fit.source_tasks import Source
-from embank.prefix.columns import columns_under
 from embank.prefix.train import PrefixSettings, TrainedPrefix, train_prefix
+from embank.recipe import ColumnName
 from embank.session import Session
 from embank.store.deletion import drop_column
 from embank.store.folder import Store
@@ -197,10 +198,19 @@ class Prefixes:
         """Drop columns that had these prefixes, or all of the folder's, from the banks."""
         found = []
         for bank in self._banks:
-            columns = columns_under(bank, self.folder, digests)
             with Store(bank) as store:
                 session = Session(store, self._options)
-                for column in columns:
+                for column in self._void(store, digests):
                     tasks = drop_column(store, column, session.encoders_in_use)
                     found.append(DroppedColumn(bank, column, tuple(tasks)))
         return tuple(found)
+
+    def _void(self, store: Store, digests: Collection[str]) -> list[str]:
+        """Columns of a bank that these prefixes made, and all that any set of this folder made together."""
+        origin = f"{self.folder.resolve()}#{TOGETHER}"
+        sets = {name for name, (_, facts) in store.catalogue.encoders().items() if facts.get("origin") == origin}
+        return [
+            name
+            for name, column in store.catalogue.columns().items()
+            if column.recipe.reading.prefix in digests or ColumnName.parse(name).encoder in sets
+        ]

@@ -219,7 +219,7 @@ def _step(run: Run[T], optimiser: torch.optim.Optimizer, batches: list[np.ndarra
         inputs, targets = run.dataset[which]
         with precision():
             outputs = run.module(**on_device(inputs, run.module))
-        loss = run.dataset.objective.loss(outputs, targets) / len(batches)
+        loss = run.dataset.loss(outputs, targets) / len(batches)
         loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
     torch.nn.utils.clip_grad_norm_(run.module.trainable().values(), run.settings.clip)

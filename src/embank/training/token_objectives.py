@@ -27,7 +27,7 @@ from embank.metrics.tagging import has_entities, tagging_measures
 from embank.texts import Text
 from embank.training.datasets import Which
 from embank.training.losses import span_loss, tagging_loss
-from embank.training.objectives import Outputs, Targets
+from embank.training.objectives import PLAIN, Outputs, Targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,18 +77,14 @@ class TaggingObjective:
         shares: np.ndarray = np.log(counts / counts.sum()).astype(np.float32)
         return shares
 
-    def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """Entity F1, precision, recall and accuracy; or accuracy and macro-F1."""
+    def measure(self, which: Which, outputs: Outputs, learned: Mapping[str, Any] = PLAIN) -> dict[str, float]:
+        """Entity F1, precision, recall and accuracy; or accuracy and macro-F1. Calibration changes no decision."""
+        del learned
         guess = [
             word_tags(logits, self.words[at], len(self.tags[at]), self.names)[0]
             for at, logits in zip(which, outputs, strict=True)
         ]
         return tagging_measures([self.tags[at] for at in which], guess)
-
-    def measure_calibrated(self, learned: Mapping[str, Any], which: Which, outputs: Outputs) -> dict[str, float]:
-        """As `measure`: calibration does not change what is decided."""
-        del learned
-        return self.measure(which, outputs)
 
     def guess(self, train: Which, which: Which) -> dict[str, float]:
         """The commonest tag everywhere."""
@@ -106,7 +102,7 @@ class TaggingObjective:
         return {"temperature": temperature(np.concatenate(logits), np.concatenate(truth), "single")}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class SpanObjective:
     """A stretch of the context that answers a question.
 
@@ -149,17 +145,13 @@ class SpanObjective:
         del train
         return None
 
-    def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """Exact match and F1 of SQuAD."""
+    def measure(self, which: Which, outputs: Outputs, learned: Mapping[str, Any] = PLAIN) -> dict[str, float]:
+        """Exact match and F1 of SQuAD. Calibration changes no decision."""
+        del learned
         guess = [
             answer_of(self.texts[at], self.places[at], logits)[0] for at, logits in zip(which, outputs, strict=True)
         ]
         return squad_scores(guess, [self.answers[at] for at in which])
-
-    def measure_calibrated(self, learned: Mapping[str, Any], which: Which, outputs: Outputs) -> dict[str, float]:
-        """As `measure`: calibration does not change what is decided."""
-        del learned
-        return self.measure(which, outputs)
 
     def guess(self, train: Which, which: Which) -> dict[str, float]:
         """The whole context."""
