@@ -181,7 +181,7 @@ def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
         assert f"{source.score:.3f}" in card
     assert str(encoder.folder.path) not in card
     assert (tmp_path / "trunk" / REPORT).is_file()
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         save_multitask(encoder, found.report, tmp_path / "trunk")
 
 

@@ -28,7 +28,7 @@ _USUAL = StudentSettings()
 
 @dataclass(frozen=True)
 class DistillCheckpoints:
-    """Where the two trainings keep their checkpoints, so that what was killed goes on.
+    """Checkpoints of the two trainings, so that a killed one goes on.
 
     Attributes:
         teacher: a checkpoint that `finetune` left of the same rows and settings serves as well.

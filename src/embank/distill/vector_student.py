@@ -1,4 +1,4 @@
-"""Distilled projection: a student and a projection learn together what a PCA leaves of a teacher's vectors.
+"""Distilled projection: a student and a projection together learn a teacher's vectors after a PCA.
 
 Homomorphic projective distillation (2203.07687), with what was found better since: the projection begins as the
 regression to the teacher's vectors, a term of angles stands beside the squared error, and prefixes of the vector are
@@ -181,7 +181,7 @@ def teacher_space(vectors: Vectors, settings: ProjectionSettings) -> TeacherSpac
 
 @dataclass(frozen=True, eq=False)
 class TeacherVectors:
-    """What a student learns from.
+    """Texts, and a teacher's vectors of them.
 
     Attributes:
         texts: different ones.
@@ -260,7 +260,7 @@ def _with_defaults(training: TrainingSettings) -> TrainingSettings:
 
 
 def _kept(module: ProjectedStudent, inputs: TokenInputs, chosen: Which, settings: ProjectionSettings) -> Vectors:
-    """What is kept of the dimensions that were learned, `[learned, width]`: the strongest, or the first ones."""
+    """Axes of the dimensions that are kept, `[learned, width]`: the strongest, or the first ones."""
     if settings.bends:
         return np.eye(module.projection.out_features, settings.width, dtype=np.float32)
     some = _sample(chosen)

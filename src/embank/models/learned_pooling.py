@@ -122,7 +122,7 @@ class PooledHead(torch.nn.Module):
 
 
 def weights_of(pooling: LearnedPooling) -> dict[str, torch.Tensor]:
-    """Copies of what was learned, on the CPU; empty where nothing was."""
+    """Copies of the learned weights, on the CPU; empty if the pooling has none."""
     return {name: parameter.detach().cpu().clone() for name, parameter in pooling.named_parameters()}
 
 

@@ -24,7 +24,7 @@ Mix = Literal["one", "concatenated", "scalar", "two-stage"]
 MIXES: tuple[Mix, ...] = ("one", "concatenated", "scalar", "two-stage")
 
 RATE = 2e-3
-"""The learning rate where none is given; no layer of a transformer is trained, so it is a high one."""
+"""The default learning rate; no layer of a transformer is trained, so it is high."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PoolingDesign:
     mix: Mix = "one"
 
     def __post_init__(self) -> None:
-        """Refuse what no vector can be made by."""
+        """Refuse unknown words, and layers or queries that do not fit."""
         _known(self.over, OVER, "over positions")
         _known(self.mix, MIXES, "over layers")
         listed = ", ".join(map(str, self.layers)) or "none"
@@ -69,7 +69,7 @@ class PoolingDesign:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolingSettings:
-    """What may be said about learning a pooling.
+    """Settings of a learned pooling.
 
     Attributes:
         design: how states become vectors.
@@ -90,7 +90,7 @@ class PoolingSettings:
     def __post_init__(self) -> None:
         """Refuse an unknown codec, and a dropout that leaves nothing."""
         if self.codec not in codec_names():
-            raise UsageError(f"{self.codec!r} is no codec; there are: {', '.join(codec_names())}")
+            raise UsageError(f"unknown codec {self.codec!r}; known: {', '.join(codec_names())}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"found dropout {self.dropout} for a pooling, expected 0 or more and less than 1")
         if self.kind in ("tagging", "span"):
@@ -99,4 +99,4 @@ class PoolingSettings:
 
 def _known(word: str, words: tuple[str, ...], what: str) -> None:
     if word not in words:
-        raise UsageError(f"{word!r} is no pooling {what}; there are: {', '.join(words)}")
+        raise UsageError(f"unknown pooling {what} {word!r}; known: {', '.join(words)}")

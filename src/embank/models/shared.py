@@ -37,7 +37,7 @@ class HeadShape:
 
 @dataclass(frozen=True)
 class Readings:
-    """What heads read of the encoder.
+    """The vectors that heads read of the encoder.
 
     Attributes:
         readouts: layer and pooling of each vector that is concatenated.
@@ -86,7 +86,7 @@ class SharedEncoder(torch.nn.Module):
         return head
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
-        """Turn dropout on what heads read on or off; the encoder has none in either case (bench/log/2026-11.md)."""
+        """Switch the dropout of the heads' inputs; the encoder never has dropout (bench/log/2026-11.md)."""
         super().train(mode)
         self.model.train(mode=False)
         return self
@@ -100,13 +100,13 @@ class SharedEncoder(torch.nn.Module):
         self.spread = deviations.clamp_min(least).to(self.spread.device)
 
     def vectors(self, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """What is served of texts: the readouts, side by side, `[batch, width]` in float32."""
+        """Vectors of texts: the readouts, side by side, `[batch, width]` in float32."""
         layers = sorted({layer for layer, _ in self.readings.readouts})
         found = dict(zip(layers, states(self.model, inputs, layers, self.n_layers), strict=True))
         return torch.cat([pooled(found[layer], pool, mode) for layer, mode in self.readings.readouts], dim=-1)
 
     def read(self, source: torch.Tensor, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """Run all layers, up to what the head of one task reads: `[batch, inputs]`, or `[batch, length, inputs]`.
+        """Run all layers: the inputs of one task's head, `[batch, inputs]` or `[batch, length, inputs]`.
 
         Args:
             source: the task's number.

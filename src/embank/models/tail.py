@@ -62,15 +62,15 @@ class Tail(torch.nn.Module):
         return logits
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
-        """What is trained: of the upper layers, by `upper.` and the name in the full model, and of the output layer."""
+        """Trained parameters by name: `upper.` and the name in the full model, and those of the output layer."""
         return dict(self._trained)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Copies of what is trained, on the CPU: with the encoder's own weights, all there is to a tail."""
+        """Copies of the trained parameters, on the CPU; with the encoder's weights they make the tail again."""
         return {name: parameter.detach().cpu().clone() for name, parameter in self._trained.items()}
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Take over what `state` gave, all of it and nothing else.
+        """Load the parameters that `state` returned, all of them and nothing else.
 
         Raises:
             UsageError: a tensor is missing, strange, or of another shape; nothing was changed.

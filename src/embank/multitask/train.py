@@ -69,7 +69,7 @@ def train_multitask(
         watch: progress callback, called after every step.
 
     Raises:
-        UsageError: the folder is there, or a family that cannot be trained so.
+        UsageError: the folder exists, or no sources, or two of one name.
         EncoderError: the encoder cannot be found or loaded.
         HeadError: too few labels, or training went astray.
     """

@@ -114,7 +114,7 @@ class Cost:
     task_text: float
 
     def total(self, tasks: float, texts: float, fresh: float | None = None) -> float:
-        """What tasks and texts cost together.
+        """Seconds for so many tasks and texts.
 
         Args:
             tasks: how many.
@@ -131,7 +131,7 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was measured of a way.
+    """Measurements of one way.
 
     Attributes:
         way: which.
@@ -181,7 +181,7 @@ class Unmeasured:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """What is advised.
+    """The advised way, and why.
 
     Attributes:
         way: the cheapest whose score is within the tolerance plus one standard error of the best; None if nothing was

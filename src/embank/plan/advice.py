@@ -34,7 +34,7 @@ _RULE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A way with what decides between ways.
+    """A way with the figures that decide between ways.
 
     Attributes:
         way: which.
@@ -240,7 +240,7 @@ def _gap(offer: Offer) -> str:
 
 
 def _missing(found: Sequence[Finding], lacking: Sequence[Unmeasured]) -> str:
-    """Which ways the advice knows nothing of, and what is known for when time is short."""
+    """The ways that were not measured, and the rule for short time."""
     if not lacking:
         return ""
     words = [f"Not measured: {', '.join(one.way.title for one in lacking)}."]

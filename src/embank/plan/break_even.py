@@ -38,7 +38,7 @@ def by_texts(cost: Cost, tasks: float) -> Line:
 
 
 def passes(late: Line, early: Line) -> int | None:
-    """From which whole number on (1 or more) one line is below another; None: never.
+    """The first whole number (1 or more) from which one line is below another; None if it never is.
 
     >>> passes(Line(100, 1), Line(0, 15)), passes(Line(0, 1), Line(5, 1)), passes(Line(5, 2), Line(0, 1))
     (8, 1, None)

@@ -10,7 +10,7 @@ Clock = Callable[[], float]
 
 
 class OutOfTimeError(Exception):
-    """The budget is used up: what is being measured is given up."""
+    """The budget is used up: the running measurement is given up."""
 
 
 class Budget:
@@ -42,7 +42,7 @@ class Budget:
         return seconds <= self.left
 
     def check(self, _: TrainingProgress | None = None) -> None:
-        """Stop what is running if nothing is left; called in every step of a training and every batch.
+        """Stop a measurement when no time is left; called in every training step and every batch.
 
         Raises:
             OutOfTimeError: nothing is left.
@@ -51,5 +51,5 @@ class Budget:
             raise OutOfTimeError
 
     def part(self, share: float) -> "Budget":
-        """A share of what is left, as a budget of its own that begins now."""
+        """A share of the remaining seconds, as a separate budget that begins now."""
         return Budget(max(0.0, self.left * share), self._clock)

@@ -1,4 +1,4 @@
-"""The model of cost: from what trials took on some rows to what a way takes on all of them.
+"""The cost model: seconds of a way on all rows, from the seconds of trials on some of them.
 
 Reading. The encoder's speed is measured in tokens per second over all layers, tokenising apart. A pass that stops at a
 lower layer takes the same share of the rest as it has of the operations:

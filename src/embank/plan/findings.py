@@ -23,7 +23,7 @@ LEARNING = ("int8", "int4", "binary")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ground:
-    """What all findings of a plan rest on.
+    """The measurements that all findings of a plan share.
 
     Attributes:
         pace: of the encoder.
@@ -45,7 +45,7 @@ class Ground:
 def findings(
     task: TaskTrials, ways: Sequence[Way], ground: Ground
 ) -> tuple[tuple[Finding, ...], tuple[Unmeasured, ...]]:
-    """What was measured of a task, cheapest first, and what was not."""
+    """The measured ways of a task, cheapest first, and the unmeasured ones."""
     scores = task.scores
     found = [_finding(task, way, ground) for way in ways if way.name in scores.guesses]
     lacking = [Unmeasured(way, task.reasons.get(way.name, NO_TURN)) for way in ways if way.name not in scores.guesses]
@@ -86,7 +86,7 @@ def _of_heads(task: TaskTrials, way: Way, ground: Ground) -> Cost:
 
 
 def _fit_seconds(task: TaskTrials, way: Way, ground: Ground) -> float:
-    """A fit on all labelled rows, from the largest fits with columns of this width: whatever the codec, decoded."""
+    """Seconds of a fit on all labelled rows, from the largest fits of this width, whatever the codec."""
     alike = [name for name in task.heads if _width(name, ground) == _width(way.name, ground)]
     fits = [one for name in alike for one in task.heads[name].values()]
     if task.whole is not None and next(iter(task.heads)) in alike:
@@ -97,7 +97,7 @@ def _fit_seconds(task: TaskTrials, way: Way, ground: Ground) -> float:
 
 
 def _of_trained(task: TaskTrials, way: Way, ground: Ground) -> Cost:
-    """Seconds of what is trained through layers."""
+    """Seconds of ways that train layers."""
     count = len(task.rows.texts)
     pace = mean_pace([one.pace for one in task.trained[way.name].values()])
     training = pace.seconds(count, task.epochs_on(count))

@@ -1,4 +1,4 @@
-"""Trials of frozen heads: coded vectors in memory, the fit that a bank makes, and what a prediction takes."""
+"""Trials of frozen heads: coded vectors in memory, the fit that a bank makes, and the seconds of a prediction."""
 
 import time
 from collections.abc import Mapping, Sequence

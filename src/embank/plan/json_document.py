@@ -18,7 +18,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Advice:
-    """What a plan advises for one task.
+    """A plan's advice for one task.
 
     Attributes:
         task: its column of labels.
@@ -57,7 +57,7 @@ def plan_json(plan: Plan) -> str:
 
 
 def read_plan(path: Path) -> list[Advice]:
-    """What a plan's JSON advises for each of its tasks; tasks without advice are left out.
+    """The advice for each task in a plan's JSON; tasks without advice are left out.
 
     Raises:
         InputError: it cannot be read, or is not a plan of this schema.

@@ -1,4 +1,4 @@
-"""A plan as one HTML file: advice, figures, tables, what was left out, the machine."""
+"""A plan as one HTML file: advice, figures, tables, unmeasured ways, the machine."""
 
 from collections.abc import Sequence
 

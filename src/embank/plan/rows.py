@@ -124,7 +124,7 @@ def folds_of(rows: TaskRows, most: int, seed: int) -> tuple[Fold, ...]:
 
 
 def held_back(rows: TaskRows, fold: Fold) -> np.ndarray:
-    """Which of a fold's training rows are held back for choices, `[train]`; as a fit would, by the fold's own seed.
+    """Mask of a fold's training rows that choose settings, `[train]`; split as in a fit, with the fold's seed.
 
     Raises:
         HeadError: a fold with one class only, as of a class that has a single text.

@@ -57,7 +57,7 @@ _MOST_BYTES = 2e9
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Stage:
-    """What is known once the encoder has been timed."""
+    """The inputs of all trials, once the encoder has been timed."""
 
     texts: NumberedTexts
     rows: Sequence[TaskRows]
@@ -204,7 +204,7 @@ def _most_rows(stage: _Stage, budget: Budget) -> int:
 
 
 def _weights(stage: _Stage) -> dict[Way, float]:
-    """What a trial of each way takes beside others, by operations; a student's holds its teacher's."""
+    """Relative cost of a trial of each way, by operations; a student's includes its teacher's."""
     tokens = stage.opened.pace.tokens
     own = {way: way_training_flops(way, stage.shape, tokens) for way in stage.trained}
     whole = max(own.values())

@@ -79,7 +79,7 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """What surrounds a drawing.
+    """Title, caption and axes of a figure.
 
     Attributes:
         name: unique on its page: letters, digits and hyphens.

@@ -1,4 +1,4 @@
-"""What a training loop is given: batches of examples as (inputs, targets), in an order that a seed decides."""
+"""Datasets of a training loop: batches of examples as (inputs, targets), in an order that a seed decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class InputSource(Protocol):
         ...
 
     def inputs(self, which: Which) -> Inputs:
-        """What the module reads of some examples, padded to one length; `pool` `[rows, length]` is among it."""
+        """Inputs of some examples, padded to one length; `pool` `[rows, length]` is among them."""
         ...
 
 

@@ -25,7 +25,7 @@ _LEAST_STEPS = 300
 """Heads want about that many steps, however few examples there are."""
 
 _LEAST_EPOCHS = 4
-"""Fewest passes where nobody says how many."""
+"""Fewest passes if the settings leave their number open."""
 
 Sampler = Callable[[int], list[np.ndarray]]
 """The batches of a pass, by its number from 0: as many in every pass, and the same ones whenever they are asked for."""
@@ -128,7 +128,7 @@ class _Loop(Generic[T]):
 
     @property
     def dtype(self) -> Dtype:
-        """What it computes in, from its first step on."""
+        """The precision of the training, from its first step on."""
         return self._position.dtype
 
     @property
@@ -144,7 +144,7 @@ class _Loop(Generic[T]):
             self._position.first = dict(self._run.prepare())
 
     def run_pass(self, watch: TrainingWatch) -> None:
-        """Go through all examples once, or what is left of a pass that was interrupted, and validate."""
+        """Go through all examples once, or through the rest of an interrupted pass, and validate."""
         position, settings = self._position, self._run.settings
         total = self._epochs * self._steps
         batches = self._run.batches(position.epoch)
@@ -190,7 +190,7 @@ class _Loop(Generic[T]):
         return Trained(self._position, self._resumed)
 
     def _is_sound(self) -> bool:
-        """Whether all weights are numbers. Where they are not, outputs are none, and yet may have a score."""
+        """Whether all weights are finite. Outputs of other weights are meaningless, and yet may have a score."""
         return all(bool(parameter.isfinite().all()) for parameter in self._weights.values())
 
     def _keep(self) -> None:

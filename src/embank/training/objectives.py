@@ -1,4 +1,4 @@
-"""What a model is trained for: targets of examples, the loss, and measures out of its outputs; here for whole texts."""
+"""Objectives: targets of examples, the loss, and measures of a model's outputs; here for whole texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ PLAIN: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """What the outputs of a batch are compared with.
+    """Targets of a batch.
 
     Attributes:
         values: class numbers `[batch]`, 0 and 1 `[batch, labels]`, numbers `[batch]`, tag numbers `[batch, length]`, or
@@ -61,7 +61,7 @@ class TaskObjective(Objective[Targets], Protocol):
         ...
 
     def init_bias(self, train: Which) -> np.ndarray | None:
-        """What the output layer's bias begins as, `[outputs]`, so that rare labels begin rare; None for zeros."""
+        """The output layer's first bias, `[outputs]`, so that rare labels begin rare; None for zeros."""
         ...
 
     def measure(self, which: Which, outputs: Outputs, learned: Mapping[str, Any] = PLAIN) -> dict[str, float]:
@@ -69,11 +69,11 @@ class TaskObjective(Objective[Targets], Protocol):
         ...
 
     def guess(self, train: Which, which: Which) -> dict[str, float]:
-        """The measures of guessing without reading, from what training examples show."""
+        """The measures of guessing without reading the texts, from the labels of training examples."""
         ...
 
     def calibrated(self, which: Which, outputs: Outputs) -> dict[str, Any]:
-        """What is learned from outputs on held-back examples: temperature and offsets; also scale and names."""
+        """Calibration from outputs on held-back examples: temperature and offsets; also scale and names."""
         ...
 
 
@@ -175,7 +175,7 @@ class PooledObjective:
         return {"temperature": found, "offsets": [float(one) for one in lean(logits, truth.astype(np.int64))]}
 
     def served(self, learned: Mapping[str, Any]) -> ServedHead:
-        """A head that decides as this kind does; it has no weights of its own."""
+        """A head without weights that decides as this kind does."""
         return decider(self.kind, self.labels, learned)
 
 

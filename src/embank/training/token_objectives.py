@@ -71,7 +71,7 @@ class TaggingObjective:
         return tagging_loss(outputs, targets.values)
 
     def init_bias(self, train: Which) -> np.ndarray | None:
-        """Logarithms of the tags' shares: most words are outside, and nothing but this bias has to learn that."""
+        """Logarithms of the tags' shares: most words are outside, and the weights need not learn that."""
         found = np.concatenate([self._targets[at] for at in train])
         counts = np.bincount(found[found != IGNORED], minlength=self.n_outputs) + 1
         shares: np.ndarray = np.log(counts / counts.sum()).astype(np.float32)
@@ -141,7 +141,7 @@ class SpanObjective:
         return span_loss(outputs, targets.values, allowed)
 
     def init_bias(self, train: Which) -> np.ndarray | None:
-        """Nothing is known of a place before it is read."""
+        """None: all places begin alike."""
         del train
         return None
 
@@ -159,7 +159,7 @@ class SpanObjective:
         return squad_scores([_context(self.texts[at]) for at in which], [self.answers[at] for at in which])
 
     def calibrated(self, which: Which, outputs: Outputs) -> dict[str, Any]:
-        """Nothing: a span's score is the probability as the tail gives it."""
+        """Empty: a span's score is the probability as the tail gives it."""
         del which, outputs
         return {}
 
