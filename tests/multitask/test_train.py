@@ -15,7 +15,7 @@ from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART
 from embank.models import shared as shared_module
 from embank.models.encoder_folder import CARD, REPORT
-from embank.models.shared import HeadShape, Readings, SharedEncoder
+from embank.models.shared import HeadShape, SharedEncoder
 from embank.multitask import MultitaskSettings
 from embank.multitask import heads_first as probing
 from embank.multitask import train as multitask_module
@@ -57,13 +57,13 @@ def test_the_mean_of_the_best_pass_is_the_best(trained):
 
 def test_a_head_of_many_dimensions_hears_them_all_more_softly(folder, monkeypatch):
     encoder = opened(folder)
-    readings = Readings(((1, "mean"), (4, "mean")))
+    readouts = ((1, "mean"), (4, "mean"))
     texts = ["a calm day", "a cold night", "a red house", "a long road"]
     inputs = TokenInputs(encoder, texts).inputs(np.arange(4))
 
     def scored(reach):
         monkeypatch.setattr(shared_module, "_REACH", reach)
-        module = SharedEncoder(encoder, [HeadShape("regression", 1, apart=True)], readings, seed=0)
+        module = SharedEncoder(encoder, [HeadShape("regression", 1, apart=True)], readouts, seed=0)
         module.eval()
         with torch.no_grad():
             return module(torch.tensor(0), **inputs)

@@ -31,7 +31,7 @@ from embank.training.datasets import LabelledDataset, Which, batches_by_length
 from embank.training.loop import Run, train
 from embank.training.outputs import on_device, predict_outputs
 from embank.training.precision import precision
-from embank.training.settings import TrainingSettings, TrainingWatch
+from embank.training.settings import TrainingWatch
 from embank.training.token_inputs import TokenInputs
 
 _EPOCHS = 5
@@ -214,7 +214,8 @@ def train_projection(
         UsageError: too few texts, or a teacher of too few dimensions.
         HeadError: training went astray.
     """
-    settings = replace(settings, training=_with_defaults(settings.training))
+    loop = settings.training
+    settings = replace(settings, training=replace(loop, rate=loop.rate or _RATE, epochs=loop.epochs or _EPOCHS))
     vectors, wide = teacher.vectors, teacher.vectors.shape[1]
     chosen, held = settings.divided(len(teacher.texts))
     objective = VectorObjective(vectors, teacher_space(vectors[chosen], settings), chosen, settings)
@@ -253,10 +254,6 @@ def train_projection(
     )
     module.reduce(axes)
     return TrainedProjection(module, TeacherSpace(objective.space.axes @ axes, objective.space.centre), report)
-
-
-def _with_defaults(training: TrainingSettings) -> TrainingSettings:
-    return replace(training, rate=training.rate or _RATE, epochs=training.epochs or _EPOCHS)
 
 
 def _kept(module: ProjectedStudent, inputs: TokenInputs, chosen: Which, settings: ProjectionSettings) -> Vectors:

@@ -13,7 +13,7 @@ from embank.errors import UsageError
 from embank.fit.source_datasets import SourceDataset, readouts_of, sample_vectors, source_dataset
 from embank.fit.source_tasks import Source
 from embank.models.encoder_folder import refuse_existing
-from embank.models.shared import Readings, SharedEncoder
+from embank.models.shared import SharedEncoder
 from embank.models.tail_design import default_rate
 from embank.multitask import MultitaskProgress, MultitaskReport, MultitaskSettings, MultitaskWatch
 from embank.multitask.dataset import MultitaskDataset
@@ -23,7 +23,7 @@ from embank.multitask.sampling import mixed_batches
 from embank.training.checkpoint import CheckpointFile, checkpoint_file, training_identity
 from embank.training.loop import Run, Trained, train
 from embank.training.objectives import init_bias
-from embank.training.settings import TrainingProgress, TrainingSettings
+from embank.training.settings import TrainingProgress
 
 _EPOCHS = 1
 _BATCHES_PER_STEP = 4
@@ -112,13 +112,16 @@ def train_shared(
     if not names or len(set(names)) < len(names):
         found = ", ".join(names) or "none"
         raise UsageError(f"found the sources {found}; expected at least one, each under a name of its own")
-    training = _training(settings, encoder)
+    # What was measured best where the settings leave it open.
+    rate = settings.training.rate or default_rate("full", encoder.width) * _RATE_SHARE
+    epochs = settings.training.epochs or _EPOCHS
+    training = replace(settings.training, rate=rate, epochs=epochs, accumulate=_BATCHES_PER_STEP)
     settings = replace(settings, training=training)
     datasets = [
         source_dataset(encoder, number, source, settings.source_settings) for number, source in enumerate(sources)
     ]
-    readings = Readings(readouts_of(encoder, settings.reads))
-    module = SharedEncoder(encoder, [source.head for source in datasets], readings, training.seed)
+    readouts = readouts_of(encoder, settings.reads)
+    module = SharedEncoder(encoder, [source.head for source in datasets], readouts, training.seed)
     module.standardise(sample_vectors(module, datasets))
     for number, source in enumerate(datasets):
         init_bias(module.head(number), source.objective.init_bias(source.train))
@@ -144,13 +147,6 @@ def train_shared(
         settings=asdict(settings),
     )
     return MultitaskModel(module, report, position.losses)
-
-
-def _training(settings: MultitaskSettings, encoder: TransformerEncoder) -> TrainingSettings:
-    """Settings of the loop, with what was measured best where the user left it open."""
-    training = settings.training
-    rate = training.rate or default_rate("full", encoder.width) * _RATE_SHARE
-    return replace(training, rate=rate, epochs=training.epochs or _EPOCHS, accumulate=_BATCHES_PER_STEP)
 
 
 def _train(

@@ -5,7 +5,7 @@ that the rows cannot show is not paid for. Here it is that of the difference bet
 rows. Why this rule, and what it measured: docs/decisions/0020-advice-of-a-plan.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from statistics import fmean
 
@@ -148,19 +148,19 @@ def for_task(
     )
 
 
-def overall(plans: Sequence[TaskPlan], offers: Mapping[str, Sequence[Offer]], tolerance: float) -> Recommendation:
+def overall(tasks: Sequence[tuple[TaskPlan, Sequence[Offer]]], tolerance: float) -> Recommendation:
     """Advice for all tasks together: one way for all of them, by mean score and mean cost.
 
     Args:
-        plans: one per task.
-        offers: of each task, compared, by the task's name.
+        tasks: the plan of each, and its offers.
         tolerance: in points.
     """
+    plans = [plan for plan, _ in tasks]
     if len(plans) == 1:
         return plans[0].recommendation
     several: dict[str, list[Offer]] = {}
-    for own in offers.values():
-        for one in own:
+    for _, offers in tasks:
+        for one in offers:
             several.setdefault(one.way.name, []).append(one)
     shared = [_mean_offer(own) for own in several.values() if len(own) == len(plans)]
     if not shared:

@@ -16,17 +16,8 @@ from embank.encoders.flops import Shape
 from embank.encoders.load import open_torch_encoder
 from embank.errors import UsageError
 from embank.fit.examples import HELD_BACK
-from embank.plan import (
-    Finding,
-    Plan,
-    PlanSettings,
-    PlanWatch,
-    Recommendation,
-    TaskPlan,
-    Unmeasured,
-    Way,
-)
-from embank.plan.advice import for_task, mean_costs, offers_of, overall
+from embank.plan import Plan, PlanSettings, PlanWatch, TaskPlan, Way
+from embank.plan.advice import Offer, for_task, mean_costs, offers_of, overall
 from embank.plan.break_even import balance
 from embank.plan.budget import Budget, OutOfTimeError
 from embank.plan.costs import BATCH, FEWEST_EPOCHS, STEPS
@@ -118,12 +109,8 @@ def make_plan(
     notes = stage.notes if columns else (*stage.notes, "The time was up before the texts were read.")
     banked = _banked(session, stage)
     ground = Ground(pace=first.pace, shape=stage.shape, coded=columns, banked=banked, tasks=tasks, texts=count)
-    plans, offers = [], {}
-    for one in measured:
-        found, lacking = findings(one, stage.ways, ground)
-        offers[one.rows.task] = offers_of(found, one.scores) if found else []
-        advice = for_task(one.rows.task, found, lacking, offers[one.rows.task], settings.tolerance)
-        plans.append(_task_plan(one, found, lacking, advice))
+    compared = [_compared(one, stage.ways, ground, settings.tolerance) for one in measured]
+    plans = [plan for plan, _ in compared]
     means = mean_costs(plans)
     facts = f"{first.encoder.facts.name}, {first.located.origin}, {first.located.layers} layers"
     return Plan(
@@ -137,11 +124,31 @@ def make_plan(
         minutes=settings.minutes,
         seconds=budget.spent,
         plans=tuple(plans),
-        overall=overall(plans, offers, settings.tolerance),
+        overall=overall(compared, settings.tolerance),
         balances=tuple(balance(bank, means, tasks, count) for bank in ("empty", "filled")),
         notes=notes,
         means=means,
     )
+
+
+def _compared(
+    task: TaskTrials, ways: Sequence[Way], ground: Ground, tolerance: float
+) -> tuple[TaskPlan, Sequence[Offer]]:
+    """The ways of one task with its advice, and the offers that the advice chose from."""
+    found, lacking = findings(task, ways, ground)
+    offers = offers_of(found, task.scores) if found else []
+    plan = TaskPlan(
+        task=task.rows.task,
+        kind=task.rows.kind,
+        measure=task.rows.measure,
+        rows=len(task.rows.texts),
+        tried=len(used(task.folds)),
+        protocol=f"{protocol(task.folds)}; trainings make {task.epochs} passes",
+        findings=found,
+        unmeasured=lacking,
+        recommendation=for_task(task.rows.task, found, lacking, offers, tolerance),
+    )
+    return plan, offers
 
 
 def _task_rows(texts: NumberedTexts, labels: Mapping[str, Sequence[Any]], kind: str) -> list[TaskRows]:
@@ -215,22 +222,6 @@ def _readable(task: TaskTrials, places: np.ndarray) -> tuple[Fold, ...]:
     """The folds without texts that the encoder could not read."""
     known = places[task.rows.texts] >= 0
     return tuple(Fold(one.number, one.train[known[one.train]], one.test[known[one.test]]) for one in task.folds)
-
-
-def _task_plan(
-    task: TaskTrials, found: tuple[Finding, ...], lacking: tuple[Unmeasured, ...], advice: Recommendation
-) -> TaskPlan:
-    return TaskPlan(
-        task=task.rows.task,
-        kind=task.rows.kind,
-        measure=task.rows.measure,
-        rows=len(task.rows.texts),
-        tried=len(used(task.folds)),
-        protocol=f"{protocol(task.folds)}; trainings make {task.epochs} passes",
-        findings=found,
-        unmeasured=lacking,
-        recommendation=advice,
-    )
 
 
 def _banked(session: Session, stage: _Stage) -> dict[str, tuple[int, int]]:

@@ -14,7 +14,7 @@ from embank.encoders.torch import TransformerEncoder
 from embank.errors import UsageError
 from embank.fit.source_datasets import SourceDataset, readouts_of, sample_vectors, source_dataset
 from embank.fit.source_tasks import Reads, Source, SourceScore, SourceSettings
-from embank.models.shared import Readings, SharedEncoder
+from embank.models.shared import SharedEncoder
 from embank.training.checkpoint import checkpoint_file, training_identity
 from embank.training.objectives import init_bias
 from embank.training.outputs import on_device
@@ -142,8 +142,8 @@ def train_prefix(
     settings = replace(settings, training=replace(settings.training, rate=rate))
     training = settings.training
     dataset = source_dataset(encoder, 0, source, settings.source_settings)
-    readings = Readings(readouts_of(encoder, settings.reads), _HEAD_DROPOUT)
-    shared = SharedEncoder(encoder, [dataset.head], readings, training.seed)
+    readouts = readouts_of(encoder, settings.reads)
+    shared = SharedEncoder(encoder, [dataset.head], readouts, training.seed, _HEAD_DROPOUT)
     shared.standardise(sample_vectors(shared, [dataset]))
     init_bias(shared.head(0), dataset.objective.init_bias(dataset.train))
     module = PrefixLearner(shared, _first_prefix(shared, dataset, settings), settings)

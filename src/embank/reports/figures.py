@@ -19,9 +19,6 @@ WIDTH, ROW, LINES_HEIGHT = 4.8, 0.29, 3.5
 """Inches: a figure's width, the height of one row of dots, and that of a figure of lines. Narrow, so that letters can
 be read on a phone; a wide page sets two figures side by side."""
 
-_PIXELS = 96
-"""Per inch, of CSS."""
-
 COLOURS = (
     ("#1a56db", "#3b95ff"),
     ("#7a3a00", "#c8621b"),

@@ -124,7 +124,8 @@ class _Loop(Generic[T]):
         self._resumed = kept is not None
         self._steps = math.ceil(len(run.batches(0)) / run.settings.accumulate)
         self._epochs = run.settings.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_STEPS / self._steps))
-        self._clock = _Clock(self._position.seconds)
+        self._kept_at = time.monotonic()
+        self._began = self._kept_at - self._position.seconds
 
     @property
     def dtype(self) -> Dtype:
@@ -165,7 +166,7 @@ class _Loop(Generic[T]):
                     score=score,
                 )
             )
-            if self._run.checkpoint and self._clock.since_mark > self._run.checkpoint.seconds:
+            if self._run.checkpoint and time.monotonic() - self._kept_at > self._run.checkpoint.seconds:
                 self._keep()
         score = self._run.validate() if self._is_sound() else math.nan
         position.epoch += 1
@@ -186,7 +187,7 @@ class _Loop(Generic[T]):
             for name, parameter in self._weights.items():
                 parameter.copy_(self._best[name])
         self._run.module.train(mode=False)
-        self._position.seconds = self._clock.total
+        self._position.seconds = time.monotonic() - self._began
         return Trained(self._position, self._resumed)
 
     def _is_sound(self) -> bool:
@@ -194,9 +195,9 @@ class _Loop(Generic[T]):
         return all(bool(parameter.isfinite().all()) for parameter in self._weights.values())
 
     def _keep(self) -> None:
-        self._clock.mark()
+        self._kept_at = time.monotonic()
         if self._run.checkpoint:
-            self._position.seconds = self._clock.total
+            self._position.seconds = self._kept_at - self._began
             kept = Checkpoint(
                 identity=self._run.checkpoint.identity,
                 position=self._position,
@@ -247,22 +248,3 @@ def _restore(weights: dict[str, torch.nn.Parameter], optimiser: torch.optim.Opti
         kind, _, name = entry.partition(".")
         optimiser.state[weights[name]][kind] = tensor.to(weights[name].device)
     torch.set_rng_state(kept.random)
-
-
-class _Clock:
-    """Seconds of a training, those before an interruption included."""
-
-    def __init__(self, before: float) -> None:
-        self._before = before
-        self._began = self._marked = time.monotonic()
-
-    @property
-    def total(self) -> float:
-        return self._before + time.monotonic() - self._began
-
-    @property
-    def since_mark(self) -> float:
-        return time.monotonic() - self._marked
-
-    def mark(self) -> None:
-        self._marked = time.monotonic()
