@@ -180,14 +180,21 @@ class Session:
     @contextmanager
     def _running(self, columns: Sequence[ColumnName], *, keep_text: bool) -> Iterator[EncodeRun]:
         """A run that fills columns, while the bank is locked."""
-        asked = self.options.run
-        settings = replace(asked, keep_text=keep_text or asked.keep_text, states_budget=self._budget())
+        usual = self.options.run
+        settings = replace(usual, keep_text=keep_text or usual.keep_text, states_budget=self._budget())
         catalogue = self.store.catalogue
         with self.store.writer() as writer:
-            if asked.states_budget is not None and asked.states_budget != catalogue.setting(STATES_BUDGET):
+            if usual.states_budget is not None and usual.states_budget != catalogue.setting(STATES_BUDGET):
                 with catalogue.transaction():
-                    catalogue.set_setting(STATES_BUDGET, asked.states_budget)
-            yield EncodeRun(self.store, writer, columns, self.encoders.open, settings)
+                    catalogue.set_setting(STATES_BUDGET, usual.states_budget)
+            run = EncodeRun(
+                self.store,
+                writer,
+                columns,
+                lambda name, asked, texts: self.encoders.open(name, asked, texts, run.enter),
+                settings,
+            )
+            yield run
             self.encoders.record_compute()
 
     def numbers(

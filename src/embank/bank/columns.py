@@ -1,6 +1,6 @@
 """The columns of a bank: filled, read, learned, measured, exported."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from embank.export.files import ExportReport, export
 from embank.models.pooling_design import PoolingSettings
 from embank.optional import missing_extra
 from embank.recipe import ColumnName
+from embank.reports.progress import watched
 from embank.search.queries import query_vectors
 from embank.training.settings import TrainingWatch
 
@@ -39,6 +40,7 @@ class BankColumns(BankFolder):
         codec: str | None = None,
         states: int | None = None,
         keep_text: bool = False,
+        progress: bool = False,
         watch: Watch = lambda _: None,
         stop: Stop = lambda: False,
     ) -> EncodeReport:
@@ -54,7 +56,8 @@ class BankColumns(BankFolder):
             codec: precision of default columns: "float32", "float16", "int8", "int4" or "binary".
             states: keep the states of this layer as well, at float16, for tails to start from.
             keep_text: keep the texts themselves, compressed.
-            watch: told of progress after every batch.
+            progress: show a bar on a terminal or in a notebook, elsewhere a line now and then.
+            watch: progress callback, called after every batch.
             stop: asked after every batch whether to stop early.
 
         Raises:
@@ -67,7 +70,9 @@ class BankColumns(BankFolder):
         wanted = self.session.wanted(columns, encoder, codec)
         if states is not None:
             wanted = list(dict.fromkeys([*wanted, self.session.states_column(wanted[0].encoder, states)]))
-        return self.session.fill(wanted, blocks_of(texts, ids), keep_text=keep_text, watch=watch, stop=stop)
+        rows = len(texts) if isinstance(texts, Sized) else None
+        with watched("encoding", watch, rows, on=progress) as told:
+            return self.session.fill(wanted, blocks_of(texts, ids), keep_text=keep_text, watch=told, stop=stop)
 
     def encode_kept(
         self, columns: Sequence[str], *, watch: Watch = lambda _: None, stop: Stop = lambda: False

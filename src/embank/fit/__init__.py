@@ -1,6 +1,6 @@
 """The contract of fitting: labelled texts of a bank go in, a task with its head and a report comes out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ from embank.arrays import TextIds
 from embank.labels.kinds import TOGETHER, Kind
 from embank.labels.read import Labels
 from embank.models.tail_design import TailSettings
+from embank.reports.sheet import Sheet, Table
+from embank.reports.wording import CHOICES, MEASURES, counted
 from embank.texts import Text
 
 
@@ -89,7 +91,7 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
-class FitReport:
+class FitReport(Sheet):
     """What a fit found.
 
     Attributes:
@@ -123,3 +125,31 @@ class FitReport:
     measure: str
     tried: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def parts(self) -> Iterator[str | Table]:
+        """What the fit found, in words."""
+        what = f"{self.kind}, {len(self.labels)} labels" if self.labels else self.kind
+        trained = self.examples - self.held_back
+        yield f"task {self.task}: {what}; {trained:,} training and {self.held_back:,} validation texts"
+        for reason, rows in self.skipped.items():
+            yield f"  {counted(rows, 'row')} left out: {reason}"
+        guess = "mean" if self.kind == "regression" else "majority"
+        scores = [
+            [MEASURES[name], f"{self.train[name]:.3f}", f"{value:.3f}", f"{self.baseline[name]:.3f}"]
+            for name, value in self.validation.items()
+        ]
+        yield Table(["measure", "train", "validation", f"baseline ({guess})"], scores, (1, 2, 3), indent=2)
+        if self.columns:
+            yield f"  reads {', '.join(self.columns)}"
+        trials = [f"{name} {score:.3f}" for name, score in self.tried.items() if name.startswith("one-layer tail")]
+        if trials:
+            yield f"  tried {'; '.join(trials)} (of nearly equal ones the latest cut is taken: it costs least)"
+        yield f"  chose {'; '.join(_choice(CHOICES.get(name, name), value) for name, value in self.chosen.items())}"
+        yield f"  {self.seconds:.1f} s"
+
+
+def _choice(name: str, value: Any) -> str:
+    """Something that validation chose, in words."""
+    if isinstance(value, bool):
+        return f"{name}: {'yes' if value else 'no'}"
+    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
