@@ -135,7 +135,7 @@ def evaluate_transfer(
     divided = {target.source.name: target.divided(settings.seed) for target in targets}
     for name in (name for group in groups for name in group):
         if name not in divided:
-            raise UsageError(f"{name!r} is no source; there are: {', '.join(divided)}")
+            raise UsageError(f"unknown source {name!r}; choose from: {', '.join(divided)}")
     trial = _Trial(make, settings, work)
     found = []
     everything = trial.trunk("all", list(divided.values())) if settings.seen else None

@@ -37,7 +37,7 @@ def collect(
     Args:
         texts: numbers of the texts, -1 for rows whose text is not in the bank.
         seconds: numbers of the second texts, or None.
-        labels: one a row.
+        labels: one per row.
         seed: of the split.
 
     Returns:

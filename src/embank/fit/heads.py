@@ -40,8 +40,8 @@ def fit_task(
     Args:
         store: the bank.
         name: of the task; one of that name is replaced.
-        labels: one a text, as the user wrote them.
-        numbers: of the texts, and of second texts where the task reads two apart; UNKNOWN where there is none.
+        labels: one per text, as the user wrote them.
+        numbers: of the texts, and of second texts where the task reads two apart; UNKNOWN otherwise.
         settings: what the user said.
 
     Raises:
@@ -136,7 +136,7 @@ def best_head(
 
 def _weighting(word: str) -> Literal["balanced"] | None:
     if word not in ("none", "balanced"):
-        raise UsageError(f"{word!r} is no class weighting; there are: none, balanced")
+        raise UsageError(f"unknown class weighting {word!r}; choose from: none, balanced")
     return "balanced" if word == "balanced" else None
 
 

@@ -59,7 +59,7 @@ class PooledColumns:
 
         Args:
             name: what to call the pooling; its column's name begins with it.
-            labels: one a text: a class, a list of labels, or a number; None where there is none.
+            labels: one per text: a class, a list of labels, or a number; None otherwise.
             texts: the labelled texts.
             settings: design, kind, columns of states, training.
             watch: told after every step.
