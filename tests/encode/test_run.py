@@ -8,8 +8,8 @@ import pytest
 from embank.codecs import codec_names
 from embank.encode import TextBlock
 from embank.encode.columns import check_reading
-from embank.encode.options import BankOptions
-from embank.encode.run import EncodeRun, EncodeSettings
+from embank.encode.options import BankOptions, EncodeSettings
+from embank.encode.run import EncodeRun
 from embank.encoders import Readout
 from embank.errors import BankLockedError, EncoderChangedError, EncoderError, StorageFullError, UsageError
 from embank.recipe import ColumnName
@@ -45,7 +45,7 @@ def run(store, encoders, columns, blocks, stop=lambda: False, watch=lambda _: No
 
 
 def block(texts, start=0, source="file", ids=None):
-    return TextBlock(source, start, texts, ids)
+    return TextBlock(source, start, texts, ids=ids)
 
 
 def stored(store, column, texts):
@@ -226,7 +226,7 @@ REASONS = [
 def test_rows_that_cannot_be_encoded_are_recorded_and_stop_nothing(store, where):
     encoder = FakeEncoder(failing={"guilty": where})
     ids = [f"row {number}" for number in range(len(ODD))]
-    report = run(store, encoder, [COLUMN], [TextBlock("odd.csv", 100, ODD, ids, {10: "unreadable"})])
+    report = run(store, encoder, [COLUMN], [TextBlock("odd.csv", 100, ODD, ids=ids, faults={10: "unreadable"})])
     found = store.catalogue.faults()
     expected = [("odd.csv", 100 + at, f"row {at}", reason) for at, reason in [*REASONS, (10, "unreadable")]]
     assert [fault for fault in found if fault[1] != 109] == expected

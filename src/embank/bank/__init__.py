@@ -8,12 +8,12 @@ import pyarrow as pa
 from embank.arrays import Vectors
 from embank.bank.columns import BankColumns
 from embank.dedup import DedupSettings
-from embank.dedup.find import Duplicates, dedup
+from embank.dedup.find import Duplicates
 from embank.dedup.grouping import Progress
-from embank.encode import TextBlock, Watch
-from embank.encode.blocks import blocks_of
-from embank.fit import FitReport, FitSettings
+from embank.encode import TextBlock, Watch, blocks_of
+from embank.fit import FitSettings
 from embank.fit.fit import LabelledTexts, fit, refit
+from embank.fit.report import FitReport
 from embank.optional import missing_extra
 from embank.plan import Plan, PlanSettings, PlanWatch
 from embank.predict.predict import Predictor, Table
@@ -180,10 +180,10 @@ class Bank(BankColumns):
 
         Args:
             settings: threshold and column.
-            progress: called with how many of the texts to compare have been compared, and how many there are.
+            progress: called with the number of texts that have been compared, and that are to be compared.
 
         Raises:
             UsageError: unknown column, or one of states.
             ExtraMissingError: an approximate run without usearch.
         """
-        return dedup(self.session, settings or DedupSettings(), progress)
+        return Duplicates(self.session, settings or DedupSettings(), progress)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from embank.arrays import Vectors
 from embank.bank.folder import BankFolder
-from embank.encode import EncodeReport, Stop, Watch
-from embank.encode.blocks import blocks_of
+from embank.encode import EncodeReport, Stop, Watch, blocks_of
 from embank.encode.external import put_vectors
 from embank.encode.states_cost import Verdict
 from embank.evaluate.retrieval import JudgedQueries, RetrievalReport, evaluate_retrieval
 from embank.evaluate.sts import StsReport, evaluate_sts
 from embank.export.files import ExportReport, export
+from embank.fit.fit import LabelledTexts
 from embank.models.pooling_design import PoolingSettings
 from embank.optional import missing_extra
 from embank.recipe import ColumnName
@@ -22,7 +22,7 @@ from embank.training.settings import TrainingWatch
 if TYPE_CHECKING:
     from embank.distill.settings import ProjectionReport, ProjectionSettings
     from embank.distill.teacher import DistilledFrom, Teacher
-    from embank.fit.pooled_columns import LearnedColumn, PooledColumns
+    from embank.fit.pooling import LearnedColumn
 
 
 class BankColumns(BankFolder):
@@ -149,7 +149,9 @@ class BankColumns(BankFolder):
             UsageError: columns that do not fit the design, or unequal numbers of texts and labels.
             HeadError: too few labels, or one class only.
         """
-        return self._pooled_columns().learn(name, labels, texts, settings, train_watch)
+        with missing_extra("torch"):
+            from embank.fit.pooling import learn_pooling
+        return learn_pooling(self.session, name, LabelledTexts(labels, texts), settings, train_watch)
 
     def fill_pooling(self, column: str, texts: Sequence[Any] | None = None) -> EncodeReport:
         """Write pooled vectors of texts into a learned pooling's column; what has its vector is not computed again.
@@ -163,12 +165,9 @@ class BankColumns(BankFolder):
             HeadError: the bank keeps no such pooling, or its states are of another recipe than those it was learned on.
             UsageError: the bank has no such column of states.
         """
-        return self._pooled_columns().fill(column, texts)
-
-    def _pooled_columns(self) -> "PooledColumns":
         with missing_extra("torch"):
-            from embank.fit.pooled_columns import PooledColumns
-        return PooledColumns(self.session)
+            from embank.fit.pooling import fill_pooling
+        return fill_pooling(self.session, column, texts)
 
     def distill(
         self,

@@ -1,4 +1,4 @@
-"""The contract of fitting: labelled texts of a bank go in, a task with its head and a report comes out."""
+"""What is fitted: labelled texts of a bank, and the settings of a fit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Examples:
     Attributes:
         texts: numbers of the texts.
         seconds: numbers of the second texts where the task reads two apart, or None.
-        values: one label a text: a name, a tuple of names, or a float.
+        values: one label per text: a name, a tuple of names, or a float.
         held_back: which texts are kept from training, for choosing and calibrating.
     """
 
@@ -67,9 +67,9 @@ class LabelledTask:
         return Labels(self.kind, tuple(self.examples.values))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """What a user may say about a fit.
+    """How to fit a task.
 
     Attributes:
         kind: "auto", "single", "multi" or "regression"; with a tail also "tagging" or "span".
@@ -86,40 +86,3 @@ class FitSettings:
     class_weight: str = "none"
     seed: int = 0
     tail: TailSettings | None = None
-
-
-@dataclass(frozen=True)
-class FitReport:
-    """What a fit found.
-
-    Attributes:
-        task: its name.
-        kind: of the task.
-        labels: its classes; empty for a regression.
-        examples: distinct texts that were used.
-        held_back: how many of these were validation rows.
-        skipped: rows that were left out, by reason.
-        columns: what the head reads.
-        chosen: the other choices, in words: penalty, class weights, head.
-        train: measures on the training rows.
-        validation: measures on the held-back rows.
-        baseline: the same measures of guessing without reading.
-        measure: which of the measures counts.
-        tried: the score of every set of columns that was tried, on training rows alone.
-        seconds: that it took.
-    """
-
-    task: str
-    kind: str
-    labels: tuple[str, ...]
-    examples: int
-    held_back: int
-    skipped: Mapping[str, int]
-    columns: tuple[str, ...]
-    chosen: Mapping[str, Any]
-    train: Mapping[str, float]
-    validation: Mapping[str, float]
-    baseline: Mapping[str, float]
-    measure: str
-    tried: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0

@@ -13,6 +13,8 @@ from embank.errors import DamageError, HeadError
 from embank.fit import Examples
 from embank.labels.kinds import POOLED
 from embank.labels.read import Labels
+from embank.store import StoredTask
+from embank.store.folder import Store
 
 EXAMPLES = "examples.parquet"
 """The file in a task's folder."""
@@ -105,6 +107,11 @@ def unpack(content: bytes) -> Examples:
     seconds = None if not table["second"] or table["second"][0] is None else np.array(table["second"], np.int64)
     restored = [tuple(value) if isinstance(value, list) else value for value in values]
     return Examples(np.array(table["text"], np.int64), seconds, restored, table["held_back"])
+
+
+def kept_examples(store: Store, task: StoredTask) -> Examples:
+    """The examples of a stored task, with their split."""
+    return unpack((store.root / task.folder / EXAMPLES).read_bytes())
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,11 +82,10 @@ class Tails:
         """
         columns: dict[str, pa.Array] = {}
         for name, tails in self._by_column.items():
-            column = ColumnName.parse(name)
             needed = dict(contents)
             if any(tail.kind in ("tagging", "span") for tail in tails):
                 needed |= kept_texts(self._store, [number for number in texts.tolist() if number not in needed])
-            source = StateSource(self._store, name, partial(self._session.encoder_for, column), needed)
+            source = StateSource(self._session.encoders, name, needed)
             there = source.reachable(texts)
             skip = tails[0].tokenizing.skip
             states = StateInputs(source, texts[there], skip)
@@ -102,7 +100,7 @@ class Tails:
 
     def _load(self, task: StoredTask) -> LoadedTail:
         stored = load_tail(self._store.root / task.folder)
-        encoder = self._session.torch_encoder(ColumnName.parse(task.record["states"]))
+        encoder = self._session.encoders.torch_encoder(ColumnName.parse(task.record["states"]))
         module = build_tail(encoder.model, encoder.n_layers, stored.design, stored.seed)
         module.load(stored.weights)
         return LoadedTail(task.name, stored.design.kind, stored, module, encoder.tokenizing, task.record)

@@ -59,7 +59,7 @@ def query_vectors(session: Session, column: str, texts: Sequence[Any]) -> Vector
         )
     asked = [texts[at] for at in new.tolist()]
     readout = readout_of(parsed)
-    encoded = encode_texts(session.encoder_for(parsed, asked), asked, [readout])
+    encoded = encode_texts(session.encoders.encoder_for(parsed, asked), asked, [readout])
     if encoded.failures:
         at, reason = next(iter(sorted(encoded.failures.items())))
         raise UsageError(f"query {new[at]} cannot be encoded: {reason}")

@@ -1,0 +1,73 @@
+"""The report of a fit, and the record of it in the catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from embank.fit import FitSettings
+from embank.store import StoredColumn
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitReport:
+    """What a fit found.
+
+    Attributes:
+        task: its name.
+        kind: of the task.
+        labels: its classes; empty for a regression.
+        examples: distinct texts that were used.
+        held_back: how many of these were validation rows.
+        skipped: rows that were left out, by reason.
+        columns: what the head reads.
+        chosen: the other choices, in words: penalty, class weights, head.
+        train: measures on the training rows.
+        validation: measures on the held-back rows.
+        baseline: the same measures of guessing without reading.
+        measure: which of the measures counts.
+        tried: the score of every set of columns that was tried, on training rows alone.
+        seconds: that it took.
+    """
+
+    task: str
+    kind: str
+    labels: tuple[str, ...]
+    examples: int
+    held_back: int
+    skipped: Mapping[str, int]
+    columns: tuple[str, ...]
+    chosen: Mapping[str, Any]
+    train: Mapping[str, float]
+    validation: Mapping[str, float]
+    baseline: Mapping[str, float]
+    measure: str
+    tried: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def record_of(report: FitReport, settings: FitSettings, columns: Mapping[str, StoredColumn]) -> dict[str, Any]:
+    """A report as a task's record, with the fingerprints of the columns that the task reads.
+
+    Args:
+        report: of the fit.
+        settings: of the fit, so that the task can be fitted again.
+        columns: of the bank; a tail may read states that it does not have.
+    """
+    return {
+        "kind": report.kind,
+        "labels": list(report.labels),
+        "reads": settings.reads,
+        # in the order of the head's weights; a JSON object keeps it
+        "columns": {name: columns[name].recipe.fingerprint for name in report.columns if name in columns},
+        "settings": {**asdict(settings), "columns": list(settings.columns)},
+        "measure": report.measure,
+        "train": dict(report.train),
+        "validation": dict(report.validation),
+        "baseline": dict(report.baseline),
+        "examples": report.examples,
+        "held_back": report.held_back,
+        "chosen": dict(report.chosen),
+        "fitted_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(report.seconds, 3),
+    }
