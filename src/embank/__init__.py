@@ -1,6 +1,6 @@
-"""Encode a text once, bank the representation on disk, run every task on what is banked.
+"""Encode a text once with a pre-trained transformer, store the result on disk, run every task on what is stored.
 
-The names below are the public face. They are loaded at first use, so that `import embank`, and with it the command
+The names below are the public names. They are loaded at first use, so that `import embank`, and with it the command
 line's `--help`, costs next to nothing (docs/decisions/0019-torch-doors.md).
 """
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from embank.dedup import DedupSettings as DedupSettings
     from embank.dedup.find import DedupReport as DedupReport
     from embank.dedup.find import Duplicates as Duplicates
+    from embank.distill.baselines import finetune_baseline as finetune_baseline
+    from embank.distill.baselines import student_baseline as student_baseline
     from embank.distill.settings import ProjectionReport as ProjectionReport
     from embank.distill.settings import ProjectionSettings as ProjectionSettings
+    from embank.distill.task_settings import StudentSettings as StudentSettings
     from embank.distill.teacher import DistilledFrom as DistilledFrom
     from embank.encode import EncodeReport as EncodeReport
     from embank.encode import TextBlock as TextBlock
@@ -39,11 +42,14 @@ if TYPE_CHECKING:
     from embank.evaluate.transfer import evaluate_transfer as evaluate_transfer
     from embank.export.files import ExportReport as ExportReport
     from embank.fit import FitSettings as FitSettings
+    from embank.fit.finetune import FineTuned as FineTuned
+    from embank.fit.finetune import FineTuneData as FineTuneData
     from embank.fit.pooling import LearnedColumn as LearnedColumn
     from embank.fit.report import FitReport as FitReport
     from embank.fit.source_tasks import Source as Source
     from embank.integrations.sentence_transformers import SentenceEncoder as SentenceEncoder
     from embank.integrations.sklearn import Columns as Columns
+    from embank.labels.read import read_labels as read_labels
     from embank.labels.words import words_fault as words_fault
     from embank.labels.words import words_text as words_text
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
@@ -87,6 +93,8 @@ _PUBLIC = {
     "EncodeReport": "embank.encode",
     "EncodeSettings": "embank.encode.options",
     "ExportReport": "embank.export.files",
+    "FineTuneData": "embank.fit.finetune",
+    "FineTuned": "embank.fit.finetune",
     "FitReport": "embank.fit.report",
     "FitSettings": "embank.fit",
     "JudgedQueries": "embank.evaluate.retrieval",
@@ -108,6 +116,7 @@ _PUBLIC = {
     "SentenceEncoder": "embank.integrations.sentence_transformers",
     "Source": "embank.fit.source_tasks",
     "StsReport": "embank.evaluate.sts",
+    "StudentSettings": "embank.distill.task_settings",
     "TailSettings": "embank.models.tail_design",
     "Target": "embank.evaluate.transfer",
     "TextBlock": "embank.encode",
@@ -122,11 +131,14 @@ _PUBLIC = {
     "encoder_vectors": "embank.search.queries",
     "errors": "embank.errors",
     "evaluate_transfer": "embank.evaluate.transfer",
+    "finetune_baseline": "embank.distill.baselines",
     "locate": "embank.encoders.load",
     "plan_html": "embank.plan.report",
     "plan_json": "embank.plan.json_document",
+    "read_labels": "embank.labels.read",
     "read_plan": "embank.plan.json_document",
     "samples": "embank.samples",
+    "student_baseline": "embank.distill.baselines",
     "tables": "embank.tables",
     "text_key": "embank.texts",
     "train_multitask": "embank.multitask.run",
@@ -140,6 +152,10 @@ __all__ = [*_PUBLIC]  # noqa: PLE0604 - strings, all of them
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("embank")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'embank' has no attribute {name!r}")
     with missing_extra("torch"):

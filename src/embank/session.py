@@ -162,14 +162,21 @@ class Session:
     @contextmanager
     def _running(self, columns: Sequence[ColumnName], *, keep_text: bool) -> Iterator[EncodeRun]:
         """A run that fills columns, while the bank is locked."""
-        given = self.options.run
-        settings = replace(given, keep_text=keep_text or given.keep_text, states_budget=self._budget())
+        usual = self.options.run
+        settings = replace(usual, keep_text=keep_text or usual.keep_text, states_budget=self._budget())
         catalogue = self.store.catalogue
         with self.store.writer() as writer:
-            if given.states_budget is not None and given.states_budget != catalogue.setting(STATES_BUDGET):
+            if usual.states_budget is not None and usual.states_budget != catalogue.setting(STATES_BUDGET):
                 with catalogue.transaction():
-                    catalogue.set_setting(STATES_BUDGET, given.states_budget)
-            yield EncodeRun(self.store, writer, columns, self.encoders.open, settings)
+                    catalogue.set_setting(STATES_BUDGET, usual.states_budget)
+            run = EncodeRun(
+                self.store,
+                writer,
+                columns,
+                lambda name, wanted, texts: self.encoders.open(name, wanted, texts, run.enter),
+                settings,
+            )
+            yield run
             self.encoders.record_compute()
 
     def numbers(

@@ -17,6 +17,7 @@ from embank.fit.report import FitReport
 from embank.optional import missing_extra
 from embank.plan import Plan, PlanSettings, PlanWatch
 from embank.predict.predict import Predictor, Table
+from embank.reports.progress import watched
 from embank.search import SearchSettings
 from embank.search.search import search
 from embank.training.settings import TrainingWatch
@@ -42,6 +43,7 @@ class Bank(BankColumns):
         ids: Sequence[Any] | None = None,
         seconds: Sequence[Any] | None = None,
         settings: FitSettings | None = None,
+        progress: bool = False,
         watch: Watch = lambda _: None,
         train_watch: TrainingWatch = lambda _: None,
     ) -> FitReport:
@@ -54,15 +56,22 @@ class Bank(BankColumns):
             ids: what you called them when they were encoded.
             seconds: for a task that reads two texts apart (`FitSettings(reads="apart")`), the second ones.
             settings: kind, columns, class weights, seed; a tail.
+            progress: show a bar on a terminal or in a notebook, elsewhere a line now and then.
             watch: progress callback while texts are encoded.
-            train_watch: progress callback, called after every step while a tail is trained.
+            train_watch: progress callback while a tail is trained, called after every step.
 
         Raises:
             UsageError: neither texts nor ids, unequal lengths, an unknown column or kind.
             HeadError: too few labels, or one class only.
         """
         given = LabelledTexts(labels, texts, ids, seconds)
-        return fit(self.session, task, given, settings or FitSettings(), watch, train_watch)
+        chosen = settings or FitSettings()
+        encodes = progress and chosen.tail is None
+        with (
+            watched("encoding", watch, len(labels), on=encodes) as told,
+            watched("training", train_watch, on=progress and not encodes) as trained,
+        ):
+            return fit(self.session, task, given, chosen, told, trained)
 
     def refit(self, task: str, *, train_watch: TrainingWatch = lambda _: None) -> FitReport:
         """Fit a task again on the labels and the split that the bank kept, for example after columns were added.
@@ -102,6 +111,7 @@ class Bank(BankColumns):
         seconds: Sequence[Any] | None = None,
         tasks: Sequence[str] = (),
         proba: bool = False,
+        progress: bool = False,
     ) -> pa.Table:
         """Predict tasks, all of them in one pass.
 
@@ -111,6 +121,7 @@ class Bank(BankColumns):
             seconds: second texts, for tasks that read two apart.
             tasks: names; empty is all.
             proba: add the probabilities of all classes.
+            progress: show a bar on a terminal or in a notebook, elsewhere a line now and then.
 
         Returns:
             `id`, then for each task its label under its name (a list for several, a number for a regression) and
@@ -122,7 +133,10 @@ class Bank(BankColumns):
         """
         blocks = None if texts is None else blocks_of(texts, None)
         others = None if seconds is None else blocks_of(seconds, None)
-        tables = [pa.table(block) for block in self.answer(blocks, seconds=others, tasks=tasks, proba=proba)]
+        rows = None if texts is None else len(texts)
+        with watched("predicting", lambda _: None, rows, on=progress) as told:
+            answered = self.answer(blocks, seconds=others, tasks=tasks, proba=proba, watch=told)
+            tables = [pa.table(block) for block in answered]
         return pa.concat_tables(tables).unify_dictionaries() if tables else pa.table({})
 
     def answer(

@@ -1,6 +1,6 @@
 """The columns of a bank: filled, read, learned, measured, exported."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ from embank.fit.fit import LabelledTexts
 from embank.models.pooling_design import PoolingSettings
 from embank.optional import missing_extra
 from embank.recipe import ColumnName
+from embank.reports.progress import watched
 from embank.search.queries import query_vectors
 from embank.training.settings import TrainingWatch
 
@@ -41,6 +42,7 @@ class BankColumns(BankFolder):
         states: int | Literal["auto"] | None = None,
         weighed: Callable[[Verdict], None] | None = None,
         keep_text: bool = False,
+        progress: bool = False,
         watch: Watch = lambda _: None,
         stop: Stop = lambda: False,
     ) -> EncodeReport:
@@ -59,6 +61,7 @@ class BankColumns(BankFolder):
                 otherwise no states are stored, unless `columns` names them.
             weighed: called with what was measured of `states`.
             keep_text: keep the texts themselves, compressed.
+            progress: show a bar on a terminal or in a notebook, elsewhere a line now and then.
             watch: progress callback, called after every batch.
             stop: called after every batch: whether to stop early.
 
@@ -82,7 +85,9 @@ class BankColumns(BankFolder):
                 wanted = [column for column in wanted if not column.is_states] or wanted
         if isinstance(states, int):
             wanted = list(dict.fromkeys([*wanted, self.session.states_column(wanted[0].encoder, states)]))
-        return self.session.fill(wanted, blocks, keep_text=keep_text, watch=watch, stop=stop)
+        rows = len(texts) if isinstance(texts, Sized) else None
+        with watched("encoding", watch, rows, on=progress) as told:
+            return self.session.fill(wanted, blocks, keep_text=keep_text, watch=told, stop=stop)
 
     def encode_kept(
         self, columns: Sequence[str], *, watch: Watch = lambda _: None, stop: Stop = lambda: False

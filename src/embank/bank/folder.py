@@ -77,6 +77,12 @@ class BankFolder:
     def __repr__(self) -> str:
         return f"Bank({str(self.path)!r})"
 
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
     def __len__(self) -> int:
         """How many distinct texts the bank has."""
         return self.session.store.catalogue.n_texts()

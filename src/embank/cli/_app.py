@@ -1,11 +1,11 @@
 """The application: its commands, in the order in which a newcomer meets them."""
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
 
+import embank
 from embank.cli import (
     baseline,
     dedup,
@@ -68,7 +68,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - a callback of the parser
     if asked:
-        typer.echo(f"embank {version('embank')}")
+        typer.echo(f"embank {embank.__version__}")
         raise typer.Exit
 
 

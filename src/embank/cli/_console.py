@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 import embank
-from embank.reports.wording import counted
+from embank.reports.progress import shown
+from embank.reports.sheet import Table
+from embank.reports.wording import CHOICES, counted
 
 if TYPE_CHECKING:
     from embank import EncodeReport, FitReport
@@ -23,71 +26,12 @@ SHOWN = 5
 """Faults that are shown; all of them are in the bank."""
 _KILO = 1000
 
-MEASURES = {
-    "macro_f1": "macro-F1",
-    "accuracy": "accuracy",
-    "exact_match": "exact match",
-    "r2": "R2",
-    "rmse": "RMSE",
-    "pearson": "Pearson",
-    "spearman": "Spearman",
-    "entity_f1": "entity F1",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1 of words",
-}
-"""What measures are called where people read them."""
-
-CHOICES = {"leans towards rare labels": "thresholds adjusted for rare labels"}
-"""What choices of a fit are called where people read them; others go by the name that the bank has."""
-
-
-def bars(before: str, after: str) -> Any:
-    """A progress bar on standard error that goes when it is done: words, bar, numbers, words, time left, elapsed."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        TextColumn(before),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(after),
-        TimeRemainingColumn(),
-        TextColumn("elapsed:"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
 
 @contextmanager
 def progress(total: int | None, *, quiet: bool) -> "Iterator[Callable[[EncodeReport], None]]":
-    """Show rows, texts a second and the time left while an encoding run goes on; silent where it is not a terminal.
-
-    Args:
-        total: rows to come, or None where nobody knows.
-        quiet: show nothing.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    shown = bars("encoding", "rows, {task.fields[speed]:,.0f} texts/s, left:")
-    with shown:
-        bar = shown.add_task("", total=total, speed=0.0)
-
-        def watch(report: "EncodeReport") -> None:
-            encoded = report.new + report.completed
-            done = min(report.known + encoded + report.n_faults, report.rows)
-            shown.update(bar, completed=done, speed=encoded / max(report.encoding_seconds or report.seconds, 1e-9))
-
-        yield watch
+    """Show rows, phase and speed of an encoding run; `total` rows are to come, or None where nobody knows."""
+    with shown("encoding", total, on=not quiet) as show:
+        yield show
 
 
 @contextmanager
@@ -122,27 +66,12 @@ def print_faults(report: "EncodeReport", *, then: str = "") -> None:
 
 
 def print_report(report: "EncodeReport", *, quiet: bool) -> None:
-    """Say in words what an encoding run did; faults go to standard error."""
+    """Say in words what an encoding run did; faults and seconds go to standard error."""
     print_faults(report)
-    if quiet:
-        return
-    encoded = report.new + report.completed
-    parts = [f"{counted(report.rows, 'row')}: {counted(report.new, 'new text')}"]
-    if report.completed:
-        parts.append(f"{counted(report.completed, 'known text')} completed")
-    parts.append(f"{report.known:,} known already")
-    typer.echo(", ".join(parts))
-    if encoded:
-        speed = encoded / max(report.encoding_seconds, 1e-9)
-        typer.echo(f"{report.seconds:,.1f} s, {speed:,.0f} texts/s while encoding")
-    else:
-        typer.echo(f"nothing to encode; looked up in {report.seconds:,.1f} s")
-    if report.cut:
-        typer.echo(f"{counted(report.cut, 'text')} cut to the longest input of the encoder (--long windows reads all)")
-    if report.unkept:
-        typer.echo(f"states of {counted(report.unkept, 'text')} were not stored (--states-budget reached)")
-    if report.moved:
-        typer.echo(f"{report.moved:,} ids named another text before; the old texts stay until they are forgotten")
+    if not quiet:
+        if report.encoded:
+            typer.echo(report.timing, err=True)
+        typer.echo(str(report))
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -179,38 +108,11 @@ def _named(value: Any) -> Any:
     return [_named(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
-def listed(names: Sequence[str], most: int = 2) -> str:
-    """Names on one line, the first of many.
-
-    >>> listed(["a", "b", "c", "d"]), listed(["a", "b"])
-    ('a, b and 2 more', 'a, b')
-    """
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print aligned columns; those in `right` are flush right."""
-    widths = [max(len(row[at]) for row in (headers, *rows)) for at in range(len(headers))]
-    for row in (headers, *rows):
-        cells = [
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        typer.echo("  ".join(cells).rstrip())
-
-
-def size(number: float) -> str:
-    """Bytes for people.
-
-    >>> size(999), size(1_234_567)
-    ('999 B', '1.23 MB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < _KILO:
-            return f"{number:.0f} B" if unit == "B" else f"{number:.3g} {unit}"
-        number /= _KILO
-    return f"{number:.3g} TB"
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Print aligned columns; those in `right` are flush right. On a terminal, a line ends where its width does."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in str(Table(titles, rows, right)).splitlines():
+        typer.echo(line if width is None or len(line) <= width else f"{line[: width - 1]}…")
 
 
 def size_of(written: str) -> int:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import embank
 from embank.cli._labels import LabelFiles
-from embank.labels.kinds import APART, TOGETHER
 
 if TYPE_CHECKING:
-    from embank.evaluate.transfer import Target
-    from embank.fit.source_tasks import Source
+    from embank import Source, Target
+
+APART = "apart"
+TOGETHER = "together"
+"""How both texts of a pair are read."""
 
 _NAMES = {"name", "files", "validation", "test", "text", "words", "pair", "label", "kind", "weight", "reads", "format"}
 
@@ -41,21 +43,17 @@ class SourceEntry:
             InputError: a file that cannot be read, or lacks a column.
             HeadError: labels that do not fit the kind.
         """
-        from embank.fit.source_tasks import Source
-
         texts, labels = self._rows("files")
         reads = str(self.entry.get("reads", TOGETHER))
         held = self._rows("validation") if "validation" in self.entry else None
         kind, weight = str(self.entry.get("kind", "auto")), float(self.entry.get("weight", 1.0))
-        return Source(
+        return embank.Source(
             name=self.name, texts=texts, labels=labels, kind=kind, weight=weight, reads=reads, validation=held
         )
 
     def target(self) -> "Target":
         """Read its rows as a task that a frozen representation is tried on."""
-        from embank.evaluate.transfer import Target
-
-        return Target(self.source(), self._rows("test") if "test" in self.entry else None)
+        return embank.Target(self.source(), self._rows("test") if "test" in self.entry else None)
 
     def _rows(self, which: str) -> tuple[list[Any], list[Any]]:
         paths = self.entry[which]

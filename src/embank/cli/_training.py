@@ -1,20 +1,22 @@
 """Flags of everything that is trained, and how far training is."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 import embank
 from embank.cli import _completion as completion
-from embank.cli import _console as console
 from embank.cli._flags import TRAINING, Seed, flag
+from embank.reports.progress import shown
 
 if TYPE_CHECKING:
     from embank import TailSettings, TrainingProgress, TrainingSettings
+
+READS: Final = ("default", "last")
+"""What heads of source tasks read: the layers of default columns, or the last one."""
 
 _METHODS = ("full", "adapters", "lora", "auto")
 
@@ -114,19 +116,6 @@ def refuse_strays(context: typer.Context) -> None:
 
 @contextmanager
 def progress(*, quiet: bool) -> "Iterator[Callable[[TrainingProgress], None]]":
-    """Show passes, steps, loss and validation score while training goes on; silent where it is not a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    shown = console.bars(
-        "training, pass {task.fields[epoch]}",
-        "steps, loss {task.fields[loss]:.3f}, validation {task.fields[score]}, left at most:",
-    )
-    with shown:
-        bar = shown.add_task("", total=None, epoch=1, loss=0.0, score="-")
-
-        def watch(now: "TrainingProgress") -> None:
-            score = "-" if now.score is None else f"{now.score:.3f}"
-            shown.update(bar, total=now.steps, completed=now.step, epoch=now.epoch, loss=now.loss, score=score)
-
-        yield watch
+    """Show passes, steps, loss and validation score while training goes on."""
+    with shown("training", on=not quiet) as show:
+        yield show

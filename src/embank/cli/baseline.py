@@ -1,6 +1,6 @@
 """`embank baseline`: what one would do without a bank, on the same split and with the same loop."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,10 +28,11 @@ from embank.cli._flags import (
 )
 from embank.cli._labels import DEFAULT_TEXT, LabelFiles
 from embank.cli.fit import print_report
-from embank.optional import load
+from embank.reports.wording import MEASURES
 
 if TYPE_CHECKING:
-    from embank.fit.finetune import FineTuned, FineTuneData
+    from embank import BankOptions, FineTuned, FineTuneData, StudentSettings
+    from embank.labels.read import Labels
 
 app = typer.Typer(help="Measure what a task would cost without a bank.", no_args_is_help=True)
 
@@ -63,16 +64,24 @@ class LabelledTexts:
     ] = None
     format: Format = None
 
-    def files(self, files: list[Path]) -> LabelFiles:
-        """The files, and what their columns are."""
-        return LabelFiles(
-            files=files,
-            label=self.label,
-            text=self.text,
-            words=self.words,
-            pair=self.pair,
-            as_format=self.format,
-        )
+    def read(self, files: list[Path]) -> "FineTuneData":
+        """Rows to train on, and those of the file to test on.
+
+        Raises:
+            UsageError: flags that contradict each other.
+            InputError: a file that cannot be read, or lacks a column.
+            HeadError: labels that do not fit the kind.
+        """
+        texts, labels = self._labelled(files, self.kind)
+        if self.test is None:
+            return embank.FineTuneData(texts, labels)
+        return embank.FineTuneData(texts, labels, *self._labelled([self.test], labels.kind))
+
+    def _labelled(self, files: list[Path], kind: str) -> "tuple[list[Any], Labels]":
+        labels, given = LabelFiles(
+            files=files, label=self.label, text=self.text, words=self.words, pair=self.pair, as_format=self.format
+        ).read()
+        return given["texts"], embank.read_labels(labels, kind, given["texts"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +94,10 @@ class Model:
         bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
     ] = False
 
-    def opened(self) -> Any:
-        """The encoder, in torch and float32."""
-        opening = load("embank.encoders.load", "torch")
+    def options(self) -> "BankOptions":
+        """How the encoder reads texts."""
         reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        located = opening.locate(self.encoder, reading, local_files_only=self.local_files_only)
-        return opening.open_encoder(located, "torch", "float32", Path.home() / ".cache" / "embank")
+        return embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +130,20 @@ class StudentFlags:
         flag(TRAINING, "--label-weight", help="Share of the labels' own loss; the teacher's outputs have the rest."),
     ] = 0.5
 
+    def settings(self) -> "StudentSettings":
+        """Settings of a student.
+
+        Raises:
+            UsageError: numbers that no student can have.
+        """
+        return embank.StudentSettings(
+            layers=self.layers,
+            temperature=self.temperature,
+            hidden_weight=self.hidden_weight,
+            label_weight=self.label_weight,
+            chosen=_numbers(self.student_layers),
+        )
+
 
 @command(app, FINETUNE_EXAMPLES)
 def finetune(
@@ -140,13 +161,16 @@ def finetune(
 
     Says how good and how fast that is.
     """
-    labelled = rows.files(files)
-    finetuning = load("embank.fit.finetune", "torch")
-    given = labelled.read()
-    opened = model.opened()
-    given_rows = _rows(labelled, given, rows)
+    given = rows.read(files)
     with training.progress(quiet=printed.silent) as watch:
-        tuned = finetuning.finetune(opened, given_rows, loop.settings(), checkpoint, watch)
+        tuned = embank.finetune_baseline(
+            given,
+            loop.settings(),
+            encoder=model.encoder,
+            options=model.options(),
+            checkpoint=checkpoint,
+            watch=watch,
+        )
     if printed.as_json:
         console.print_json(_record(tuned))
     elif not printed.quiet:
@@ -175,22 +199,18 @@ def student(
 
     Says how good and how fast both are.
     """
-    labelled = rows.files(files)
-    students = load("embank.distill.task_student", "torch")
-    wanted = students.StudentSettings(
-        layers=asked.layers,
-        temperature=asked.temperature,
-        hidden_weight=asked.hidden_weight,
-        label_weight=asked.label_weight,
-        chosen=_numbers(asked.student_layers),
-    )
-    given = labelled.read()
-    opened = model.opened()
-    given_rows = _rows(labelled, given, rows)
-    own = checkpoint and checkpoint.with_name(f"{checkpoint.name}.student")
-    keep = students.DistillCheckpoints(checkpoint, own)
+    wanted = asked.settings()
+    given = rows.read(files)
     with training.progress(quiet=printed.silent) as watch:
-        made = students.distil(opened, given_rows, loop.settings(), wanted, keep, watch)
+        made = embank.student_baseline(
+            given,
+            loop.settings(),
+            wanted,
+            encoder=model.encoder,
+            options=model.options(),
+            checkpoint=checkpoint,
+            watch=watch,
+        )
     if printed.as_json:
         console.print_json({"teacher": _record(made.teacher), "student": _record(made.student)})
     elif not printed.quiet:
@@ -211,19 +231,6 @@ def _numbers(layers: str | None) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _rows(files: LabelFiles, given: tuple[list[Any], dict[str, Any]], rows: LabelledTexts) -> "FineTuneData":
-    """Rows to train on, as they were read, and those of the file to test on."""
-    reading, finetuning = load("embank.labels.read", "torch"), load("embank.fit.finetune", "torch")
-    labels, texts = given[0], given[1]["texts"]
-    read = reading.read_labels(labels, rows.kind, texts)
-    test_texts, test_labels = [], None
-    if rows.test is not None:
-        found, other = replace(files, files=[rows.test]).read()
-        test_texts, test_labels = other["texts"], reading.read_labels(found, read.kind, other["texts"])
-    made: FineTuneData = finetuning.FineTuneData(texts, read, test_texts, test_labels)
-    return made
-
-
 def _record(tuned: "FineTuned") -> dict[str, Any]:
     """An outcome, for JSON."""
     speeds = {"seconds_per_pass": tuned.seconds_per_pass, "texts_per_second": tuned.texts_per_second}
@@ -234,5 +241,5 @@ def _print(tuned: "FineTuned") -> None:
     """An outcome, in words."""
     print_report(tuned.report)
     for name, value in tuned.test.items():
-        typer.echo(f"  test {console.MEASURES[name]} {value:.3f}")
+        typer.echo(f"  test {MEASURES[name]} {value:.3f}")
     typer.echo(f"  {tuned.seconds_per_pass:.1f} s per pass; predicts {tuned.texts_per_second:,.0f} texts/s")

@@ -1,6 +1,5 @@
 """`embank dedup`: groups of texts that are nearly the same."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,6 +11,7 @@ import embank
 from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli._flags import COLUMNS, BankPath, Output, Printed, flag, one_column
+from embank.reports.progress import Step, shown
 from embank.reports.wording import counted
 
 if TYPE_CHECKING:
@@ -87,9 +87,5 @@ def _print(report: "DedupReport", output: str) -> None:
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    if quiet or not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    with console.bars("comparing", "texts, left:") as shown:
-        bar = shown.add_task("", total=None)
-        yield lambda done, total: shown.update(bar, completed=done, total=total)
+    with shown("comparing", on=not quiet) as show:
+        yield lambda done, total: show(Step(done, total, "texts"))

@@ -26,7 +26,7 @@ from embank.cli._flags import (
     listed,
 )
 from embank.cli._input import Source, paired_blocks, text_blocks
-from embank.reports.wording import counted
+from embank.reports.wording import counted, size
 
 if TYPE_CHECKING:
     from embank import Bank, EncodeReport, ReadingOptions, TextBlock
@@ -270,7 +270,7 @@ def _print(bank: "Bank", report: "EncodeReport", printed: Printed) -> None:
     summary = bank.summary()
     for one in summary.encoders:
         typer.echo(f"encoder {one.name}: {one.compute}")
-    weight = console.size(summary.bytes["total"])
+    weight = size(summary.bytes["total"])
     each = summary.bytes["total"] / max(summary.texts, 1)
     held = f"{counted(summary.texts, 'text')}, {counted(len(summary.columns), 'column')}"
     typer.echo(f"{bank.path}: {held}, {weight} ({each:,.0f} bytes per text)")

@@ -31,7 +31,6 @@ from embank.cli._flags import (
     listed,
 )
 from embank.cli._labels import LabelFiles
-from embank.reports.wording import counted
 
 if TYPE_CHECKING:
     from embank import Bank, FitReport, FitSettings
@@ -192,36 +191,10 @@ def _progress(settings: "FitSettings", rows: int, *, quiet: bool) -> Iterator[di
 
 
 def print_report(report: "FitReport") -> None:
-    """Say in words what a fit found."""
-    what = f"{report.kind}, {len(report.labels)} labels" if report.labels else report.kind
-    trained = report.examples - report.held_back
-    typer.echo(f"task {report.task}: {what}; {trained:,} training and {report.held_back:,} validation texts")
-    for reason, count in report.skipped.items():
-        typer.echo(f"  {counted(count, 'row')} left out: {reason}")
-    rows = [
-        [console.MEASURES[name], f"{report.train[name]:.3f}", f"{value:.3f}", f"{report.baseline[name]:.3f}"]
-        for name, value in report.validation.items()
-    ]
-    guess = "mean" if report.kind == "regression" else "majority"
-    titles = ["  measure", "train", "validation", f"baseline ({guess})"]
-    console.print_table(titles, [["  " + row[0], *row[1:]] for row in rows], (1, 2, 3))
-    if report.columns:
-        typer.echo(f"  reads {', '.join(report.columns)}")
-    chosen = [_choice(console.CHOICES.get(name, name), value) for name, value in report.chosen.items()]
-    trials = [f"{name} {score:.3f}" for name, score in report.tried.items() if name.startswith("one-layer tail")]
-    if trials:
-        typer.echo(f"  tried {'; '.join(trials)} (of nearly equal ones the latest cut is taken: it costs least)")
-    typer.echo(f"  chose {'; '.join(chosen)}")
-    typer.echo(f"  {report.seconds:.1f} s")
+    """Say in words what a fit found, and what to try where that is nothing."""
+    typer.echo(str(report))
     if report.validation[report.measure] <= report.baseline[report.measure]:
         typer.echo(f"  no better than the baseline on validation texts: {_advice(report)}")
-
-
-def _choice(name: str, value: Any) -> str:
-    """Something that validation chose, in words."""
-    if isinstance(value, bool):
-        return f"{name}: {'yes' if value else 'no'}"
-    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
 
 
 def _advice(report: "FitReport") -> str:

@@ -10,6 +10,7 @@ from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli._flags import COLUMNS, ROWS, TASK, BankPath, Printed, flag, listed
 from embank.cli._input import Source, rows_of
+from embank.reports.wording import size
 
 if TYPE_CHECKING:
     from embank import Bank
@@ -90,4 +91,4 @@ def _print(bank: Path, found: dict[str, Any], *, named: bool) -> None:
         typer.echo(f"forgot {found['texts']:,} texts")
     if found["unknown_ids"]:
         typer.echo(f"  {len(found['unknown_ids']):,} ids are not in the bank, the first is {found['unknown_ids'][0]!r}")
-    typer.echo(f"{console.size(found['bytes_reclaimed'])} reclaimed, {console.size(found['bytes_left'])} left")
+    typer.echo(f"{size(found['bytes_reclaimed'])} reclaimed, {size(found['bytes_left'])} left")

@@ -1,6 +1,5 @@
 """`embank multitask`: one encoder trained on several source tasks."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,7 +26,8 @@ from embank.cli._flags import (
     flag,
 )
 from embank.cli._source_tasks import read_source_file
-from embank.reports.wording import counted
+from embank.reports.progress import Step, shown
+from embank.reports.wording import MEASURES, counted
 
 if TYPE_CHECKING:
     from embank.fit.source_tasks import Source
@@ -93,13 +93,12 @@ class Training(training.Loop):
         Raises:
             UsageError: an unknown word, or a number that no training can start with.
         """
-        from embank.fit.source_tasks import READS
-        from embank.multitask import MultitaskSettings
-
-        reads = next((word for word in READS if word == self.reads), None)
+        reads = next((word for word in training.READS if word == self.reads), None)
         if reads is None:
-            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(READS)}")
-        return MultitaskSettings(training=self.settings(), temperature=self.temperature, most=self.rows, reads=reads)
+            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(training.READS)}")
+        return embank.MultitaskSettings(
+            training=self.settings(), temperature=self.temperature, most=self.rows, reads=reads
+        )
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def print_report(report: "MultitaskReport") -> None:
             source.name,
             source.kind,
             f"{source.rows:,}",
-            console.MEASURES[source.measure],
+            MEASURES[source.measure],
             f"{source.score:.3f}",
             "-" if source.frozen is None else f"{source.frozen:.3f}",
             f"{source.guess:.3f}",
@@ -223,7 +222,7 @@ def print_transfers(found: Sequence[Any]) -> None:
     rows = [
         [
             one.task,
-            console.MEASURES[one.measure],
+            MEASURES[one.measure],
             f"{one.raw:.3f}",
             f"{one.without:.3f}",
             f"{one.without - one.raw:+.3f}",
@@ -241,24 +240,16 @@ def print_transfers(found: Sequence[Any]) -> None:
 
 @contextmanager
 def progress(*, quiet: bool) -> "Iterator[Callable[[MultitaskProgress], None]]":
-    """Show steps, and the loss and validation score of every source; silent where it is not a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    shown = console.bars("{task.description}", "{task.fields[said]}")
-    with shown:
-        bar = shown.add_task("training", total=None, said="")
-        lines: dict[str, Any] = {}
+    """Show steps, and the loss and validation score of every source."""
+    with shown("training", on=not quiet) as show:
+        yield lambda now: show(Step(now.step, now.steps or None, _state(now)))
 
-        def watch(now: "MultitaskProgress") -> None:
-            if not now.epoch:
-                shown.update(bar, said=f"heads on the encoder as it is: {len(now.scores)}")
-                return
-            shown.update(bar, total=now.steps, completed=now.step, said=f"steps, pass {now.epoch} of {now.epochs}")
-            for name, loss in now.losses.items():
-                if name not in lines:
-                    lines[name] = shown.add_task(f"  {name}", total=now.steps, said="")
-                score = f", validation {now.scores[name]:.3f}" if name in now.scores else ""
-                shown.update(lines[name], completed=now.step, said=f"loss {loss:.3f}{score}")
 
-        yield watch
+def _state(now: "MultitaskProgress") -> str:
+    if not now.epoch:
+        return f"heads on the encoder as it is: {len(now.scores)}"
+    sources = [
+        f"{name} {loss:.3f}" + (f" (validation {now.scores[name]:.3f})" if name in now.scores else "")
+        for name, loss in now.losses.items()
+    ]
+    return f"steps, pass {now.epoch} of {now.epochs}, loss {', '.join(sources)}"

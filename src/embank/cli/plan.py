@@ -1,6 +1,6 @@
 """`embank plan`: which way to serve tasks pays, measured on this machine and these texts."""
 
-import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ from embank.cli._flags import (
     flag,
 )
 from embank.cli._labels import LabelFiles
-from embank.reports.wording import counted
+from embank.reports.progress import Step, shown
+from embank.reports.wording import MEASURES, counted
 
 if TYPE_CHECKING:
     from embank import Plan, PlanSettings
@@ -149,18 +150,10 @@ def _read(rows: LabelFiles, columns: Sequence[str]) -> tuple[list[Any], dict[str
 
 @contextmanager
 def _progress(minutes: float, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Show what is being measured, and how much of the time has gone; silent off a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    shown = console.bars("measuring", "s at most; {task.fields[what]}")
-    with shown:
-        bar = shown.add_task("", total=round(60 * minutes), what="")
-
-        def watch(what: str) -> None:
-            shown.update(bar, completed=round(shown.tasks[0].elapsed or 0), what=what)
-
-        yield watch
+    """Show what is being measured, and how much of the time has gone."""
+    began = time.monotonic()
+    with shown("measuring", round(60 * minutes), on=not quiet) as show:
+        yield lambda what: show(Step(round(time.monotonic() - began), None, f"s at most; {what}"))
 
 
 def print_plan(found: "Plan") -> None:
@@ -182,7 +175,7 @@ def print_plan(found: "Plan") -> None:
 
 def _print_task(one: "TaskPlan") -> None:
     typer.echo()
-    measure = console.MEASURES[one.measure]
+    measure = MEASURES[one.measure]
     typer.echo(f"task {one.task}: {one.kind}, points of {measure}; {counted(one.rows, 'labelled text')}")
     typer.echo(f"  {one.protocol}")
     headers = ["  way", "points", "95 %", "folds", "fit, s", "texts/s", "next task", "bytes", "MFLOP", "in all, s"]

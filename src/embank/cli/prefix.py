@@ -31,6 +31,7 @@ from embank.cli._flags import (
 )
 from embank.cli._labels import DEFAULT_TEXT
 from embank.cli._source_tasks import SourceEntry, read_source_file
+from embank.reports.wording import MEASURES, size
 
 if TYPE_CHECKING:
     from embank.encoders.prefix.folder import StoredPrefix
@@ -212,11 +213,9 @@ class PrefixFlags(training.Loop):
         Raises:
             UsageError: an unknown word, or a number that no prefix can have.
         """
-        from embank.fit.source_tasks import READS
-
-        reads = next((word for word in READS if word == self.reads), None)
+        reads = next((word for word in training.READS if word == self.reads), None)
         if reads is None:
-            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(READS)}")
+            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(training.READS)}")
         return embank.PrefixSettings(
             training=self.settings(),
             length=self.length,
@@ -332,8 +331,8 @@ def _listed(prefix: "StoredPrefix") -> list[str]:
     source = prefix.record.get("source", {})
     scores = [f"{source[name]:.3f}" if name in source else "-" for name in ("score", "guess")]
     counts = [f"{source['rows']:,}" if "rows" in source else "-", str(prefix.length), str(prefix.from_layer)]
-    measure = console.MEASURES.get(source.get("measure", ""), "-")
-    weight = console.size(prefix.path.stat().st_size)
+    measure = MEASURES.get(source.get("measure", ""), "-")
+    weight = size(prefix.path.stat().st_size)
     return [prefix.name, source.get("kind", "-"), *counts, measure, *scores, weight]
 
 
@@ -385,7 +384,7 @@ def _print_trained(trunk: Path, found: "TrainedPrefix") -> None:
         f"{source.kind}, {source.rows:,} training and {source.held_back:,} validation texts"
     )
     passes = ", ".join(f"{score:.3f}" for score in found.passes)
-    measure = console.MEASURES[source.measure]
+    measure = MEASURES[source.measure]
     typer.echo(
         f"  {measure} {source.score:.3f}, baseline {source.guess:.3f}; after each pass {passes}: pass "
         f"{found.best} is kept; {found.steps:,} steps in {found.seconds:.0f} s{', resumed' if found.resumed else ''}"

@@ -5,6 +5,7 @@ import typer
 import embank
 from embank.cli import _console as console
 from embank.cli._flags import BankPath, Printed
+from embank.reports.wording import MEASURES, listed
 
 EXAMPLES = (
     "embank tasks bank",
@@ -25,13 +26,13 @@ def tasks(bank: BankPath, printed: Printed) -> None:
             [
                 task.name,
                 task.kind,
-                f"{task.score:.3f} {console.MEASURES[task.measure]}",
+                f"{task.score:.3f} {MEASURES[task.measure]}",
                 f"{task.baseline:.3f}",
                 f"{task.examples:,}",
-                task.fitted_at,
-                console.listed(task.columns) + (f"  ({task.stale}: fit again)" if task.stale else ""),
+                task.fitted_at[:16].replace("T", " "),
+                listed(task.columns) + (f"  ({task.stale}: fit again)" if task.stale else ""),
             ]
             for task in found
         ]
-        titles = ["task", "kind", "validation", "baseline", "texts", "fitted", "columns"]
+        titles = ["task", "kind", "validation", "baseline", "texts", "fitted (UTC)", "columns"]
         console.print_table(titles, rows, (2, 3, 4))

@@ -3,10 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from embank.errors import UsageError
+from embank.reports.sheet import Sheet
+from embank.reports.wording import counted
 from embank.texts import HashedTexts, hashed
+
+ENCODING: Final = "encoding"
+"""The phase of a run in which an encoder computes."""
 
 SHOWN_FAULTS = 100
 """Faults that a report lists; all of them are in the bank."""
@@ -82,7 +87,7 @@ _COUNTED = ("rows", "new", "completed", "known", "unkept", "cut", "n_faults", "m
 
 
 @dataclass(kw_only=True)
-class EncodeReport:
+class EncodeReport(Sheet):
     """What an encoding run did; also what it has done so far, while it runs.
 
     Attributes:
@@ -98,6 +103,8 @@ class EncodeReport:
         seconds: since the run began.
         encoding_seconds: of these, inside the encoder.
         interrupted: whether the user stopped it; what was finished is kept.
+        phase: what the run is doing now, in a few words; "" before and after.
+        phase_seconds: by phase: loading the encoder, trying backends, encoding.
     """
 
     rows: int = 0
@@ -112,6 +119,53 @@ class EncodeReport:
     seconds: float = 0.0
     encoding_seconds: float = 0.0
     interrupted: bool = False
+    phase: str = ""
+    phase_seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def encoded(self) -> int:
+        """Texts that went through an encoder."""
+        return self.new + self.completed
+
+    @property
+    def done(self) -> int:
+        """Rows that need no more work."""
+        return min(self.known + self.encoded + self.n_faults, self.rows)
+
+    @property
+    def total(self) -> int | None:
+        """Rows in all: a stream does not say."""
+        return None
+
+    @property
+    def state(self) -> str:
+        """The phase, or the speed of encoding."""
+        if self.phase not in ("", ENCODING):
+            return f"rows, {self.phase}"
+        return f"rows, {self.encoded / max(self.encoding_seconds or self.seconds, 1e-9):,.0f} texts/s"
+
+    @property
+    def timing(self) -> str:
+        """Seconds in all and by phase, and the speed of encoding."""
+        phases = {**self.phase_seconds, ENCODING: self.encoding_seconds}
+        named = ", ".join(f"{phase} {seconds:,.1f} s" for phase, seconds in phases.items())
+        return f"{self.seconds:,.1f} s: {named} ({self.encoded / max(self.encoding_seconds, 1e-9):,.0f} texts/s)"
+
+    def parts(self) -> Iterator[str]:
+        """What the run did, in words."""
+        read = counted(self.rows, "row") if not self.interrupted else f"{self.done:,} of {counted(self.rows, 'row')}"
+        counts = [f"{read}: {counted(self.new, 'new text')}"]
+        if self.completed:
+            counts.append(f"{counted(self.completed, 'known text')} completed")
+        yield ", ".join([*counts, f"{self.known:,} known already"])
+        if not self.encoded:
+            yield f"nothing to encode; looked up in {self.seconds:,.1f} s"
+        if self.cut:
+            yield f"{counted(self.cut, 'text')} cut to the longest input of the encoder (--long windows reads all)"
+        if self.unkept:
+            yield f"states of {counted(self.unkept, 'text')} were not stored (--states-budget reached)"
+        if self.moved:
+            yield f"{self.moved:,} ids named another text before; the old texts stay until they are forgotten"
 
     def add(self, other: "EncodeReport") -> None:
         """Count another run in."""
@@ -119,6 +173,8 @@ class EncodeReport:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.faults += other.faults[: max(0, SHOWN_FAULTS - len(self.faults))]
         self.interrupted |= other.interrupted
+        for phase, seconds in other.phase_seconds.items():
+            self.phase_seconds[phase] = self.phase_seconds.get(phase, 0.0) + seconds
 
 
 Watch = Callable[[EncodeReport], None]

@@ -1,6 +1,6 @@
 """The encoders of an open bank: found, checked against what the bank knows, opened once, used by every run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -107,20 +107,27 @@ class OpenedEncoders:
                 if not is_given(self.store, name):
                     self.known(name)
 
-    def open(self, name: str, columns: Sequence[ColumnName], texts: Sequence[Text]) -> Encoder:
+    def open(
+        self,
+        name: str,
+        columns: Sequence[ColumnName],
+        texts: Sequence[Text],
+        enter: Callable[[str], None] = lambda _: None,
+    ) -> Encoder:
         """Open an encoder, or give the one that is open.
 
         Args:
             name: what the bank calls it.
             columns: that it is to fill; backends are compared on them.
             texts: that it is to read; where they are many, backends are compared first.
+            enter: called with each phase that begins.
         """
         if name not in self._opened or self._is_worth_measuring(name, texts):
             located = self.known(name)
             twin = self._twin(located, texts)
             if twin is None:
                 readouts = list(dict.fromkeys(map(readout_of, columns)))
-                encoder, compute = open_fastest(located, self.options.compute, texts, readouts)
+                encoder, compute = open_fastest(located, self.options.compute, texts, readouts, enter)
             else:  # one model in memory, and one pass for all of them
                 compute = self.compute[twin]
                 encoder = self._opened[twin].sibling(name, located.origin, located.reading, located.prefixes)  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import TextIds, Vectors
-from embank.encode import SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
+from embank.encode import ENCODING, SHOWN_FAULTS, EncodeReport, Fault, Stop, TextBlock, Watch
 from embank.encode.batch_encode import encode_texts
 from embank.encode.columns import add_missing_columns
 from embank.encode.finished import FinishedRows
@@ -61,6 +61,8 @@ class EncodeRun:
         self._readers: dict[ColumnName, ColumnReader] | None = None
         self._began = self._committed = time.monotonic()
         self._shown: list[Text] = []
+        self._watch: Watch = lambda _: None
+        self._entered = self._began
 
     def run(
         self,
@@ -78,6 +80,7 @@ class EncodeRun:
             numbers: of texts by key, where the caller has looked all of them up since the bank was last changed;
                 UNKNOWN for new ones, whose numbers are entered when they are banked.
         """
+        self._watch = watch
         self._numbers = self._finished.numbers = numbers
         sources: set[str] = set()
         try:
@@ -96,6 +99,7 @@ class EncodeRun:
         finally:
             self._commit()
         self.report.interrupted = stop()
+        self.enter("")
         for name in sorted(self._finished.grown):
             merge_small(self._writer, self._store.reader(name))
         self.tell(watch)
@@ -224,6 +228,7 @@ class EncodeRun:
         # Windows of states are small: what earlier ones had counts where an encoder is only measured for many texts.
         self._shown = [*self._shown, *texts][-max(len(texts), WORTH_MEASURING) :]
         encoders = {name: self._opened(name, own, self._shown) for name, own in by_encoder.items()}
+        self.enter(ENCODING)
         passes = passes_of(encoders, by_encoder)
         progress = _Progress(self, waiting, watch, passes=len(passes))
         for one in passes:
@@ -274,6 +279,16 @@ class EncodeRun:
         self.report.faults += found[: max(0, SHOWN_FAULTS - len(self.report.faults))]
         with self._store.catalogue.transaction():
             self._store.catalogue.add_faults((fault.source, fault.position, fault.id, fault.reason) for fault in found)
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase: loading the encoder, trying backends, encoding, or "" at the end."""
+        now, report = time.monotonic(), self.report
+        if phase == report.phase:
+            return
+        if report.phase:
+            report.phase_seconds[report.phase] = report.phase_seconds.get(report.phase, 0.0) + now - self._entered
+        report.phase, self._entered = phase, now
+        self.tell(self._watch)
 
     def tell(self, watch: Watch) -> None:
         """Report what has been done so far."""

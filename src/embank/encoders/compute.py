@@ -1,9 +1,10 @@
 """Opening an encoder for a run: with the backend and precision asked for, remembered, or measured now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Final
 
 from embank.encoders import Encoder, Readout
 from embank.encoders.backends import SAMPLE, Compute, choose, machine, remember, remembered
@@ -12,6 +13,10 @@ from embank.errors import UsageError
 from embank.optional import is_installed, load
 from embank.samples import messages
 from embank.texts import Text
+
+LOADING: Final = "loading the encoder"
+TRYING: Final = "trying backends"
+"""Phases of opening an encoder, as they are shown."""
 
 WORTH_MEASURING = 1000
 """Fewer texts than this are encoded in float32 sooner than a faster way to do it has been found."""
@@ -48,7 +53,11 @@ class ComputeOptions:
 
 
 def open_fastest(
-    located: Located, options: ComputeOptions, texts: Sequence[Text], readouts: Sequence[Readout]
+    located: Located,
+    options: ComputeOptions,
+    texts: Sequence[Text],
+    readouts: Sequence[Readout],
+    enter: Callable[[str], None] = lambda _: None,
 ) -> tuple[Encoder, Compute]:
     """Open an encoder, measuring first where nothing was asked for and nothing is remembered.
 
@@ -56,6 +65,7 @@ def open_fastest(
         ExtraMissingError: torch, or the backend asked for, is not installed.
         EncoderError: the encoder cannot be loaded.
     """
+    enter(LOADING)
     load("torch", "torch")  # named by its install line before anything else is tried
     candidates = _candidates(options)
     if located.prefixes:
@@ -79,6 +89,7 @@ def open_fastest(
         return opened[backend, dtype]
 
     if choice is None:
+        enter(TRYING)
         sample = [*texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE], *messages()][:SAMPLE]
         choice, measured = choose(load_one, candidates, sample, readouts)
         remember(options.folder, key, choice, measured)

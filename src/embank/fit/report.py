@@ -1,16 +1,18 @@
 """The report of a fit, and the record of it in the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from embank.fit import FitSettings
+from embank.reports.sheet import Sheet, Table
+from embank.reports.wording import CHOICES, MEASURES, counted
 from embank.store import StoredColumn
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitReport:
+class FitReport(Sheet):
     """What a fit found.
 
     Attributes:
@@ -44,6 +46,34 @@ class FitReport:
     measure: str
     tried: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def parts(self) -> Iterator[str | Table]:
+        """What the fit found, in words."""
+        what = f"{self.kind}, {len(self.labels)} labels" if self.labels else self.kind
+        trained = self.examples - self.held_back
+        yield f"task {self.task}: {what}; {trained:,} training and {self.held_back:,} validation texts"
+        for reason, rows in self.skipped.items():
+            yield f"  {counted(rows, 'row')} left out: {reason}"
+        guess = "mean" if self.kind == "regression" else "majority"
+        scores = [
+            [MEASURES[name], f"{self.train[name]:.3f}", f"{value:.3f}", f"{self.baseline[name]:.3f}"]
+            for name, value in self.validation.items()
+        ]
+        yield Table(["measure", "train", "validation", f"baseline ({guess})"], scores, (1, 2, 3), indent=2)
+        if self.columns:
+            yield f"  reads {', '.join(self.columns)}"
+        trials = [f"{name} {score:.3f}" for name, score in self.tried.items() if name.startswith("one-layer tail")]
+        if trials:
+            yield f"  tried {'; '.join(trials)} (of nearly equal ones the latest cut is taken: it costs least)"
+        yield f"  chose {'; '.join(_choice(CHOICES.get(name, name), value) for name, value in self.chosen.items())}"
+        yield f"  {self.seconds:.1f} s"
+
+
+def _choice(name: str, value: Any) -> str:
+    """Something that validation chose, in words."""
+    if isinstance(value, bool):
+        return f"{name}: {'yes' if value else 'no'}"
+    return f"{name} {value:.3g}" if isinstance(value, float) else f"{name}: {value}"
 
 
 def record_of(report: FitReport, settings: FitSettings, columns: Mapping[str, StoredColumn]) -> dict[str, Any]:

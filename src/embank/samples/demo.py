@@ -33,7 +33,7 @@ def main() -> None:
     _run("encode", bank, messages, "--text", "message", "--id", "id")
     print("\nA second time, there is nothing to do:")
     _run("encode", bank, messages, "--text", "message", "--id", "id")
-    print("\nFit four tasks on what is banked; no text is encoded again:")
+    print("\nFit four tasks on what is stored; no text is encoded again:")
     for task in TASKS:
         _run("fit", bank, messages, "--task", task, "--label", task, "--id", "id")
     print("\nPredict all four for every text, in one pass:")

@@ -1,9 +1,11 @@
 """What a bank holds, in numbers: texts, columns, bytes, encoders, tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from embank.reports.sheet import Sheet, Table
+from embank.reports.wording import MEASURES, counted, size
 from embank.store import AUXILIARY, FORMAT_VERSION
 from embank.store.cache import Auxiliary, auxiliary_files
 from embank.store.folder import Store
@@ -56,7 +58,7 @@ class EncoderSummary:
 
 
 @dataclass(kw_only=True, frozen=True)
-class BankSummary:
+class BankSummary(Sheet):
     """A bank in numbers.
 
     Attributes:
@@ -84,6 +86,35 @@ class BankSummary:
     auxiliary: tuple[Auxiliary, ...]
     bytes: Mapping[str, int]
     faults: tuple[tuple[str, int, Any, str], ...]
+
+    def parts(self) -> Iterator[str | Table]:
+        """What the bank holds, in words."""
+        each = self.bytes["total"] / max(self.texts, 1)
+        held = f"{counted(self.texts, 'text')}, {counted(self.ids, 'id')}, {size(self.bytes['total'])}"
+        yield f"{self.path}: {held}, {each:,.0f} bytes per text"
+        if self.kept_texts:
+            yield f"the bank keeps {counted(self.kept_texts, 'text')} themselves (--keep-text)"
+        rows = [
+            [one.name, f"{one.rows:,}", str(one.width), str(one.row_bytes), size(one.bytes)] for one in self.columns
+        ]
+        yield Table(["column", "rows", "width", "bytes per row", "on disk"], rows, (1, 2, 3, 4))
+        for encoder in self.encoders:
+            reading = f"{encoder.reading.get('max_tokens', '')} tokens ({encoder.reading.get('long', 'cut')})"
+            shape = f"{encoder.family}, {encoder.layers} layers, {encoder.width} wide"
+            yield f"encoder {encoder.name}: {shape}, reads {reading}, from {encoder.origin}; {encoder.compute}"
+        for task in self.tasks:
+            yield f"task {task.name}: {task.kind}, validation {MEASURES[task.measure]} {task.score:.3f}"
+        yield from self._made_again()
+        if self.faults:
+            yield f"{counted(len(self.faults), 'row')} could not be encoded; --json lists them"
+
+    def _made_again(self) -> Iterator[str]:
+        """A line for each folder of files that are made again when they are needed."""
+        for folder in dict.fromkeys(one.folder for one in self.auxiliary):
+            own = [one for one in self.auxiliary if one.folder == folder]
+            counts = {state: sum(one.state == state for one in own) for state in ("current", "behind", "stale")}
+            states = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+            yield f"{folder}: {counted(len(own), 'file')}, {size(sum(one.size for one in own))}, {states}"
 
 
 def summarise(store: Store) -> BankSummary:

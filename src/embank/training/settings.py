@@ -60,6 +60,22 @@ class TrainingProgress:
     loss: float
     score: float | None
 
+    @property
+    def done(self) -> int:
+        """Steps taken."""
+        return self.step
+
+    @property
+    def total(self) -> int | None:
+        """All steps, if training is not stopped early."""
+        return self.steps
+
+    @property
+    def state(self) -> str:
+        """Pass, loss and validation score."""
+        score = "-" if self.score is None else f"{self.score:.3f}"
+        return f"steps, pass {self.epoch}, loss {self.loss:.3f}, validation {score}"
+
 
 TrainingWatch = Callable[[TrainingProgress], None]
 """Progress callback, called after every step."""
