@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from embank.errors import DamageError, HeadError
 from embank.fit import Examples
+from embank.labels.answers import Answer
 from embank.labels.kinds import POOLED
 from embank.labels.read import Labels
 from embank.store import StoredTask
@@ -23,7 +24,7 @@ HELD_BACK = 0.2
 """The share of examples that is kept from training."""
 
 _FEWEST = 8
-"""Fewer examples than this cannot be split, let alone learned from."""
+"""Fewer examples than this cannot be split and learned from."""
 
 _STRATA = 10
 """Numbers are split within as many slices of their range."""
@@ -32,14 +33,14 @@ _STRATA = 10
 def collect(
     texts: Sequence[int], seconds: Sequence[int] | None, labels: Labels, seed: int
 ) -> tuple[Examples, dict[str, int]]:
-    """Bring labelled rows into examples.
+    """Make examples of labelled rows.
 
-    A text that stands in several rows counts once; where its labels disagree, the last one stands.
+    A text of several rows counts once; of labels that disagree, the last one counts.
 
     Args:
         texts: numbers of the texts, -1 for rows whose text is not in the bank.
         seconds: numbers of the second texts, or None.
-        labels: one a row.
+        labels: one per row.
         seed: of the split.
 
     Returns:
@@ -114,7 +115,7 @@ def kept_examples(store: Store, task: StoredTask) -> Examples:
     return unpack((store.root / task.folder / EXAMPLES).read_bytes())
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Answer) -> list[tuple[str, ...] | tuple[int, ...]]:
     """An answer as JSON has it: its texts, and where they start."""
     return [value.texts, value.starts]
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
@@ -242,7 +241,7 @@ def _states_column(session: Session, settings: FitSettings) -> ColumnName:
     return session.states_column(encoder, tail.cut)
 
 
-def _as_text(text: Any, kind: Kind) -> Any:
+def _as_text(text: Text | Sequence[str] | np.ndarray | None, kind: Kind) -> Text | Sequence[str] | np.ndarray | None:
     """A list of words as the text that they make, and a list of question and context as the pair that they are."""
     if isinstance(text, np.ndarray):
         text = text.tolist()
