@@ -3,8 +3,8 @@
 A column is written `encoder/layer/pooling@codec`, for example `minilm/4/mean@int8`. Steps after pooling follow it with
 a plus sign, and are taken in their order: `minilm/6/mean+unit@float16` is scaled to length one,
 `minilm/6/mean+pca64@int8` is turned onto the 64 leading axes of a sample. `minilm/3/states@float16` is not pooled: it
-is ragged, with a row a token. The encoder's name is a label that the bank gives to a `Reading`; it has no part in the
-fingerprint, which is made from digests.
+is ragged, with one row per token. The encoder's name is a label that the bank gives to a `Reading`; it is not part of
+the fingerprint, which is made from digests.
 """
 
 import json
@@ -17,7 +17,7 @@ from embank.codecs.steps import LEARNED, LIMITS, STEPS, limit_of
 from embank.errors import UsageError
 
 STATES = "states"
-"""What stands in the place of a pooling where states are not pooled: a block of rows a text, one a token."""
+"""Instead of a pooling: states are not pooled, a text has a block of rows, one per token."""
 
 POOLINGS = ("mean", "max", "first", "last", "own", STATES)
 """How states become one vector. `own` is what the encoder's folder itself prescribes, projections included."""
@@ -161,7 +161,7 @@ class Recipe:
         return self._digest({"kind": "vectors", **replace(self, codec="", calibration="").fields()})
 
     def fields(self) -> dict[str, object]:
-        """What there is to it, for JSON; a reduction that is none is left out, as before there were any."""
+        """Its fields, for JSON; an empty reduction is left out, as in recipes of before reductions."""
         found = asdict(self)
         return found if self.reduction else {name: value for name, value in found.items() if name != "reduction"}
 
@@ -185,8 +185,8 @@ def valid_name(name: str, what: str) -> str:
 def _check_limits(steps: list[str], spec: str) -> None:
     if len(steps) > 1 or any(step not in {f"{word}{limit_of(step)[1] or ''}" for word in LIMITS} for step in steps):
         raise UsageError(
-            f"{spec!r} limits states in a way that there is not: states+first8 keeps the first 8 positions, "
-            "states+segments8 the means of 8 stretches"
+            f"unknown limit of states in {spec!r}: states+first8 keeps the first 8 positions, "
+            "states+segments8 the means of 8 segments"
         )
 
 
@@ -206,5 +206,5 @@ def _check_steps(steps: list[str], spec: str) -> None:
 
 def _known(word: str, words: tuple[str, ...], what: str, spec: str) -> str:
     if word not in words:
-        raise UsageError(f"{word!r} in {spec!r} is no {what}; there are: {', '.join(words)}")
+        raise UsageError(f"unknown {what} {word!r} in {spec!r}; choose from: {', '.join(words)}")
     return word

@@ -245,7 +245,7 @@ def test_nothing_that_drops_or_replaces_is_set_by_the_environment():
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topc", "--id", "id"], "did you mean 'topic'"),
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic"], "has no column 'text'"),
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic", "--id", "message"], "360 text not in the bank"),
-        (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic", "--id", "id", "--kind", "many"], "no kind of task"),
+        (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic", "--id", "id", "--kind", "many"], "unknown kind of task"),
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic", "--id", "id", "--kind", "regression"], "is no number"),
         (["fit", "{bank}", "{sample}", "--task", "t", "--label", "topic", "--id", "id", "--columns", "minilm/1/mean"], "no column"),
         (["fit", "{bank}", "{sample}", "--task", "a/b", "--label", "topic", "--id", "id"], "no name for a task"),

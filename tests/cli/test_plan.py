@@ -182,7 +182,7 @@ def test_what_lives_outside_a_bank_is_named_with_its_command(made, bank, run, tm
         (["--label", "mood", "--tolerance", "-1"], "found --tolerance -1.0, expected 0 or more"),
         (["--label", "mood", "--tasks", "0"], "found --tasks 0, expected at least 1"),
         (["--label", "mood", "--texts", "-5"], "found --texts -5, expected at least 1"),
-        (["--label", "mood", "--kind", "tagging"], "no kind of task"),
+        (["--label", "mood", "--kind", "tagging"], "unknown kind of task"),
         (["--label", "mood", "--text", "body"], "body"),
         (["--label", "mood", "-o", "plan.pdf"], "expected a name that ends in .html or .json"),
     ],

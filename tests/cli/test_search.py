@@ -96,7 +96,7 @@ def test_a_column_is_exported_for_other_tools(bank, run, tmp_path):
         (["search", "{bank}", "--file", "{sample}", "--text", "message", "--id", "topic"], "the same id in 'topic'"),
         (["search", "{bank}", "words", "-o", "out.xlsx"], ".xlsx"),
         (["search", "{bank}", "words", "--approximate", "--where", "topic=billing"], "cannot be narrowed"),
-        (["export", "{bank}", "--to", "csv", "-o", "out.csv"], "there are: parquet, npy, usearch, faiss"),
+        (["export", "{bank}", "--to", "csv", "-o", "out.csv"], "choose from: parquet, npy, usearch, faiss"),
         (["export", "{bank}", "--to", "npy", "-o", "out.parquet"], "a name that ends in .npy"),
         (["export", "{bank}", "--to", "npy", "-o", "no/where/out.npy"], "cannot be written"),
         (["export", "{bank}", "--to", "npy", "-o", "out.npy", "--columns", "minilm/5/mean"], "no column"),

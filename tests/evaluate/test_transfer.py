@@ -127,7 +127,7 @@ def test_every_kind_is_scored_on_frozen_columns(folder, tmp_path, kind):
 
 
 def test_what_cannot_be_left_out_is_refused(folder, make, tmp_path):
-    with pytest.raises(UsageError, match="'moods' is no source; there are: mood, topics, size"):
+    with pytest.raises(UsageError, match="unknown source 'moods'; choose from: mood, topics, size"):
         evaluate_transfer(targets(), [["moods"]], make, asked(folder), tmp_path)
     with pytest.raises(UsageError, match="leaves no source"):
         evaluate_transfer(targets()[:1], [["mood"]], make, asked(folder, seen=False), tmp_path)

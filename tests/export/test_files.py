@@ -75,7 +75,7 @@ def test_what_is_interrupted_leaves_the_old_file_and_no_rest(bank, tmp_path, mon
 
 
 def test_what_does_not_fit_is_refused_in_words(bank, tmp_path):
-    with pytest.raises(UsageError, match="there are: parquet, npy, usearch, faiss"):
+    with pytest.raises(UsageError, match="choose from: parquet, npy, usearch, faiss"):
         bank.export(tmp_path / "out.csv", "csv")
     with pytest.raises(UsageError, match="a name that ends in .npy"):
         bank.export(tmp_path / "out.bin", "npy")

@@ -126,8 +126,8 @@ def test_of_several_columns_of_states_the_fullest_is_read_then_the_highest_then_
         (settings(columns=("tiny/9/states",)), UsageError, "asks for layer 9; tiny has layers 0 to 4"),
         (settings(tail={"trials": True}), UsageError, "chooses where to cut: leave out --cut and --columns"),
         (settings(columns=(), tail={"trials": True, "cut": 2}), UsageError, "leave out --cut and --columns"),
-        (settings("ranking"), UsageError, "'ranking' is no kind of task"),
-        (embank.FitSettings(kind="tagging"), UsageError, "'tagging' is no kind of task"),
+        (settings("ranking"), UsageError, "unknown kind of task 'ranking'"),
+        (embank.FitSettings(kind="tagging"), UsageError, "unknown kind of task 'tagging'"),
     ],
 )
 def test_what_a_tail_cannot_start_from_is_refused_in_words(bank, asked, error, said):
@@ -152,9 +152,9 @@ def test_a_tail_reads_two_texts_together_and_never_apart(bank):
         (
             "tagging",
             [["O", "B-city"]] * 36 + [["O"]] * 36,
-            "found 72 of 72 rows whose tags are not one a word; row 0 has 2 tags and",
+            "found 72 of 72 rows whose tags are not one per word; row 0 has 2 tags and",
         ),
-        ("tagging", moods(TEXTS), "expected a list of tags, one a word"),
+        ("tagging", moods(TEXTS), "expected a list of tags, one per word"),
         ("span", ANSWERS, "reads pairs, question and context"),
     ],
 )
@@ -195,7 +195,7 @@ def test_limited_states_do_not_serve_kinds_that_read_each_token(bank, kind):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"method": "prompt"}, "'prompt' is no way to train a tail; there are: full, adapters, lora"),
+        ({"method": "prompt"}, "unknown method of a tail 'prompt'; choose from: full, adapters, lora"),
         ({"width": 0}, "found width 0 for a tail, expected at least 1"),
         ({"rank": -1}, "found rank -1 for a tail, expected at least 1"),
     ],

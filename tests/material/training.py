@@ -22,6 +22,7 @@ from embank.training.checkpoint import CheckpointFile
 from embank.training.datasets import padded_states
 from embank.training.loop import Run, train
 from embank.training.losses import class_loss
+from embank.training.precision import faster
 from embank.training.settings import TrainingSettings
 
 EXAMPLES, BATCH, STEPS = 24, 4, 6
@@ -126,6 +127,7 @@ def serve():
     """Fork a child for every command."""
     torch.set_num_threads(1)
     bert_tail()  # whatever is imported late is imported before the first child
+    faster()  # measured once for all children: under load two measurements may choose two precisions
     for line in sys.stdin:
         pid = os.fork()
         if not pid:

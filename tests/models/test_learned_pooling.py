@@ -192,8 +192,8 @@ def test_two_stages_have_no_states_of_their_own():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (((3,), "sum"), "'sum' is no pooling over positions; there are: mean, first, max, attention"),
-        (((3,), "mean", 1, "both"), "'both' is no pooling over layers; there are: one, concatenated"),
+        (((3,), "sum"), "unknown pooling over positions: 'sum'; choose from: mean, first, max, attention"),
+        (((3,), "mean", 1, "both"), "unknown pooling over layers: 'both'; choose from: one, concatenated"),
         (((), "mean"), "found layers none for a pooling"),
         (((4, 2), "mean", 1, "scalar"), "found layers 4, 2 for a pooling, expected numbers from 0"),
         (((2, 2), "mean", 1, "scalar"), "found layers 2, 2 for a pooling"),
@@ -212,7 +212,7 @@ def test_a_design_that_gives_no_vector_is_refused(arguments, said):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"codec": "int2"}, "'int2' is no codec; there are: float32"),
+        ({"codec": "int2"}, "unknown codec 'int2'; choose from: float32"),
         ({"dropout": 1.0}, "found dropout 1.0 for a pooling"),
         ({"kind": "tagging"}, "a task of kind 'tagging' reads each token: there is nothing to pool; fit a tail"),
         ({"kind": "span"}, "nothing to pool"),

@@ -202,11 +202,14 @@ def test_a_tail_depends_on_its_seed_alone(method):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "ranking"}, "'ranking' is no kind of a tail; there are: single, multi, regression, tagging, span"),
-        ({"method": "prompt"}, "'prompt' is no method of a tail; there are: full, adapters, lora"),
+        (
+            {"kind": "ranking"},
+            "unknown kind of a tail 'ranking'; choose from: single, multi, regression, tagging, span",
+        ),
+        ({"method": "prompt"}, "unknown method of a tail 'prompt'; choose from: full, adapters, lora"),
         ({"outputs": 0}, "found 0 outputs for a tail, expected 1 or more"),
         ({"kind": "span", "outputs": 3}, "found 3 outputs for a span, expected 2"),
-        ({"options": {"pooling": "own"}}, "'own' is no pooling of a tail; there are: mean, max, first, last"),
+        ({"options": {"pooling": "own"}}, "unknown pooling of a tail 'own'; choose from: mean, max, first, last"),
         ({"options": {"width": 0}}, "found width 0 for a tail, expected 1 or more"),
         ({"options": {"dropout": 1.0}}, "found dropout 1.0 for a tail, expected 0 or more and less than 1"),
     ],

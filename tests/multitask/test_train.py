@@ -193,7 +193,7 @@ def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
         ([Source(name="mood", texts=TEXTS, labels=["same"] * 48)], "source 'mood'.*same label"),
         ([Source(name="mood", texts=TEXTS[:4], labels=moods(TEXTS[:4]))], "source 'mood'.*too few"),
         ([Source(name="apart", texts=TEXTS, labels=moods(TEXTS), reads=APART)], "reads pairs apart"),
-        ([Source(name="tags", texts=TEXTS, labels=[["O"]] * 48, kind="tagging")], "source 'tags'.*not one a word"),
+        ([Source(name="tags", texts=TEXTS, labels=[["O"]] * 48, kind="tagging")], "source 'tags'.*not one per word"),
         (
             [Source(name="mood", texts=TEXTS, labels=moods(TEXTS), validation=(TEXTS, moods(TEXTS)))],
             "no text is left to validate",

@@ -49,7 +49,7 @@ def test_refusals_name_the_column():
         task_rows("topic", list(range(50)), ["one"] * 50, "auto")
     with pytest.raises(HeadError, match="found 20 labelled texts, expected 40 or more"):
         task_rows("topic", list(range(20)), ["a", "b"] * 10, "auto")
-    with pytest.raises(UsageError, match="no kind of task"):
+    with pytest.raises(UsageError, match="unknown kind of task"):
         task_rows("topic", list(range(50)), ["a", "b"] * 25, "colour")
 
 

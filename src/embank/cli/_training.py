@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 READS: Final = ("default", "last")
 """What heads of source tasks read: the layers of default columns, or the last one."""
+
+
+def reads_of(word: str) -> Literal["default", "last"]:
+    """What heads of source tasks read.
+
+    Raises:
+        UsageError: an unknown word.
+    """
+    found = next((known for known in READS if known == word), None)
+    if found is None:
+        raise embank.errors.UsageError(f"unknown --reads {word!r}: use {' or '.join(READS)}")
+    return found
+
 
 _METHODS = ("full", "adapters", "lora", "auto")
 

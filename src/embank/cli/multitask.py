@@ -93,11 +93,8 @@ class Training(training.Loop):
         Raises:
             UsageError: an unknown word, or a number that no training can start with.
         """
-        reads = next((word for word in training.READS if word == self.reads), None)
-        if reads is None:
-            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(training.READS)}")
         return embank.MultitaskSettings(
-            training=self.settings(), temperature=self.temperature, most=self.rows, reads=reads
+            training=self.settings(), temperature=self.temperature, most=self.rows, reads=training.reads_of(self.reads)
         )
 
 

@@ -213,16 +213,13 @@ class PrefixFlags(training.Loop):
         Raises:
             UsageError: an unknown word, or a number that no prefix can have.
         """
-        reads = next((word for word in training.READS if word == self.reads), None)
-        if reads is None:
-            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use {' or '.join(training.READS)}")
         return embank.PrefixSettings(
             training=self.settings(),
             length=self.length,
             from_layer=self.from_layer,
             reparametrise=self.reparametrise,
             most=self.rows,
-            reads=reads,
+            reads=training.reads_of(self.reads),
         )
 
 

@@ -59,7 +59,7 @@ def export(session: Session, out: str | Path, kind: str, column: str | None = No
     """
     path = Path(out)
     if kind not in KINDS:
-        raise UsageError(f"unknown format {kind!r} to export a column to; there are: {', '.join(KINDS)}")
+        raise UsageError(f"unknown format {kind!r} to export a column to; choose from: {', '.join(KINDS)}")
     _check_place(path, kind)
     store = session.store
     searched = SearchedColumn(store, full_name(session, column))

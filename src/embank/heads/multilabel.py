@@ -1,4 +1,4 @@
-"""Logistic regression for any number of labels a text: one sigmoid a label, all labels solved together."""
+"""Logistic regression for any number of labels per text: one sigmoid per label, all labels solved together."""
 
 from collections.abc import Sequence
 

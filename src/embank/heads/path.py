@@ -30,7 +30,7 @@ class Study:
     """What cross-validation is told.
 
     Attributes:
-        link: softmax over classes, or a sigmoid a label.
+        link: softmax over classes, or a sigmoid per label.
         rows: the training rows, decomposed.
         targets: float32 `[outputs, texts]`.
         importance: float32 `[1 or outputs, texts]`, how much each row counts.

@@ -19,12 +19,12 @@ class ServedHead:
     """What is stored of a head, and all that prediction needs.
 
     Attributes:
-        kind: `single` (softmax over labels), `multi` (a sigmoid a label) or `regression` (one number).
+        kind: `single` (softmax over labels), `multi` (a sigmoid per label) or `regression` (one number).
         labels: the outputs' names in order; a single head has at least two, a multi head at least one, a regression
             none.
         layers: one affine map; or two, with a ReLU between them.
         temperature: outputs are divided by it before they become probabilities; decisions do not depend on it.
-        offsets: one a label, added to outputs before deciding but not before probabilities, so that rare labels are
+        offsets: one per label, added to outputs before deciding but not before probabilities, so that rare labels are
             decided more often while probabilities stay calibrated; empty for none.
 
     Raises:
@@ -52,7 +52,7 @@ class ServedHead:
             raise HeadError(f"found temperature {self.temperature}, expected a positive number; calibrate again")
         if self.offsets and (len(self.offsets) != len(self.labels) or not np.isfinite(self.offsets).all()):
             raise HeadError(
-                f"found {len(self.offsets)} offsets, expected none or {len(self.labels)} finite ones, one a label"
+                f"found {len(self.offsets)} offsets, expected none or {len(self.labels)} finite ones, one per label"
             )
         self._check_labels()
 

@@ -80,7 +80,7 @@ def read_labels(
         HeadError: no row has a label, or a label does not fit the kind.
     """
     if kind not in ("auto", *kinds):
-        raise UsageError(f"{kind!r} is no kind of task; there are: auto, {', '.join(kinds)}")
+        raise UsageError(f"unknown kind of task {kind!r}; choose from: auto, {', '.join(kinds)}")
     if kind == "tagging":
         tags = read_tags(values)
         _refuse_other_counts(tags, texts)
@@ -117,5 +117,5 @@ def _refuse_other_counts(tags: Sequence[tuple[str, ...] | None], texts: Sequence
         if own is not None and isinstance(words, list) and not words_fault(words) and len(own) != len(words):
             strange.append(f"row {row} has {len(own)} tags and {len(words)} words")
     if strange:
-        found = f"found {len(strange)} of {len(tags)} rows whose tags are not one a word; {strange[0]}"
+        found = f"found {len(strange)} of {len(tags)} rows whose tags are not one per word; {strange[0]}"
         raise HeadError(f"{found}. Words are what white space divides; correct such rows, or set them to null")

@@ -32,11 +32,11 @@ CONTINUED = ("B", "I")
 _WORD = re.compile(r"\S+")
 
 Tags = Sequence[str | None]
-"""One tag a word; None where nothing was predicted."""
+"""One tag per word; None where nothing was predicted."""
 
 
 def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:
-    """Understand a column of tags: one list a row, one tag a word.
+    """Understand a column of tags: one list per row, one tag per word.
 
     Lists, tuples and arrays are read, or JSON lists, but not both in one column; tags are strings, or whole numbers
     (known by their digits). Null, NaN and the empty string mean "not labelled".
@@ -57,7 +57,7 @@ def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:
             continue
         given = _json_list(value) if isinstance(value, str) else listed(value)
         if given is None:
-            message = f"row {row} has {value!r:.60}, expected a list of tags, one a word"
+            message = f"row {row} has {value!r:.60}, expected a list of tags, one per word"
             raise HeadError(f'{message}; give lists, or JSON lists such as ["O", "B-city"]')
         written.setdefault("JSON lists" if isinstance(value, str) else "lists", row)
         rows.append(tuple(_tag(tag, row, written) for tag in given))
@@ -123,7 +123,7 @@ def tag_targets(
     """Lay the tags of a text's words on its tokens, as numbers.
 
     Args:
-        tags: one a word of the whole text, also where the text was cut.
+        tags: one per word of the whole text, also where the text was cut.
         word_numbers: of each token, from `word_of_tokens`.
         names: the tags that there are; a number is a place in it.
 
@@ -137,7 +137,7 @@ def tag_targets(
     first = first_subwords(word_numbers)
     words = word_numbers[first]
     if words.size and int(words.max()) >= len(tags):
-        message = f"found {len(tags)} tags for a text of at least {int(words.max()) + 1} words, expected one a word"
+        message = f"found {len(tags)} tags for a text of at least {int(words.max()) + 1} words, expected one per word"
         raise HeadError(f"{message}; make the text of its words with words_text")
     places = {name: place for place, name in enumerate(names)}
     unknown = sorted({tags[word] for word in words.tolist()} - places.keys())
@@ -167,7 +167,7 @@ def tags_of(
             no other tag could be meant by "not read".
 
     Returns:
-        One tag a word.
+        One tag per word.
 
     Raises:
         HeadError: a number that is no place among the names, or more words than `n_words`.

@@ -90,7 +90,7 @@ class PoolingSettings:
     def __post_init__(self) -> None:
         """Refuse an unknown codec, and a dropout that leaves nothing."""
         if self.codec not in codec_names():
-            raise UsageError(f"{self.codec!r} is no codec; there are: {', '.join(codec_names())}")
+            raise UsageError(f"unknown codec {self.codec!r}; choose from: {', '.join(codec_names())}")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"found dropout {self.dropout} for a pooling, expected 0 or more and less than 1")
         if self.kind in ("tagging", "span"):
@@ -99,4 +99,4 @@ class PoolingSettings:
 
 def _known(word: str, words: tuple[str, ...], what: str) -> None:
     if word not in words:
-        raise UsageError(f"{word!r} is no pooling {what}; there are: {', '.join(words)}")
+        raise UsageError(f"unknown pooling {what}: {word!r}; choose from: {', '.join(words)}")

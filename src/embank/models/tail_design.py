@@ -55,7 +55,7 @@ class TailSettings:
     def __post_init__(self) -> None:
         """Refuse an unknown method, and widths that no tail can have."""
         if self.method not in METHODS:
-            raise UsageError(f"{self.method!r} is no way to train a tail; there are: {', '.join(METHODS)}")
+            raise UsageError(f"unknown method of a tail {self.method!r}; choose from: {', '.join(METHODS)}")
         for name in ("width", "rank"):
             if getattr(self, name) < 1:
                 raise UsageError(f"found {name} {getattr(self, name)} for a tail, expected at least 1")
@@ -143,4 +143,4 @@ def default_rate(method: Method, width: int, *, alone: bool = False) -> float:
 
 def _known(word: str, words: tuple[str, ...], what: str) -> None:
     if word not in words:
-        raise UsageError(f"{word!r} is no {what} of a tail; there are: {', '.join(words)}")
+        raise UsageError(f"unknown {what} of a tail {word!r}; choose from: {', '.join(words)}")

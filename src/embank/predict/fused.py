@@ -84,7 +84,7 @@ class FusedHeads:
             seconds: for tasks that read two texts apart, the numbers of the second ones.
 
         Returns:
-            One entry a task, in the order given; tasks that read apart are left out where there are no `seconds`.
+            One entry per task, in the order given; tasks that read apart are left out where there are no `seconds`.
         """
         there = {name: reader.has(texts) for name, reader in self.readers.items()}
         found: dict[str, TaskOutputs] = {}

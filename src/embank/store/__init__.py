@@ -78,7 +78,7 @@ class StoredColumn:
         recipe: what decides its bytes.
         width: dimensions of its vectors.
         dtype: numpy name of the stored dtype.
-        cells: stored numbers a row.
+        cells: stored numbers per row.
         folder: path below the bank.
         calibration: the file of what its codec learned, or None.
     """

@@ -31,7 +31,7 @@ class Addition:
     Attributes:
         keys: keys of new texts, in the order of the rows; empty where `known` is given.
         known: ascending numbers of texts that the bank has.
-        rows: stored rows by column name, one a text, or a block a text.
+        rows: stored rows by column name, one per text, or a block a text.
         ids: (offset of the text, what the user calls it).
         bodies: packed content by offset, where the user asked to keep it.
     """

@@ -93,7 +93,7 @@ class TrunkReference:
     def __post_init__(self) -> None:
         """Refuse an unknown combination."""
         if self.combine not in COMBINATIONS:
-            raise UsageError(f"{self.combine!r} is no way to read prefixes; there are: {', '.join(COMBINATIONS)}")
+            raise UsageError(f"unknown way to read prefixes {self.combine!r}; choose from: {', '.join(COMBINATIONS)}")
 
 
 @dataclass(frozen=True)
