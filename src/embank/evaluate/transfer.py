@@ -137,13 +137,8 @@ def evaluate_transfer(
     divided = {target.source.name: target.divided(settings.seed) for target in targets}
     for name in (name for group in groups for name in group):
         if name not in divided:
-<<<<<<< HEAD
-            raise UsageError(f"{name!r} is no source; there are: {', '.join(divided)}")
-    trial = _Trial(train, settings, work)
-=======
             raise UsageError(f"unknown source {name!r}; choose from: {', '.join(divided)}")
-    trial = _Trial(make, settings, work)
->>>>>>> main
+    trial = _Trial(train, settings, work)
     found = []
     everything = trial.trained("all", list(divided.values())) if settings.seen else None
     for group in groups:

@@ -31,33 +31,7 @@ _WORTH_A_THREAD = 4_000_000
 on a machine with other work a hundred times longer."""
 
 
-<<<<<<< HEAD
 def refit_head(store: Store, name: str) -> FitReport:
-=======
-def fit_task(
-    store: Store, name: str, labels: Sequence[Any], numbers: tuple[TextIds, TextIds | None], settings: FitSettings
-) -> FitReport:
-    """Fit a task on texts of the bank.
-
-    Args:
-        store: the bank.
-        name: of the task; one of that name is replaced.
-        labels: one per text, as the user wrote them.
-        numbers: of the texts, and of second texts where the task reads two apart; UNKNOWN otherwise.
-        settings: what the user said.
-
-    Raises:
-        UsageError: an unknown kind or column.
-        HeadError: too few labels, one class only, or no column that has the texts.
-    """
-    parsed = read_labels(labels, settings.kind, kinds=POOLED)
-    first, second = numbers
-    examples, skipped = collect(first.tolist(), None if second is None else second.tolist(), parsed, settings.seed)
-    return _fit(store, name, (parsed.kind, examples), settings, skipped)
-
-
-def refit_task(store: Store, name: str) -> FitReport:
->>>>>>> main
     """Fit a task again, on the labels and the split that the bank kept.
 
     Columns that were named are read again where the bank still has them; otherwise validation chooses.
