@@ -231,10 +231,11 @@ class Session:
 
         A list of two strings is a pair, as files have it.
         """
-        block = TextBlock("texts", 0, [tuple(text) if isinstance(text, list) else text for text in texts])
+        pairs = [tuple(text) if isinstance(text, list) and len(text) == 2 else text for text in texts]  # noqa: PLR2004
+        block = TextBlock("texts", 0, pairs)
         numbers, _ = self.numbers(block, columns, watch, keep_text=keep_text)
-        pairs = zip(numbers.tolist(), block.texts, strict=True)
-        return numbers, {number: text for number, text in pairs if number != UNKNOWN}
+        by_number = zip(numbers.tolist(), block.texts, strict=True)
+        return numbers, {number: text for number, text in by_number if number != UNKNOWN}
 
     def _keeps(self, numbers: TextIds) -> bool:
         """Whether the bank keeps all of these texts."""
