@@ -25,6 +25,7 @@ import transformers
 from measuring import WORK, data_folder, kept, record
 
 import embank
+from embank.encode.opened_encoders import OpenedEncoders
 from embank.encode.state_loader import StateSource
 from embank.encoders.load import locate, open_encoder
 from embank.models.full import EncoderWithHead
@@ -161,7 +162,9 @@ def measured(shape: str, count: int, rounds: int) -> dict[str, Any]:
         half = open_encoder(locate(f"shape={place}"), "torch", "float32", WORK)
         tail = build_tail(half.model, half.n_layers, design, 0)
         column = str(ColumnName("shape", cut, "states"))
-        source = StateSource(store, column, lambda _: whole)
+        encoders = OpenedEncoders(store, embank.BankOptions())
+        encoders.encoder_for = lambda *_: whole  # type: ignore[method-assign]
+        source = StateSource(encoders, column)
         states = StateInputs(source, numbers, 0)
 
         def cold(run: Callable[[], float]) -> Callable[[], float]:
