@@ -92,7 +92,7 @@ def test_another_sample_is_another_recipe(tmp_path):
 def test_more_dimensions_than_the_encoder_has_are_refused_before_anything_is_encoded(store):
     encoder = FakeEncoder(width=8)
     for name in ("fake/2/mean+pca9@int8", "fake/2/mean+dims9", "fake/2/mean+pca4+dims5"):
-        with pytest.raises(UsageError, match="asks for . dimensions, and there are .: name fewer"):
+        with pytest.raises(UsageError, match="keeps . dimensions of .: name fewer"):
             run(store, encoder, [name], TEXTS)
     assert encoder.calls == 0
     assert store.catalogue.columns() == {}
