@@ -9,7 +9,7 @@ from embank.fit.source_tasks import Source
 from embank.models.encoder_folder import refuse_existing
 from embank.multitask import MultitaskReport, MultitaskSettings, MultitaskWatch
 from embank.multitask.folder import save_multitask
-from embank.multitask.train import train_multitask as train
+from embank.multitask.train import train_shared
 
 
 def train_multitask(
@@ -44,7 +44,7 @@ def train_multitask(
     opened = open_torch_encoder(located)
     place.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = place.with_name(f"{place.name}.training.safetensors")
-    trained = train(opened, sources, settings, checkpoint, watch)
+    trained = train_shared(opened, sources, settings, checkpoint, watch)
     save_multitask(opened, trained.report, place)
     checkpoint.unlink(missing_ok=True)
     return trained.report

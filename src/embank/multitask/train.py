@@ -43,7 +43,7 @@ class MultitaskModel:
     losses: Sequence[float]
 
 
-def train_multitask(
+def train_shared(
     encoder: TransformerEncoder,
     sources: Sequence[Source],
     settings: MultitaskSettings,
