@@ -112,7 +112,7 @@ def trainer(module: Any, dataset: LabelledDataset[Any]) -> Callable[[], float]:
             inputs, targets = dataset[which]
             with precision():
                 logits = module(**inputs)
-            dataset.objective.loss(logits, targets).backward()
+            dataset.loss(logits, targets).backward()
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         return time.perf_counter() - started
@@ -153,7 +153,7 @@ def measured(shape: str, count: int, rounds: int) -> dict[str, Any]:
         numbers = np.arange(len(texts))
     gc.collect()
     labels = np.array(["a", "b"] * (count // 2))
-    objective = PooledObjective("single", labels, ("a", "b"), numbers)
+    objective = PooledObjective(kind="single", y=labels, labels=("a", "b"), train=numbers)
     design = TailDesign(cut=cut, method="full", kind="single", outputs=2)
     whole = open_encoder(locate(f"shape={place}"), "torch", "float32", WORK)
     live = EncoderWithHead(whole, replace(design, cut=0), 0)

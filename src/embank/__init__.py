@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from embank.models.tail_design import TailSettings as TailSettings
     from embank.multitask import MultitaskReport as MultitaskReport
     from embank.multitask import MultitaskSettings as MultitaskSettings
-    from embank.multitask.run import train_multitask as train_multitask
+    from embank.multitask.train import train_multitask as train_multitask
     from embank.plan import Plan as Plan
     from embank.plan import PlanSettings as PlanSettings
     from embank.plan.json_document import plan_json as plan_json
@@ -141,7 +141,7 @@ _PUBLIC = {
     "student_baseline": "embank.distill.baselines",
     "tables": "embank.tables",
     "text_key": "embank.texts",
-    "train_multitask": "embank.multitask.run",
+    "train_multitask": "embank.multitask.train",
     "words_fault": "embank.labels.words",
     "words_text": "embank.labels.words",
 }

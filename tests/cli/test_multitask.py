@@ -105,7 +105,7 @@ def test_tasks_are_left_out_and_what_that_brings_is_printed(place, tmp_path, cap
 
 def test_a_trunk_that_is_there_is_not_written_over(place, tmp_path):
     (tmp_path / "trunk").mkdir()
-    with pytest.raises(embank.errors.UsageError, match="is there already"):
+    with pytest.raises(embank.errors.UsageError, match="exists already"):
         called("multitask", "train", tmp_path / "trunk", "--sources", place / "sources.toml")
 
 

@@ -1,4 +1,4 @@
-"""A trunk learns from sources of every kind, depends on its seed alone, and goes on after a stop."""
+"""An encoder learns from sources of every kind, depends on its seed alone, and goes on after a stop."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART
 from embank.models import shared as shared_module
 from embank.models.encoder_folder import CARD, REPORT
-from embank.models.shared import HeadShape, Readings, SharedEncoder
+from embank.models.shared import HeadShape, SharedEncoder
 from embank.multitask import MultitaskSettings
 from embank.multitask import heads_first as probing
 from embank.multitask import train as multitask_module
@@ -57,13 +57,13 @@ def test_the_mean_of_the_best_pass_is_the_best(trained):
 
 def test_a_head_of_many_dimensions_hears_them_all_more_softly(folder, monkeypatch):
     encoder = opened(folder)
-    readings = Readings(((1, "mean"), (4, "mean")))
+    readouts = ((1, "mean"), (4, "mean"))
     texts = ["a calm day", "a cold night", "a red house", "a long road"]
     inputs = TokenInputs(encoder, texts).inputs(np.arange(4))
 
     def scored(reach):
         monkeypatch.setattr(shared_module, "_REACH", reach)
-        module = SharedEncoder(encoder, [HeadShape("regression", 1, apart=True)], readings, seed=0)
+        module = SharedEncoder(encoder, [HeadShape("regression", 1, apart=True)], readouts, seed=0)
         module.eval()
         with torch.no_grad():
             return module(torch.tensor(0), **inputs)
@@ -82,7 +82,7 @@ def test_all_layers_change_and_every_head_learns(folder, trained):
     assert all(float(head.bias.detach().abs().max()) > 0 for head in module.heads)
 
 
-def test_the_same_seed_gives_the_same_trunk_and_another_seed_another(folder):
+def test_the_same_seed_gives_the_same_encoder_and_another_seed_another(folder):
     def made(seed):
         return weights(train_shared(opened(folder), sources("mood", "tags"), settings(seed=seed)).module)
 
@@ -154,35 +154,35 @@ def test_no_more_rows_are_used_than_are_allowed(folder):
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "electra", "fnet"])
-def test_a_trunk_is_a_folder_that_others_load_and_that_fills_columns_of_its_own(family, tmp_path):
+def test_a_multitask_encoder_is_a_folder_that_others_load_and_that_fills_columns_of_its_own(family, tmp_path):
     raw = save_tiny(tmp_path / "tiny", family)
     encoder = opened(raw)
     found = train_shared(encoder, sources("mood"), settings(epochs=1))
-    save_multitask(encoder, found.report, tmp_path / "trunk")
+    save_multitask(encoder, found.report, tmp_path / "house")
     here = dict(encoder.model.named_parameters())
-    there = dict(transformers.AutoModel.from_pretrained(tmp_path / "trunk").named_parameters())
+    there = dict(transformers.AutoModel.from_pretrained(tmp_path / "house").named_parameters())
     assert all(torch.equal(tensor, there[name]) for name, tensor in here.items())
     with embank.Bank.create(tmp_path / "bank", options()) as bank:
-        for place in (raw, tmp_path / "trunk"):
+        for place in (raw, tmp_path / "house"):
             bank.encode(TEXTS, encoder=str(place), columns=[f"{place.name}/4/mean@float32"])
-        one, other = (bank.vectors(f"{name}/4/mean@float32", TEXTS) for name in ("tiny", "trunk"))
+        one, other = (bank.vectors(f"{name}/4/mean@float32", TEXTS) for name in ("tiny", "house"))
     assert not np.allclose(one, other, atol=1e-3)
     if family == "bert":
-        theirs = SentenceTransformer(str(tmp_path / "trunk"), device="cpu").encode(TEXTS)
+        theirs = SentenceTransformer(str(tmp_path / "house"), device="cpu").encode(TEXTS)
         np.testing.assert_allclose(theirs, other, atol=1e-5)
 
 
 def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
     encoder, found = trained
-    save_multitask(encoder, found.report, tmp_path / "trunk")
-    card = (tmp_path / "trunk" / CARD).read_text()
+    save_multitask(encoder, found.report, tmp_path / "house")
+    card = (tmp_path / "house" / CARD).read_text()
     for source in found.report.sources:
         assert f"| {source.name} | {source.kind} |" in card
         assert f"{source.score:.3f}" in card
     assert str(encoder.folder.path) not in card
-    assert (tmp_path / "trunk" / REPORT).is_file()
-    with pytest.raises(UsageError, match="is there already"):
-        save_multitask(encoder, found.report, tmp_path / "trunk")
+    assert (tmp_path / "house" / REPORT).is_file()
+    with pytest.raises(UsageError, match="exists already"):
+        save_multitask(encoder, found.report, tmp_path / "house")
 
 
 @pytest.mark.parametrize(

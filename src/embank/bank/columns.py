@@ -216,7 +216,7 @@ class BankColumns(BankFolder):
             HeadError: training went astray.
             EncoderError: an encoder cannot be found.
         """
-        return self._teacher().distill(texts, Path(out), settings, made_of, (watch, train_watch))
+        return self._teacher().distill(texts, Path(out), settings, made_of, watch=watch, train_watch=train_watch)
 
     def fill_student_space(self, student: str | Path, column: str | None = None, codec: str = "int8") -> str:
         """Map a teacher's stored vectors to the space of its student, so that the student's queries search them.

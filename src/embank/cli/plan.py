@@ -209,4 +209,4 @@ def _print_balances(found: "Plan") -> None:
             continue
         for axis, changes in (("tasks", balance.by_tasks), ("texts", balance.by_texts)):
             words = "; ".join(f"{titles[change.way]} from {change.at:,}" for change in changes)
-            typer.echo(f"cheapest by {axis} ({balance.unit}, bank {balance.bank}): {words}")
+            typer.echo(f"cheapest by {axis} (bank {balance.bank}): {words}")

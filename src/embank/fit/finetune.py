@@ -245,4 +245,4 @@ def _test(
     decided = None
     if isinstance(objective, PooledObjective):
         decided = objective.served(learned).decide(objective.scaled(np.stack(outputs)))
-    return objective.measure_calibrated(learned, every, outputs), decided, speed
+    return objective.measure(every, outputs, learned), decided, speed

@@ -44,11 +44,13 @@ def objective_for(
         y, names = targets_of(kind, values, None if known is None else known.labels)
         if kind == "single" and known is None and len(set(y[train].tolist())) < 2:  # noqa: PLR2004 - two classes
             raise HeadError(f"all rows that may be trained on have the label {y[train][0]!r}; add others")
-        return PooledObjective(kind, y, names, train, None if known is None else known.scale), names
+        return PooledObjective(
+            kind=kind, y=y, labels=names, train=train, fixed_scale=None if known is None else known.scale
+        ), names
     places = _places(encoder, contents)
     if kind == "span":
         answers = [value if isinstance(value, Answer) else Answer(*map(tuple, value)) for value in values]
-        return SpanObjective(answers, contents, places), ()
+        return SpanObjective(answers=answers, texts=contents, places=places), ()
     for text, tags in zip(contents, values, strict=True):
         if not isinstance(text, str) or len(text.split()) != len(tags):
             found = f"{len(tags)} tags for {text!r:.60}"
