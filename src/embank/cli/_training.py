@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli._flags import TRAINING, Seed, flag
 from embank.reports.progress import shown
 
@@ -34,7 +33,7 @@ def reads_of(word: str) -> Literal["default", "last"]:
 _METHODS = ("full", "adapters", "lora", "auto")
 
 Rate = Annotated[
-    float | None, flag(TRAINING, "--rate", help="Learning rate.", default="what suits the method and the width")
+    float | None, flag(TRAINING, "--rate", help="Learning rate. [default: what suits the method and the width]")
 ]
 Patience = Annotated[
     int, flag(TRAINING, "--patience", help="Passes without a better validation score before training stops.")
@@ -42,7 +41,7 @@ Patience = Annotated[
 BatchSize = Annotated[int, flag(TRAINING, "--batch", help="Examples per training step.")]
 Epochs = Annotated[
     int | None,
-    flag(TRAINING, "--epochs", help="Most passes over the examples.", default="4, or enough for 300 steps"),
+    flag(TRAINING, "--epochs", help="Most passes over the examples. [default: 4, or enough for 300 steps]"),
 ]
 
 
@@ -67,23 +66,15 @@ class Loop:
 class TailDesign:
     """Whether upper layers of the encoder are trained, and which."""
 
-    tail: Annotated[
-        str | None,
-        flag(
-            TRAINING,
-            "--tail",
-            help="Train upper layers of the encoder on stored states: full (all of them), adapters, lora, or auto "
-            "(full, and short trials choose where to cut).",
-            default="a head on vectors",
-            complete=completion.words(*_METHODS),
-        ),
-    ] = None
-    cut: Annotated[
-        int | None,
-        flag(TRAINING, "--cut", help="Layer whose states a tail starts from.", default="half of the depth"),
-    ] = None
-    adapter_width: Annotated[int, flag(TRAINING, "--adapter-width", help="Bottleneck of adapters.")] = 64
-    rank: Annotated[int, flag(TRAINING, "--rank", help="Rank of LoRA.")] = 16
+    tail: str | None = TRAINING.option(
+        None,
+        "Train upper layers of the encoder on stored states: full (all of them), adapters, lora, or auto (full, "
+        "and short trials choose where to cut). [default: a head on vectors]",
+        words=_METHODS,
+    )
+    cut: int | None = TRAINING.option(None, "Layer whose states a tail starts from. [default: half of the depth]")
+    adapter_width: int = TRAINING.option(64, "Bottleneck of adapters.")
+    rank: int = TRAINING.option(16, "Rank of LoRA.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from embank.cli._flags import (
     flag,
     listed,
 )
-from embank.cli._labels import DEFAULT_TEXT, LabelFiles
+from embank.cli._labels import LabelFiles
 from embank.cli.fit import print_report
 from embank.reports.wording import MEASURES
 
@@ -53,15 +53,11 @@ class LabelledTexts:
     """Which rows are trained on and tested."""
 
     label: Annotated[str, flag(TASK, "--label", metavar="COL", help="Column of labels.")]
-    text: Annotated[str | None, flag(ROWS, "--text", metavar="COL", help="Column of texts.", default=DEFAULT_TEXT)] = (
-        None
-    )
+    text: str | None = ROWS.option(None, "Column of texts. [default: text]", metavar="COL")
     words: WordsColumn = None
     pair: PairColumn = None
     kind: Kind = "auto"
-    test: Annotated[
-        Path | None, flag(ROWS, "--test", metavar="FILE", help="Rows to score the outcome on, of the same columns.")
-    ] = None
+    test: Path | None = ROWS.option(None, "Rows to score the outcome on, of the same columns.", metavar="FILE")
     format: Format = None
 
     def read(self, files: list[Path]) -> "FineTuneData":
@@ -90,9 +86,7 @@ class Model:
 
     encoder: EncoderPlace = "minilm"
     max_tokens: MaxTokens = None
-    local_files_only: Annotated[
-        bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
-    ] = False
+    local_files_only: bool = COMPUTE.option(False, "Download nothing: use encoders that are here already.")
 
     def options(self) -> "BankOptions":
         """How the encoder reads texts."""
@@ -104,31 +98,13 @@ class Model:
 class StudentFlags:
     """What the student is, and what it learns of its teacher."""
 
-    layers: Annotated[
-        int,
-        flag(TRAINING, "--layers", help="Layers of the student: the encoder's first, its last, others between them."),
-    ] = 2
-    student_layers: Annotated[
-        str | None,
-        flag(
-            TRAINING,
-            "--student-layers",
-            metavar="N,...",
-            help="Their numbers, from 0, instead of --layers, as in 0,5.",
-        ),
-    ] = None
-    temperature: Annotated[
-        float,
-        flag(TRAINING, "--temperature", help="Softens the outputs of teacher and student where they are compared."),
-    ] = 2.0
-    hidden_weight: Annotated[
-        float,
-        flag(TRAINING, "--hidden-weight", help="Weight of the distance between their states; 0 leaves states out."),
-    ] = 1.0
-    label_weight: Annotated[
-        float,
-        flag(TRAINING, "--label-weight", help="Share of the labels' own loss; the teacher's outputs have the rest."),
-    ] = 0.5
+    layers: int = TRAINING.option(2, "Layers of the student: the encoder's first, its last, others between them.")
+    student_layers: str | None = TRAINING.option(
+        None, "Their numbers, from 0, instead of --layers, as in 0,5.", metavar="N,..."
+    )
+    temperature: float = TRAINING.option(2.0, "Softens the outputs of teacher and student where they are compared.")
+    hidden_weight: float = TRAINING.option(1.0, "Weight of the distance between their states; 0 leaves states out.")
+    label_weight: float = TRAINING.option(0.5, "Share of the labels' own loss; the teacher's outputs have the rest.")
 
     def settings(self) -> "StudentSettings":
         """Settings of a student.
@@ -152,10 +128,7 @@ def finetune(
     model: Model,
     loop: training.Loop,
     printed: Printed,
-    checkpoint: Annotated[
-        Path | None,
-        flag(TRAINING, "--checkpoint", metavar="FILE", help="Keeps training here, to go on after a stop."),
-    ] = None,
+    checkpoint: Path | None = TRAINING.option(None, "Keeps training here, to go on after a stop.", metavar="FILE"),
 ) -> None:
     """Fine-tune all layers of an encoder for one task.
 
@@ -185,15 +158,11 @@ def student(
     asked: StudentFlags,
     loop: training.Loop,
     printed: Printed,
-    checkpoint: Annotated[
-        Path | None,
-        flag(
-            TRAINING,
-            "--checkpoint",
-            metavar="FILE",
-            help="Keeps the teacher's training here and the student's beside it (FILE.student), to go on after a stop.",
-        ),
-    ] = None,
+    checkpoint: Path | None = TRAINING.option(
+        None,
+        "Keeps the teacher's training here and the student's beside it (FILE.student), to go on after a stop.",
+        metavar="FILE",
+    ),
 ) -> None:
     """Distil a fine-tuned encoder into a student of few layers.
 

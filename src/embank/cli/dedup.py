@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 import embank
 from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli._flags import COLUMNS, BankPath, Output, Printed, flag, one_column
+from embank.cli._flags import COLUMNS, BankPath, Output, Printed, one_column
 from embank.reports.progress import Step, shown
 from embank.reports.wording import counted
 
@@ -27,28 +27,17 @@ def dedup(
     bank: BankPath,
     output: Output,
     printed: Printed,
-    threshold: Annotated[
-        float, flag(COLUMNS, "--threshold", help="Cosine from which two texts are nearly the same.")
-    ] = 0.9,
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="Column whose vectors are compared.",
-            default="the highest layer of those with the most texts, at its finest precision",
-            complete=completion.columns,
-        ),
-    ] = None,
-    approximate: Annotated[
-        bool,
-        flag(
-            COLUMNS,
-            "--approximate",
-            help="Compare each text with those that a graph finds near it, not with every text.",
-        ),
-    ] = False,
+    threshold: float = COLUMNS.option(0.9, "Cosine from which two texts are nearly the same."),
+    columns: str | None = COLUMNS.option(
+        None,
+        "Column whose vectors are compared. [default: the highest layer of those with the most texts, at its "
+        "finest precision]",
+        metavar="SPEC",
+        complete=completion.columns,
+    ),
+    approximate: bool = COLUMNS.option(
+        False, "Compare each text with those that a graph finds near it, not with every text."
+    ),
 ) -> None:
     """Group texts that are nearly the same.
 

@@ -27,7 +27,6 @@ from embank.cli._flags import (
     Seed,
     TextColumn,
     argument,
-    flag,
     listed,
     one_column,
 )
@@ -55,40 +54,26 @@ RECIPES: Final = ("best", "paper")
 class Student:
     """What the student is, and how it learns."""
 
-    teacher: Annotated[
-        str, flag(ENCODER, "--teacher", help="minilm, a folder, or a hub name (org/model@revision).")
-    ] = "minilm"
-    student: Annotated[
-        str,
-        flag(
-            ENCODER,
-            "--student",
-            help="What the student begins as: the first layers of the teacher (3), layers by number (0,2,5), a folder, "
-            "or a hub name.",
-        ),
-    ] = "3"
-    width: Annotated[int, flag(COLUMNS, "--width", help="Dimensions of the student's vectors.")] = 48
-    matryoshka: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--matryoshka",
-            metavar="N,...",
-            help="Matryoshka widths: shorter vectors, the first dimensions of the whole ones, that are evaluated too.",
-            default="none",
-        ),
-    ] = None
-    unit: Annotated[bool, flag(COLUMNS, "--unit", help="Scale the student's vectors to length one.")] = False
-    recipe: Annotated[
-        str,
-        flag(
-            TRAINING,
-            "--recipe",
-            help="best (as measured best), or paper (as in 2203.07687: reduced targets, tanh, mean squared error).",
-            complete=completion.words(*RECIPES),
-        ),
-    ] = "best"
-    epochs: Annotated[int | None, flag(TRAINING, "--epochs", help="Most passes over the texts.", default="5")] = None
+    teacher: str = ENCODER.option("minilm", "minilm, a folder, or a hub name (org/model@revision).")
+    student: str = ENCODER.option(
+        "3",
+        "What the student begins as: the first layers of the teacher (3), layers by number (0,2,5), a folder, or "
+        "a hub name.",
+    )
+    width: int = COLUMNS.option(48, "Dimensions of the student's vectors.")
+    matryoshka: str | None = COLUMNS.option(
+        None,
+        "Matryoshka widths: shorter vectors, the first dimensions of the whole ones, that are evaluated too. "
+        "[default: none]",
+        metavar="N,...",
+    )
+    unit: bool = COLUMNS.option(False, "Scale the student's vectors to length one.")
+    recipe: str = TRAINING.option(
+        "best",
+        "best (as measured best), or paper (as in 2203.07687: reduced targets, tanh, mean squared error).",
+        words=RECIPES,
+    )
+    epochs: int | None = TRAINING.option(None, "Most passes over the texts. [default: 5]")
     batch: training.BatchSize = 64
     rate: training.Rate = None
     seed: Seed = 0
@@ -116,16 +101,11 @@ def train(
     printed: Printed,
     text: TextColumn = "text",
     as_format: Format = None,
-    bank: Annotated[
-        Path | None,
-        flag(
-            OUTPUT,
-            "--bank",
-            metavar="BANK",
-            help="Keep the teacher's vectors in this bank.",
-            default="one beside OUT, which is deleted at the end",
-        ),
-    ] = None,
+    bank: Path | None = OUTPUT.option(
+        None,
+        "Keep the teacher's vectors in this bank. [default: one beside OUT, which is deleted at the end]",
+        metavar="BANK",
+    ),
 ) -> None:
     """Distil a teacher into a small student of few dimensions.
 
@@ -160,26 +140,13 @@ def fill(
     bank: BankPath,
     student: Annotated[Path, argument("STUDENT", "The folder of a distilled student.")],
     printed: Printed,
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="The teacher's column.",
-            default="the finest of those that the student learned from",
-            complete=completion.columns,
-        ),
-    ] = None,
-    codec: Annotated[
-        str,
-        flag(
-            COLUMNS,
-            "--codec",
-            help="Precision: float32, float16, int8, int4 or binary.",
-            complete=completion.words(*CODECS),
-        ),
-    ] = "int8",
+    columns: str | None = COLUMNS.option(
+        None,
+        "The teacher's column. [default: the finest of those that the student learned from]",
+        metavar="SPEC",
+        complete=completion.columns,
+    ),
+    codec: str = COLUMNS.option("int8", "Precision: float32, float16, int8, int4 or binary.", words=CODECS),
 ) -> None:
     """Map a teacher's stored vectors to its student's space.
 

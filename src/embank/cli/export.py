@@ -26,24 +26,17 @@ def export(
     to: Annotated[
         str,
         flag(
-            OUTPUT,
-            "--to",
-            help="Format: parquet, npy, usearch or faiss.",
-            complete=completion.words("parquet", "npy", "usearch", "faiss"),
+            OUTPUT, "--to", help="Format: parquet, npy, usearch or faiss.", words=("parquet", "npy", "usearch", "faiss")
         ),
     ],
     printed: Printed,
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="Column whose vectors are written.",
-            default="the highest layer of those with the most texts, at its finest precision",
-            complete=completion.columns,
-        ),
-    ] = None,
+    columns: str | None = COLUMNS.option(
+        None,
+        "Column whose vectors are written. [default: the highest layer of those with the most texts, at its "
+        "finest precision]",
+        metavar="SPEC",
+        complete=completion.columns,
+    ),
 ) -> None:
     """Write a column's vectors for other tools.
 

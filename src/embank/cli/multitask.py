@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli import _training as training
 from embank.cli._bundles import command
@@ -55,32 +54,23 @@ class Training(training.Loop):
             ROWS,
             "--sources",
             metavar="FILE",
-            help="TOML file: per source task a [[source]] with name, files, label, and text or words; also pair, kind, "
-            "weight, validation, test, reads, format.",
+            help=(
+                "TOML file: per source task a [[source]] with name, files, label, and text or words; also pair, kind, "
+                "weight, validation, test, reads, format."
+            ),
         ),
     ]
-    rows: Annotated[int | None, flag(ROWS, "--rows", help="Most training rows per source task.", default="all")] = None
-    encoder: Annotated[
-        str, flag(ENCODER, "--encoder", help="Where training begins: minilm, a folder, or a hub name.")
-    ] = "minilm"
+    rows: int | None = ROWS.option(None, "Most training rows per source task. [default: all]")
+    encoder: str = ENCODER.option("minilm", "Where training begins: minilm, a folder, or a hub name.")
     max_tokens: MaxTokens = None
-    epochs: Annotated[int | None, flag(TRAINING, "--epochs", help="Most passes over the sources.", default="1")] = None
-    temperature: Annotated[
-        float,
-        flag(TRAINING, "--temperature", help="Sources are drawn by rows ** (1 / temperature): 1 by size, high alike."),
-    ] = 2.0
-    reads: Annotated[
-        str,
-        flag(
-            TRAINING,
-            "--reads",
-            help="What the sources' heads read: default (the layers of default columns) or last.",
-            complete=completion.words("default", "last"),
-        ),
-    ] = "default"
-    local_files_only: Annotated[
-        bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
-    ] = False
+    epochs: int | None = TRAINING.option(None, "Most passes over the sources. [default: 1]")
+    temperature: float = TRAINING.option(2.0, "Sources are drawn by rows ** (1 / temperature): 1 by size, high alike.")
+    reads: str = TRAINING.option(
+        "default",
+        "What the sources' heads read: default (the layers of default columns) or last.",
+        words=("default", "last"),
+    )
+    local_files_only: bool = COMPUTE.option(False, "Download nothing: use encoders that are here already.")
 
     def options(self) -> "embank.BankOptions":
         """How encoders read texts."""
@@ -144,28 +134,11 @@ def evaluate(
     work: Annotated[Path, argument("WORK", "Folder for encoders and scores; what is finished there is kept.")],
     asked: Training,
     printed: Printed,
-    leave_out: Annotated[
-        list[str] | None,
-        flag(
-            ROWS,
-            "--leave-out",
-            metavar="NAME,...",
-            help="Leave these source tasks out, together; repeatable.",
-            default="each in turn",
-        ),
-    ] = None,
-    seen: Annotated[
-        bool, flag(TRAINING, "--seen/--no-seen", help="Train on all sources as well, for comparison.")
-    ] = True,
-    codec: Annotated[
-        str,
-        flag(
-            COLUMNS,
-            "--codec",
-            help="Precision of the columns that are tried.",
-            complete=completion.words(*CODECS),
-        ),
-    ] = "float16",
+    leave_out: list[str] | None = ROWS.option(
+        None, "Leave these source tasks out, together; repeatable. [default: each in turn]", metavar="NAME,..."
+    ),
+    seen: bool = TRAINING.option(True, "Train on all sources as well, for comparison.", "--seen/--no-seen"),
+    codec: str = COLUMNS.option("float16", "Precision of the columns that are tried.", words=CODECS),
 ) -> None:
     """Measure it on tasks that are left out in turn.
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli._flags import (
     COMPUTE,
@@ -49,32 +48,17 @@ class Planned:
     """What is planned for, and how long measuring may take."""
 
     label: Annotated[list[str], flag(TASK, "--label", metavar="COL", help="Column of labels: a task; repeatable.")]
-    kind: Annotated[
-        str,
-        flag(
-            TASK,
-            "--kind",
-            help="Of every task: auto, single (one class), multi (several labels) or regression (a number).",
-            complete=completion.words("auto", "single", "multi", "regression"),
-        ),
-    ] = "auto"
-    tasks: Annotated[
-        int | None, flag(TASK, "--tasks", metavar="N", help="How many tasks there will be.", default="one per --label")
-    ] = None
-    texts: Annotated[
-        int | None,
-        flag(
-            TASK,
-            "--texts",
-            metavar="N",
-            help="How many texts each task will be predicted on.",
-            default="as many as the bank or LABELS has",
-        ),
-    ] = None
-    tolerance: Annotated[
-        float, flag(TASK, "--tolerance", help="Points that a cheaper way may lose to the best measured.")
-    ] = 0.5
-    minutes: Annotated[float, flag(COMPUTE, "--minutes", help="Most minutes of measuring.")] = 10.0
+    kind: str = TASK.option(
+        "auto",
+        "Of every task: auto, single (one class), multi (several labels) or regression (a number).",
+        words=("auto", "single", "multi", "regression"),
+    )
+    tasks: int | None = TASK.option(None, "How many tasks there will be. [default: one per --label]", metavar="N")
+    texts: int | None = TASK.option(
+        None, "How many texts each task will be predicted on. [default: as many as the bank or LABELS has]", metavar="N"
+    )
+    tolerance: float = TASK.option(0.5, "Points that a cheaper way may lose to the best measured.")
+    minutes: float = COMPUTE.option(10.0, "Most minutes of measuring.")
     seed: Seed = 0
 
     def settings(self) -> "PlanSettings":
@@ -100,16 +84,13 @@ def plan(
     text: TextColumn = "text",
     pair: PairColumn = None,
     as_format: Format = None,
-    output: Annotated[
-        list[Path] | None,
-        flag(
-            OUTPUT,
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="Report to write: .html with figures, or .json for fit --plan; repeatable.",
-        ),
-    ] = None,
+    output: list[Path] | None = OUTPUT.option(
+        None,
+        "Report to write: .html with figures, or .json for fit --plan; repeatable.",
+        "--output",
+        "-o",
+        metavar="OUT",
+    ),
 ) -> None:
     """Measure ways to serve tasks, and advise one.
 

@@ -11,7 +11,7 @@ import typer
 import embank
 from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli._flags import OUTPUT, TASK, BankPath, KnownEncoder, Output, Printed, TextRows, argument, flag
+from embank.cli._flags import OUTPUT, TASK, BankPath, KnownEncoder, Output, Printed, TextRows, argument
 from embank.cli._input import Source, paired_blocks, text_blocks
 
 if TYPE_CHECKING:
@@ -49,18 +49,10 @@ def predict(
         ),
     ] = None,
     output: Output = Path("-"),
-    task: Annotated[
-        list[str] | None,
-        flag(
-            TASK,
-            "--task",
-            metavar="NAME",
-            help="Task to predict; repeatable.",
-            default="all tasks",
-            complete=completion.tasks,
-        ),
-    ] = None,
-    proba: Annotated[bool, flag(OUTPUT, "--proba", help="Add the probabilities of all classes.")] = False,
+    task: list[str] | None = TASK.option(
+        None, "Task to predict; repeatable. [default: all tasks]", metavar="NAME", complete=completion.tasks
+    ),
+    proba: bool = OUTPUT.option(False, "Add the probabilities of all classes."),
 ) -> None:
     """Predict tasks: labels and calibrated probabilities.
 

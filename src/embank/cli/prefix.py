@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli import _training as training
 from embank.cli._bundles import command
@@ -72,36 +71,24 @@ Banks = Annotated[
 class SourceRows:
     """Which source tasks are learned."""
 
-    source: Annotated[
-        str | None,
-        flag(TASK, "--source", metavar="NAME", help="Name of the source task; with --sources, which of its entries."),
-    ] = None
-    sources: Annotated[
-        Path | None,
-        flag(
-            ROWS,
-            "--sources",
-            metavar="FILE",
-            help="TOML file of source tasks, as `embank multitask train` reads it: all that have no prefix yet, or "
-            "--source.",
-        ),
-    ] = None
-    text: Annotated[str | None, flag(ROWS, "--text", metavar="COL", help="Column of texts.", default=DEFAULT_TEXT)] = (
-        None
+    source: str | None = TASK.option(
+        None, "Name of the source task; with --sources, which of its entries.", metavar="NAME"
     )
+    sources: Path | None = ROWS.option(
+        None,
+        "TOML file of source tasks, as `embank multitask train` reads it: all that have no prefix yet, or --source.",
+        metavar="FILE",
+    )
+    text: str | None = ROWS.option(None, "Column of texts. [default: text]", metavar="COL")
     words: WordsColumn = None
     label: Label = None
     pair: PairColumn = None
     pair_apart: ApartColumn = None
-    kind: Annotated[
-        str,
-        flag(
-            TASK,
-            "--kind",
-            help="auto, single, multi, regression or tagging.",
-            complete=completion.words("auto", "single", "multi", "regression", "tagging"),
-        ),
-    ] = "auto"
+    kind: str = TASK.option(
+        "auto",
+        "auto, single, multi, regression or tagging.",
+        words=("auto", "single", "multi", "regression", "tagging"),
+    )
     format: Format = None
 
     def entries(self, files: Sequence[Path]) -> list[SourceEntry]:
@@ -148,58 +135,30 @@ class SourceRows:
 class PrefixFlags(training.Loop):
     """How a prefix is trained, and on which encoder."""
 
-    epochs: Annotated[
-        int | None,
-        flag(TRAINING, "--epochs", help="Most passes over the source.", default="4, or enough for 300 steps"),
-    ] = None
-    rows: Annotated[int | None, flag(ROWS, "--rows", help="Most training rows.", default="all")] = None
-    length: Annotated[int, flag(TRAINING, "--length", help="Positions of the prefix.")] = 16
-    from_layer: Annotated[
-        int,
-        flag(
-            TRAINING,
-            "--from-layer",
-            metavar="K",
-            help="No prefix below layer K: what is below is computed once for all.",
-        ),
-    ] = 0
-    reparametrise: Annotated[
-        bool,
-        flag(
-            TRAINING,
-            "--reparametrise/--plain",
-            help="While training, a small MLP makes the prefix; it is folded away at the end.",
-        ),
-    ] = True
-    reads: Annotated[
-        str,
-        flag(
-            TRAINING,
-            "--reads",
-            help="What the source's head reads: default (the layers of default columns) or last.",
-            complete=completion.words("default", "last"),
-        ),
-    ] = "default"
-    encoder: Annotated[
-        str | None,
-        flag(
-            ENCODER, "--encoder", help="What a new folder stands on: minilm, a folder or a hub name.", default="minilm"
-        ),
-    ] = None
-    prefixes: Annotated[
-        str | None,
-        flag(
-            ENCODER,
-            "--prefixes",
-            help="How a new folder is read: apart (columns for each prefix) or together.",
-            default="apart",
-            complete=completion.words("apart", "together"),
-        ),
-    ] = None
+    epochs: int | None = TRAINING.option(None, "Most passes over the source. [default: 4, or enough for 300 steps]")
+    rows: int | None = ROWS.option(None, "Most training rows. [default: all]")
+    length: int = TRAINING.option(16, "Positions of the prefix.")
+    from_layer: int = TRAINING.option(
+        0, "No prefix below layer K: what is below is computed once for all.", metavar="K"
+    )
+    reparametrise: bool = TRAINING.option(
+        True, "While training, a small MLP makes the prefix; it is folded away at the end.", "--reparametrise/--plain"
+    )
+    reads: str = TRAINING.option(
+        "default",
+        "What the source's head reads: default (the layers of default columns) or last.",
+        words=("default", "last"),
+    )
+    encoder: str | None = ENCODER.option(
+        None, "What a new folder stands on: minilm, a folder or a hub name. [default: minilm]"
+    )
+    prefixes: str | None = ENCODER.option(
+        None,
+        "How a new folder is read: apart (columns for each prefix) or together. [default: apart]",
+        words=("apart", "together"),
+    )
     max_tokens: MaxTokens = None
-    local_files_only: Annotated[
-        bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
-    ] = False
+    local_files_only: bool = COMPUTE.option(False, "Download nothing: use encoders that are here already.")
 
     def folder(self, folder: Path, banks: list[Path] | None) -> "embank.Prefixes":
         """The folder of prefixes, and the banks that lose columns by a change."""

@@ -22,7 +22,6 @@ from embank.cli._flags import (
     Printed,
     TextColumn,
     argument,
-    flag,
     one_column,
 )
 from embank.cli._input import Source, rows_of
@@ -46,53 +45,36 @@ _SHOWN = 100
 class QueryRows:
     """Queries that stand in a file."""
 
-    file: Annotated[
-        Path | None, flag(ROWS, "--file", metavar="FILE", help="File of queries (instead of QUERY), or -.")
-    ] = None
+    file: Path | None = ROWS.option(None, "File of queries (instead of QUERY), or -.", metavar="FILE")
     text: TextColumn = "text"
     pair: PairColumn = None
     id: IdColumn = None
     format: Format = None
-    where: Annotated[
-        list[str] | None,
-        flag(ROWS, "--where", metavar="TASK=LABEL", help="Search only texts that a task labels so; repeatable."),
-    ] = None
+    where: list[str] | None = ROWS.option(
+        None, "Search only texts that a task labels so; repeatable.", metavar="TASK=LABEL"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Searched:
     """What is searched, and how."""
 
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="Column to search.",
-            default="the highest layer of those with the most texts, at its finest precision",
-            complete=completion.columns,
-        ),
-    ] = None
-    approximate: Annotated[
-        bool,
-        flag(
-            COLUMNS,
-            "--approximate",
-            help="Search a graph of neighbours, which the bank keeps and extends, not every vector.",
-        ),
-    ] = False
-    query_encoder: Annotated[
-        str | None,
-        flag(
-            ENCODER,
-            "--query-encoder",
-            metavar="PLACE",
-            help="Encode queries with this encoder's own pooling: a student, for a column of its teacher.",
-            default="the column's encoder",
-        ),
-    ] = None
-    top: Annotated[int, flag(OUTPUT, "--top", "-k", help="Texts per query.")] = 10
+    columns: str | None = COLUMNS.option(
+        None,
+        "Column to search. [default: the highest layer of those with the most texts, at its finest precision]",
+        metavar="SPEC",
+        complete=completion.columns,
+    )
+    approximate: bool = COLUMNS.option(
+        False, "Search a graph of neighbours, which the bank keeps and extends, not every vector."
+    )
+    query_encoder: str | None = ENCODER.option(
+        None,
+        "Encode queries with this encoder's own pooling: a student, for a column of its teacher. [default: the "
+        "column's encoder]",
+        metavar="PLACE",
+    )
+    top: int = OUTPUT.option(10, "Texts per query.", "--top", "-k")
 
     def settings(self, where: list[str] | None) -> "SearchSettings":
         """Settings of a search."""
@@ -113,17 +95,13 @@ def search(
     query: Annotated[
         list[str] | None, argument("QUERY...", "What to look for, in words; several are searched each.")
     ] = None,
-    output: Annotated[
-        Path | None,
-        flag(
-            OUTPUT,
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="File to write: .parquet, .csv, .tsv or .jsonl, or - for JSON lines.",
-            default="a table on the terminal",
-        ),
-    ] = None,
+    output: Path | None = OUTPUT.option(
+        None,
+        "File to write: .parquet, .csv, .tsv or .jsonl, or - for JSON lines. [default: a table on the terminal]",
+        "--output",
+        "-o",
+        metavar="OUT",
+    ),
 ) -> None:
     """Find the texts that are closest to queries.
 
