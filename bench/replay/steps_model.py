@@ -21,7 +21,7 @@ def walk(run: Any, encoder: str) -> None:
     import torch
 
     torch.set_num_threads(1)
-    # Training takes bfloat16 where a product is timed to be faster; on a busy machine that may differ between the sides.
+    # Training takes bfloat16 where a product is timed to be faster, which may differ between two sides under load.
     torch.ops.mkldnn._is_mkldnn_bf16_supported = lambda: False  # noqa: SLF001
     steps = Steps(run, encoder)
     for name in (
