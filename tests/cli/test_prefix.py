@@ -137,7 +137,7 @@ def test_mistakes_are_answered_in_one_line(place, trunk, tmp_path):
         (("add", trunk, *sources, "--prefixes", "together"), "is read apart"),
         (
             ("add", tmp_path / "new", *sources, "--prefixes", "x", "--encoder", place / "tiny"),
-            "no way to read prefixes",
+            "unknown way to read prefixes",
         ),
         (("add", tmp_path / "new", *sources, "--length", "0"), "expected at least 1"),
         (("add", tmp_path, *sources), "is no prefix trunk"),
