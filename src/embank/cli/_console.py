@@ -20,7 +20,8 @@ from embank.reports.sheet import Table
 from embank.reports.wording import CHOICES, counted
 
 if TYPE_CHECKING:
-    from embank import EncodeReport, FitReport
+    from embank import EncodeReport, FitReport, ProjectionReport
+    from embank.multitask import MultitaskReport
 
 SHOWN = 5
 """Faults that are shown; all of them are in the bank."""
@@ -100,6 +101,17 @@ def fit_record(report: "FitReport") -> dict[str, Any]:
         "skipped": [{"reason": reason, "rows": rows} for reason, rows in report.skipped.items()],
         "tried": [{"trial": name, "score": score} for name, score in report.tried.items()],
     }
+
+
+def source_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of a source task, for JSON: what guessing scores is the baseline."""
+    return {("baseline" if name == "guess" else name): value for name, value in record.items()}
+
+
+def print_passes(report: "ProjectionReport | MultitaskReport", digits: int) -> None:
+    """Say how training went, pass by pass."""
+    typer.echo(f"after each pass {', '.join(f'{s:.{digits}f}' for s in report.passes)}: pass {report.best} is kept")
+    typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
 
 
 def _named(value: Any) -> Any:

@@ -3,7 +3,7 @@
 A help page shows flags in panels. Five flags, true for a whole session, may stand in the environment.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import typer
 
 import embank
 from embank.cli import _completion as completion
+from embank.cli import _console as console
 
 if TYPE_CHECKING:
     from embank import BankOptions, EncodeSettings, ReadingOptions
@@ -59,6 +60,9 @@ _VARIABLES: Final = {
     for name in ("--backend", "--cache", "--dtype", "--local-files-only", "--quiet")
 }
 """Flags that say the same in every command that has them, and drop nothing: one variable each."""
+
+DEFAULT_TEXT: Final = "text"
+"""The column of texts where nothing is said."""
 
 CODECS: Final = ("float32", "float16", "int8", "int4", "binary")
 """Words that are offered for --codec."""
@@ -165,6 +169,20 @@ Output = Annotated[
         help="File to write: .parquet, .csv, .tsv or .jsonl, or - for JSON lines on standard output.",
     ),
 ]
+OneColumn = Annotated[
+    str | None,
+    flag(
+        COLUMNS,
+        "--columns",
+        help="Column whose vectors are read. [default: the highest layer of those with the most texts, at its finest "
+        "precision]",
+        metavar="SPEC",
+        complete=completion.columns,
+    ),
+]
+TextOrNone = Annotated[
+    str | None, flag(ROWS, "--text", metavar="COL", help=f"Column of texts. [default: {DEFAULT_TEXT}]")
+]
 Seed = Annotated[int, flag(TRAINING, "--seed", help="Seed of the split and of everything random.")]
 EncoderPlace = Annotated[
     str, flag(ENCODER, "--encoder", help="minilm, a folder, or a hub name (org/model@revision); NAME=PLACE names it.")
@@ -242,6 +260,19 @@ class Compute:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trained:
+    """How the encoder that is trained reads texts."""
+
+    max_tokens: MaxTokens = None
+    local_files_only: bool = COMPUTE.option(False, "Download nothing: use encoders that are here already.")
+
+    def options(self) -> "BankOptions":
+        """How encoders read texts."""
+        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
+        return embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
+
+
+@dataclass(frozen=True, kw_only=True)
 class KnownEncoder(Compute):
     """How the encoders that a bank knows compute, and where one lies that has moved."""
 
@@ -268,3 +299,24 @@ class Printed:
     def silent(self) -> bool:
         """Whether progress stays hidden."""
         return self.quiet or self.as_json
+
+    def show(self, record: Mapping[str, Any], words: str | Callable[[], None]) -> None:
+        """Print a result: one JSON object, or words for people, or nothing.
+
+        Args:
+            record: the JSON object.
+            words: a text, or what prints one.
+        """
+        if self.as_json:
+            console.print_json(record)
+        elif not self.quiet:
+            typer.echo(words) if isinstance(words, str) else words()
+
+    def check(self, output: Path | None) -> None:
+        """Refuse two things on standard output.
+
+        Raises:
+            UsageError: JSON, and rows as well.
+        """
+        if self.as_json and str(output) == "-":
+            raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,22 +13,6 @@ from embank.reports.progress import shown
 
 if TYPE_CHECKING:
     from embank import TailSettings, TrainingProgress, TrainingSettings
-
-READS: Final = ("default", "last")
-"""What heads of source tasks read: the layers of default columns, or the last one."""
-
-
-def reads_of(word: str) -> Literal["default", "last"]:
-    """What heads of source tasks read.
-
-    Raises:
-        UsageError: an unknown word.
-    """
-    found = next((known for known in READS if known == word), None)
-    if found is None:
-        raise embank.errors.UsageError(f"unknown --reads {word!r}: use {' or '.join(READS)}")
-    return found
-
 
 _METHODS = ("full", "adapters", "lora", "auto")
 
@@ -60,6 +44,28 @@ class Loop:
         return embank.TrainingSettings(
             epochs=self.epochs, batch=self.batch, rate=self.rate, patience=self.patience, seed=self.seed
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceHead:
+    """What the heads of source tasks read."""
+
+    reads: str = TRAINING.option(
+        "default",
+        "What a source's head reads: default (the layers of default columns) or last.",
+        words=("default", "last"),
+    )
+
+    @property
+    def layers(self) -> Literal["default", "last"]:
+        """What they read: the layers of default columns, or the last one.
+
+        Raises:
+            UsageError: an unknown word.
+        """
+        if self.reads not in ("default", "last"):
+            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use default or last")
+        return "default" if self.reads == "default" else "last"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,16 +11,16 @@ from embank.cli import _console as console
 from embank.cli import _training as training
 from embank.cli._bundles import command
 from embank.cli._flags import (
-    COMPUTE,
     ROWS,
     TASK,
     TRAINING,
     EncoderPlace,
     Format,
     Kind,
-    MaxTokens,
     PairColumn,
     Printed,
+    TextOrNone,
+    Trained,
     WordsColumn,
     argument,
     flag,
@@ -31,7 +31,7 @@ from embank.cli.fit import print_report
 from embank.reports.wording import MEASURES
 
 if TYPE_CHECKING:
-    from embank import BankOptions, FineTuned, FineTuneData, StudentSettings
+    from embank import FineTuned, FineTuneData, StudentSettings
     from embank.labels.read import Labels
 
 app = typer.Typer(help="Measure what a task would cost without a bank.", no_args_is_help=True)
@@ -53,7 +53,7 @@ class LabelledTexts:
     """Which rows are trained on and tested."""
 
     label: Annotated[str, flag(TASK, "--label", metavar="COL", help="Column of labels.")]
-    text: str | None = ROWS.option(None, "Column of texts. [default: text]", metavar="COL")
+    text: TextOrNone = None
     words: WordsColumn = None
     pair: PairColumn = None
     kind: Kind = "auto"
@@ -81,17 +81,10 @@ class LabelledTexts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(Trained):
     """Which encoder is trained."""
 
     encoder: EncoderPlace = "minilm"
-    max_tokens: MaxTokens = None
-    local_files_only: bool = COMPUTE.option(False, "Download nothing: use encoders that are here already.")
-
-    def options(self) -> "BankOptions":
-        """How the encoder reads texts."""
-        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        return embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +137,7 @@ def finetune(
             checkpoint=checkpoint,
             watch=watch,
         )
-    if printed.as_json:
-        console.print_json(_record(tuned))
-    elif not printed.quiet:
-        _print(tuned)
+    printed.show(_record(tuned), lambda: _print(tuned))
 
 
 @command(app, STUDENT_EXAMPLES)
@@ -180,11 +170,8 @@ def student(
             checkpoint=checkpoint,
             watch=watch,
         )
-    if printed.as_json:
-        console.print_json({"teacher": _record(made.teacher), "student": _record(made.student)})
-    elif not printed.quiet:
-        _print(made.teacher)
-        _print(made.student)
+    both = {"teacher": _record(made.teacher), "student": _record(made.student)}
+    printed.show(both, lambda: _print(made.teacher, made.student))
 
 
 def _numbers(layers: str | None) -> tuple[int, ...]:
@@ -206,9 +193,10 @@ def _record(tuned: "FineTuned") -> dict[str, Any]:
     return {**console.fit_record(tuned.report), "test": tuned.test, **speeds}
 
 
-def _print(tuned: "FineTuned") -> None:
-    """An outcome, in words."""
-    print_report(tuned.report)
-    for name, value in tuned.test.items():
-        typer.echo(f"  test {MEASURES[name]} {value:.3f}")
-    typer.echo(f"  {tuned.seconds_per_pass:.1f} s per pass; predicts {tuned.texts_per_second:,.0f} texts/s")
+def _print(*all_tuned: "FineTuned") -> None:
+    """Outcomes, in words."""
+    for tuned in all_tuned:
+        print_report(tuned.report)
+        for name, value in tuned.test.items():
+            typer.echo(f"  test {MEASURES[name]} {value:.3f}")
+        typer.echo(f"  {tuned.seconds_per_pass:.1f} s per pass; predicts {tuned.texts_per_second:,.0f} texts/s")

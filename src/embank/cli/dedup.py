@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 import embank
-from embank.cli import _completion as completion
-from embank.cli import _console as console
-from embank.cli._flags import COLUMNS, BankPath, Output, Printed, one_column
+from embank.cli._flags import COLUMNS, BankPath, OneColumn, Output, Printed, one_column
 from embank.reports.progress import Step, shown
 from embank.reports.wording import counted
 
@@ -28,13 +26,7 @@ def dedup(
     output: Output,
     printed: Printed,
     threshold: float = COLUMNS.option(0.9, "Cosine from which two texts are nearly the same."),
-    columns: str | None = COLUMNS.option(
-        None,
-        "Column whose vectors are compared. [default: the highest layer of those with the most texts, at its "
-        "finest precision]",
-        metavar="SPEC",
-        complete=completion.columns,
-    ),
+    columns: OneColumn = None,
     approximate: bool = COLUMNS.option(
         False, "Compare each text with those that a graph finds near it, not with every text."
     ),
@@ -43,8 +35,7 @@ def dedup(
 
     Ids of the same text are one group. A second run compares new texts only.
     """
-    if printed.as_json and str(output) == "-":
-        raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")
+    printed.check(output)
     column = one_column(columns, "dedup")
     settings = embank.DedupSettings(threshold, column, "approximate" if approximate else "exact")
     with (
@@ -55,10 +46,8 @@ def dedup(
         found = opened.dedup(settings, progress)
         for block in found.blocks():
             writer.write(block)
-    if printed.as_json:
-        console.print_json({**asdict(found.report), "output": str(output)})
-    elif not printed.quiet and str(output) != "-":
-        _print(found.report, str(output))
+    if str(output) != "-":
+        printed.show({**asdict(found.report), "output": str(output)}, lambda: _print(found.report, str(output)))
 
 
 def _print(report: "DedupReport", output: str) -> None:

@@ -129,10 +129,7 @@ def train(
         report = opened.distill(read, out, settings, made_of, watch=watch, train_watch=told)
     if bank is None:
         shutil.rmtree(work)
-    if printed.as_json:
-        console.print_json(asdict(report))
-    elif not printed.quiet:
-        print_report(report, out)
+    printed.show(asdict(report), lambda: print_report(report, out))
 
 
 @command(app, FILL_EXAMPLES)
@@ -155,10 +152,7 @@ def fill(
     with embank.Bank.open(bank) as opened:
         column = one_column(columns, "distill fill")
         name = opened.fill_student_space(student, column, codec)
-    if printed.as_json:
-        console.print_json({"column": name})
-    elif not printed.quiet:
-        typer.echo(f"{name}: search it with vectors that {student} gives")
+    printed.show({"column": name}, f"{name}: search it with vectors that {student} gives")
 
 
 def print_report(report: "ProjectionReport", out: Path) -> None:
@@ -171,9 +165,7 @@ def print_report(report: "ProjectionReport", out: Path) -> None:
         f"Spearman with the similarities of {report.origins.column}, over pairs of {report.held_out:,} texts that were "
         f"held out of {report.texts + report.held_out:,}"
     )
-    passes = ", ".join(f"{score:.4f}" for score in report.passes)
-    typer.echo(f"after each pass {passes}: pass {report.best} is kept")
-    typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
+    console.print_passes(report, 4)
     layers = len(report.origins.layers) or "LAYERS"
     typer.echo(
         f"{out}: encode with it, as in: embank encode BANK TEXTS --text COL --encoder {out} "

@@ -151,11 +151,9 @@ def sts(
     column = measured.column()
     with _encoded(measured, [column], [*rows[text], *rows[pair]]) as opened:
         report = opened.evaluate_sts(str(column), list(zip(rows[text], rows[pair], strict=True)), rows[score])
-    if printed.as_json:
-        console.print_json(asdict(report))
-    elif not printed.quiet:
-        left_out = f" ({report.left_out:,} left out: no grade, or no text)" if report.left_out else ""
-        typer.echo(f"{report.column}: Spearman {100 * report.spearman:.2f} on {report.pairs:,} pairs{left_out}")
+    left_out = f" ({report.left_out:,} left out: no grade, or no text)" if report.left_out else ""
+    words = f"{report.column}: Spearman {100 * report.spearman:.2f} on {report.pairs:,} pairs{left_out}"
+    printed.show(asdict(report), words)
 
 
 @command(app, RETRIEVAL_EXAMPLES)

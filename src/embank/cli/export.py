@@ -4,12 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 import embank
-from embank.cli import _completion as completion
-from embank.cli import _console as console
-from embank.cli._flags import COLUMNS, OUTPUT, BankPath, Printed, flag, one_column
+from embank.cli._flags import OUTPUT, BankPath, OneColumn, Printed, flag, one_column
 from embank.reports.wording import counted
 
 EXAMPLES = (
@@ -30,13 +26,7 @@ def export(
         ),
     ],
     printed: Printed,
-    columns: str | None = COLUMNS.option(
-        None,
-        "Column whose vectors are written. [default: the highest layer of those with the most texts, at its "
-        "finest precision]",
-        metavar="SPEC",
-        complete=completion.columns,
-    ),
+    columns: OneColumn = None,
 ) -> None:
     """Write a column's vectors for other tools.
 
@@ -44,8 +34,6 @@ def export(
     """
     with embank.Bank.open(bank) as opened:
         report = opened.export(output, to, one_column(columns, "export"))
-    if printed.as_json:
-        console.print_json(asdict(report))
-    elif not printed.quiet:
-        written = ", ".join(report.files)
-        typer.echo(f"{counted(report.texts, 'vector')} of {report.width} from {report.column}: {written}")
+    written = ", ".join(report.files)
+    words = f"{counted(report.texts, 'vector')} of {report.width} from {report.column}: {written}"
+    printed.show(asdict(report), words)

@@ -125,10 +125,7 @@ def fit(
                 report = opened.refit(task.task, train_watch=train_watch)
         else:
             report = _fit(opened, labelled, task, tail, quiet=printed.silent)
-    if printed.as_json:
-        console.print_json(console.fit_record(report))
-    elif not printed.quiet:
-        print_report(report)
+    printed.show(console.fit_record(report), lambda: print_report(report))
 
 
 def _fit(bank: "Bank", rows: LabelFiles, task: TaskFlags, tail: training.TailFlags, *, quiet: bool) -> "FitReport":

@@ -7,7 +7,6 @@ import typer
 
 import embank
 from embank.cli import _completion as completion
-from embank.cli import _console as console
 from embank.cli._flags import COLUMNS, ROWS, TASK, BankPath, Printed, listed
 from embank.cli._input import Source, rows_of
 from embank.reports.wording import size
@@ -56,10 +55,7 @@ def forget(
         "bytes_reclaimed": max(before - after, 0),
         "bytes_left": after,
     }
-    if printed.as_json:
-        console.print_json(found)
-    elif not printed.quiet:
-        _print(bank, found, named=ids is not None)
+    printed.show(found, lambda: _print(bank, found, named=ids is not None))
 
 
 def _texts(bank: "Bank", ids: Path | None, column: str) -> tuple[int, list[Any]]:

@@ -15,12 +15,11 @@ from embank.cli._bundles import command
 from embank.cli._flags import (
     CODECS,
     COLUMNS,
-    COMPUTE,
     ENCODER,
     ROWS,
     TRAINING,
-    MaxTokens,
     Printed,
+    Trained,
     argument,
     flag,
 )
@@ -45,7 +44,7 @@ EVALUATE_EXAMPLES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(training.Loop):
+class Training(training.Loop, training.SourceHead, Trained):
     """What is trained on, from which encoder, and how."""
 
     sources: Annotated[
@@ -62,20 +61,8 @@ class Training(training.Loop):
     ]
     rows: int | None = ROWS.option(None, "Most training rows per source task. [default: all]")
     encoder: str = ENCODER.option("minilm", "Where training begins: minilm, a folder, or a hub name.")
-    max_tokens: MaxTokens = None
     epochs: int | None = TRAINING.option(None, "Most passes over the sources. [default: 1]")
     temperature: float = TRAINING.option(2.0, "Sources are drawn by rows ** (1 / temperature): 1 by size, high alike.")
-    reads: str = TRAINING.option(
-        "default",
-        "What the sources' heads read: default (the layers of default columns) or last.",
-        words=("default", "last"),
-    )
-    local_files_only: bool = COMPUTE.option(False, "Download nothing: use encoders that are here already.")
-
-    def options(self) -> "embank.BankOptions":
-        """How encoders read texts."""
-        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        return embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
 
     def multitask(self) -> "MultitaskSettings":
         """Settings of multi-task training.
@@ -84,7 +71,7 @@ class Training(training.Loop):
             UsageError: an unknown word, or a number that no training can start with.
         """
         return embank.MultitaskSettings(
-            training=self.settings(), temperature=self.temperature, most=self.rows, reads=training.reads_of(self.reads)
+            training=self.settings(), temperature=self.temperature, most=self.rows, reads=self.layers
         )
 
 
@@ -122,11 +109,8 @@ def train(
     settings = asked.multitask()
     read = [entry.source() for entry in read_source_file(asked.sources)]
     report = Maker(settings, asked, printed.silent)(read, out)
-    if printed.as_json:
-        console.print_json({**asdict(report), "sources": [source_record(source) for source in report.sources]})
-    elif not printed.quiet:
-        print_report(report)
-        typer.echo(f"{out}: encode with it, as in: embank encode BANK TEXTS --text COL --encoder {out}")
+    sources = [console.source_record(asdict(source)) for source in report.sources]
+    printed.show({**asdict(report), "sources": sources}, lambda: print_report(report, out))
 
 
 @command(app, EVALUATE_EXAMPLES)
@@ -152,20 +136,11 @@ def evaluate(
         codec=codec, seed=asked.seed, seen=seen, encoder=asked.encoder, options=asked.options()
     )
     found = embank.evaluate_transfer(targets, groups, Maker(settings, asked, printed.silent), how, work)
-    if printed.as_json:
-        console.print_json({"tasks": [asdict(one) for one in found]})
-    elif not printed.quiet:
-        print_transfers(found)
+    printed.show({"tasks": [asdict(one) for one in found]}, lambda: print_transfers(found))
 
 
-def source_record(source: Any) -> dict[str, Any]:
-    """What became of a source, for JSON: what guessing scores is the baseline."""
-    record = asdict(source)
-    return {("baseline" if name == "guess" else name): value for name, value in record.items()}
-
-
-def print_report(report: "MultitaskReport") -> None:
-    """Say what became of each source."""
+def print_report(report: "MultitaskReport", out: Path) -> None:
+    """Say what became of each source, and how the encoder in `out` is used."""
     rows = [
         [
             source.name,
@@ -182,9 +157,9 @@ def print_report(report: "MultitaskReport") -> None:
     worse = [source.name for source in report.sources if source.frozen is not None and source.score <= source.frozen]
     if worse:
         typer.echo(f"no better than a linear head on the encoder as it was (frozen): {', '.join(worse)}")
-    passes = ", ".join(f"{score:.3f}" for score in report.passes)
-    typer.echo(f"mean {report.mean:.3f}; after each pass {passes}: pass {report.best} is kept")
-    typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
+    typer.echo(f"mean {report.mean:.3f}")
+    console.print_passes(report, 3)
+    typer.echo(f"{out}: encode with it, as in: embank encode BANK TEXTS --text COL --encoder {out}")
 
 
 def print_transfers(found: Sequence[Any]) -> None:

@@ -58,8 +58,7 @@ def predict(
 
     For each task the output has a column of its name, and `<task>_score`, the probability of what was predicted.
     """
-    if printed.as_json and str(output) == "-":
-        raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")
+    printed.check(output)
     with embank.Bank.open(bank, encoder.opened()) as opened:
         first, second = _blocks(files or [], rows)
         with (
@@ -80,10 +79,8 @@ def predict(
         "states_read": read,
         "states_computed": computed,
     }
-    if printed.as_json:
-        console.print_json(found)
-    elif not printed.quiet and str(output) != "-":
-        _print(found)
+    if str(output) != "-":
+        printed.show(found, lambda: _print(found))
 
 
 def _print(found: dict[str, Any]) -> None:

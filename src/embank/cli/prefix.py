@@ -1,9 +1,9 @@
 """`embank prefix`: one trained prefix per source task, on an encoder that stays as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,7 @@ from embank.cli import _training as training
 from embank.cli._bundles import command
 from embank.cli._flags import (
     COLUMNS,
-    COMPUTE,
+    DEFAULT_TEXT,
     ENCODER,
     ROWS,
     TASK,
@@ -21,14 +21,14 @@ from embank.cli._flags import (
     ApartColumn,
     Format,
     Label,
-    MaxTokens,
     PairColumn,
     Printed,
+    TextOrNone,
+    Trained,
     WordsColumn,
     argument,
     flag,
 )
-from embank.cli._labels import DEFAULT_TEXT
 from embank.cli._source_tasks import SourceEntry, read_source_file
 from embank.reports.wording import MEASURES, size
 
@@ -79,7 +79,7 @@ class SourceRows:
         "TOML file of source tasks, as `embank multitask train` reads it: all that have no prefix yet, or --source.",
         metavar="FILE",
     )
-    text: str | None = ROWS.option(None, "Column of texts. [default: text]", metavar="COL")
+    text: TextOrNone = None
     words: WordsColumn = None
     label: Label = None
     pair: PairColumn = None
@@ -132,10 +132,9 @@ class SourceRows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrefixFlags(training.Loop):
+class PrefixFlags(training.Loop, training.SourceHead, Trained):
     """How a prefix is trained, and on which encoder."""
 
-    epochs: int | None = TRAINING.option(None, "Most passes over the source. [default: 4, or enough for 300 steps]")
     rows: int | None = ROWS.option(None, "Most training rows. [default: all]")
     length: int = TRAINING.option(16, "Positions of the prefix.")
     from_layer: int = TRAINING.option(
@@ -143,11 +142,6 @@ class PrefixFlags(training.Loop):
     )
     reparametrise: bool = TRAINING.option(
         True, "While training, a small MLP makes the prefix; it is folded away at the end.", "--reparametrise/--plain"
-    )
-    reads: str = TRAINING.option(
-        "default",
-        "What the source's head reads: default (the layers of default columns) or last.",
-        words=("default", "last"),
     )
     encoder: str | None = ENCODER.option(
         None, "What a new folder stands on: minilm, a folder or a hub name. [default: minilm]"
@@ -157,14 +151,10 @@ class PrefixFlags(training.Loop):
         "How a new folder is read: apart (columns for each prefix) or together. [default: apart]",
         words=("apart", "together"),
     )
-    max_tokens: MaxTokens = None
-    local_files_only: bool = COMPUTE.option(False, "Download nothing: use encoders that are here already.")
 
     def folder(self, folder: Path, banks: list[Path] | None) -> "embank.Prefixes":
         """The folder of prefixes, and the banks that lose columns by a change."""
-        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        options = embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
-        return embank.Prefixes(folder, options, banks=banks or [])
+        return embank.Prefixes(folder, self.options(), banks=banks or [])
 
     def prefix(self) -> "PrefixSettings":
         """Settings of a prefix.
@@ -178,7 +168,7 @@ class PrefixFlags(training.Loop):
             from_layer=self.from_layer,
             reparametrise=self.reparametrise,
             most=self.rows,
-            reads=training.reads_of(self.reads),
+            reads=self.layers,
         )
 
 
@@ -234,8 +224,7 @@ def _train(
             else:
                 change = prefixes.add(entry.source(), settings, encoder=how.encoder, combine=how.prefixes, watch=watch)
         found, dropped = change.trained, _told(change.dropped)
-        source = {("baseline" if name == "guess" else name): value for name, value in found.record["source"].items()}
-        records.append({**found.record, "source": source, "dropped": dropped})
+        records.append({**_record(found.record), "dropped": dropped})
         if not printed.silent:
             _print_trained(prefixes.folder, found)
             _print_dropped(dropped)
@@ -272,7 +261,13 @@ def list_prefixes(folder: Folder, printed: Printed) -> None:
     there = embank.Prefixes(folder).read()
     if printed.as_json:
         listed = [
-            {"name": one.name, "digest": one.digest, "length": one.length, "from_layer": one.from_layer, **one.record}
+            {
+                "name": one.name,
+                "digest": one.digest,
+                "length": one.length,
+                "from_layer": one.from_layer,
+                **_record(one.record),
+            }
             for one in there.prefixes
         ]
         console.print_json({"encoder": there.reference.encoder, "prefixes": listed})
@@ -281,6 +276,11 @@ def list_prefixes(folder: Folder, printed: Printed) -> None:
         rows = [_listed(one) for one in there.prefixes]
         titles = ["source", "kind", "rows", "length", "from layer", "measure", "validation", "baseline", "bytes"]
         console.print_table(titles, rows, (2, 3, 4, 6, 7, 8))
+
+
+def _record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a prefix learned from, for JSON."""
+    return {**record, "source": console.source_record(record["source"])} if "source" in record else dict(record)
 
 
 def _listed(prefix: "StoredPrefix") -> list[str]:
@@ -333,10 +333,10 @@ def _print_dropped(dropped: dict[str, list[str]]) -> None:
         typer.echo(f"  a task that used these columns needs refitting: embank fit {reader}")
 
 
-def _print_trained(trunk: Path, found: "TrainedPrefix") -> None:
+def _print_trained(folder: Path, found: "TrainedPrefix") -> None:
     source = found.source
     typer.echo(
-        f"{trunk}: prefix {source.name}, {found.keys.shape[1]} positions from layer {found.from_layer} on; "
+        f"{folder}: prefix {source.name}, {found.keys.shape[1]} positions from layer {found.from_layer} on; "
         f"{source.kind}, {source.rows:,} training and {source.held_back:,} validation texts"
     )
     passes = ", ".join(f"{score:.3f}" for score in found.passes)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli._flags import (
     COLUMNS,
@@ -18,6 +17,7 @@ from embank.cli._flags import (
     Format,
     IdColumn,
     KnownEncoder,
+    OneColumn,
     PairColumn,
     Printed,
     TextColumn,
@@ -59,12 +59,7 @@ class QueryRows:
 class Searched:
     """What is searched, and how."""
 
-    columns: str | None = COLUMNS.option(
-        None,
-        "Column to search. [default: the highest layer of those with the most texts, at its finest precision]",
-        metavar="SPEC",
-        complete=completion.columns,
-    )
+    columns: OneColumn = None
     approximate: bool = COLUMNS.option(
         False, "Search a graph of neighbours, which the bank keeps and extends, not every vector."
     )
@@ -107,26 +102,20 @@ def search(
 
     Scores are cosines: higher is closer. Queries are not stored.
     """
-    if printed.as_json and str(output) == "-":
-        raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")
+    printed.check(output)
     queries, ids = _queries(query or [], rows)
     settings, options = searched.settings(rows.where), encoder.opened()
     asked = _vectors(searched.query_encoder, queries, options)
     if output is None:
         with embank.Bank.open(bank, options) as opened:
             found = opened.search(asked, settings, ids=ids)
-        if printed.as_json:
-            console.print_json({"found": found.to_pylist()})
-        elif not printed.quiet:
-            show(found, queries, ids)
+        printed.show({"found": found.to_pylist()}, lambda: show(found, queries, ids))
         return
     with embank.Bank.open(bank, options) as opened, embank.tables.open_writer(output) as writer:
         found = opened.search(asked, settings, ids=ids)
         writer.write({name: found.column(name) for name in found.column_names})
-    if printed.as_json:
-        console.print_json({"rows": found.num_rows, "output": str(output)})
-    elif not printed.quiet and str(output) != "-":
-        typer.echo(f"{counted(found.num_rows, 'row')}: {output}")
+    if str(output) != "-":
+        printed.show({"rows": found.num_rows, "output": str(output)}, f"{counted(found.num_rows, 'row')}: {output}")
 
 
 def show(found: "pa.Table", queries: list[Any], ids: list[Any]) -> None:
