@@ -16,7 +16,7 @@ import typer
 
 import embank
 from embank.reports.progress import shown
-from embank.reports.sheet import Table
+from embank.reports.sheet import Sheet, Table
 from embank.reports.wording import CHOICES, counted
 
 if TYPE_CHECKING:
@@ -121,10 +121,24 @@ def _named(value: Any) -> Any:
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print aligned columns; those in `right` are flush right. On a terminal, a line ends where its width does."""
+    """Print aligned columns; those in `right` are flush right."""
+    _print_table(Table(titles, rows, right))
+
+
+def _print_table(table: Table) -> None:
+    """Print a table; on a terminal, a line ends where its width does."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in str(Table(titles, rows, right)).splitlines():
+    for line in str(table).splitlines():
         typer.echo(line if width is None or len(line) <= width else f"{line[: width - 1]}…")
+
+
+def print_sheet(sheet: Sheet) -> None:
+    """Print a report of lines and tables."""
+    for part in sheet.parts():
+        if isinstance(part, Table):
+            _print_table(part)
+        else:
+            typer.echo(part)
 
 
 def size_of(written: str) -> int:
