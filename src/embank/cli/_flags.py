@@ -38,7 +38,7 @@ class Panel(str):
             default: its value if it is not given.
             help: as in `flag`.
             names: `--long` and `-s`, where they are not the name of the field or parameter.
-            more: complete, words, metavar of `flag`.
+            more: complete, words, metavar, least of `flag`.
         """
         made: Any = field(default=default, metadata={"names": names, "flag": partial(flag, self, help=help, **more)})
         return cast("T", made)
@@ -75,6 +75,7 @@ def flag(
     complete: Callable[..., Sequence[str]] | None = None,
     words: Sequence[str] = (),
     metavar: str | None = None,
+    least: int | None = None,
 ) -> Any:
     """An option that several bundles have, or that must be given.
 
@@ -87,6 +88,7 @@ def flag(
         complete: what a shell offers for the value.
         words: that it offers, if they are always the same.
         metavar: what stands for the value.
+        least: the smallest number that is taken.
     """
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
     complete = completion.words(*words) if words else complete
@@ -98,6 +100,7 @@ def flag(
         rich_help_panel=panel,
         autocompletion=complete,
         show_default=DEFAULT not in help,
+        min=least,
     )
 
 
@@ -183,12 +186,13 @@ OneColumn = Annotated[
 TextOrNone = Annotated[
     str | None, flag(ROWS, "--text", metavar="COL", help=f"Column of texts. [default: {DEFAULT_TEXT}]")
 ]
-Seed = Annotated[int, flag(TRAINING, "--seed", help="Seed of the split and of everything random.")]
+Seed = Annotated[int, flag(TRAINING, "--seed", help="Seed of the split and of everything random.", least=0)]
 EncoderPlace = Annotated[
     str, flag(ENCODER, "--encoder", help="minilm, a folder, or a hub name (org/model@revision); NAME=PLACE names it.")
 ]
 MaxTokens = Annotated[
-    int | None, flag(ENCODER, "--max-tokens", help="Longest input, in tokens. [default: as the encoder's folder says]")
+    int | None,
+    flag(ENCODER, "--max-tokens", help="Longest input, in tokens. [default: as the encoder's folder says]", least=1),
 ]
 Label = Annotated[str | None, flag(TASK, "--label", metavar="COL", help="Column of labels.")]
 Kind = Annotated[

@@ -97,6 +97,8 @@ def plan(
     for path in output or ():
         if path.suffix not in _WRITTEN:
             raise embank.errors.UsageError(f"found --output {path}, expected a name that ends in .html or .json")
+        if not path.parent.is_dir():
+            raise embank.errors.UsageError(f"{path} cannot be written: there is no folder {path.parent}")
     with embank.Bank.open(bank, encoder.opened()) as opened:
         rows, labels = _read(
             LabelFiles(files=files, label=None, text=text, pair=pair, as_format=as_format), planned.label
