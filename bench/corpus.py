@@ -80,7 +80,7 @@ def task_data(name: str, most: int, seed: int) -> TaskData:
     held = np.array(examples.held_back)
     parts = np.flatnonzero(~held), np.flatnonzero(held)
     y, labels = targets_of("single", examples.values)
-    return TaskData(texts, parts, PooledObjective("single", y, labels, parts[0]), labels, test)
+    return TaskData(texts, parts, PooledObjective(kind="single", y=y, labels=labels, train=parts[0]), labels, test)
 
 
 def macro_f1(data: TaskData, logits: list[Any]) -> float:

@@ -68,7 +68,7 @@ def child(table: str, encoder: str) -> None:
     options = embank.BankOptions(compute=embank.ComputeOptions("torch", "float32"))
     with embank.Bank.create(folder, options) as bank:
         blocks = (
-            embank.TextBlock(block.source, block.start, block.columns["text"], block.columns["id"])
+            embank.TextBlock(block.source, block.start, block.columns["text"], ids=block.columns["id"])
             for block in embank.tables.read([Path(table)], ["text", "id"])
         )
         report = bank.encode(blocks, encoder=encoder)

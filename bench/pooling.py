@@ -142,7 +142,7 @@ def measured(name: str, way: Way, seed: int, most: int, epochs: int) -> dict[str
     learned = task.objective.calibrated(task.data.held_back, predict_outputs(module, inputs, task.data.held_back))
     which = np.arange(len(others.lengths))
     return {
-        "score": other.measure_calibrated(learned, which, predict_outputs(module, others, which))[MEASURE[KINDS[name]]],
+        "score": other.measure(which, predict_outputs(module, others, which), learned)[MEASURE[KINDS[name]]],
         "validation": trained.position.best,
         "seconds": trained.position.seconds,
     }

@@ -23,6 +23,7 @@ from measuring import WORK, kept, record
 from sklearn.metrics import f1_score
 
 import embank
+from embank.encode.opened_encoders import OpenedEncoders
 from embank.encode.state_loader import StateSource
 from embank.encoders.load import locate, open_encoder
 from embank.models.full import EncoderWithHead
@@ -96,7 +97,7 @@ def tail(name: str, most: int, epochs: int) -> dict[str, Any]:
             for number in range(count):
                 encoder = opened()
                 tails[str(number)] = build_tail(encoder.model, encoder.n_layers, design, number)
-            source = StateSource(store, f"minilm/{CUT}/states@float16", lambda _: None)
+            source = StateSource(OpenedEncoders(store, embank.BankOptions()), f"minilm/{CUT}/states@float16")
             inputs = StateInputs(source, numbers, 0)
             speeds[str(count)] = timed(
                 lambda tails=tails, inputs=inputs: predict_together(tails, inputs, numbers), TIMED

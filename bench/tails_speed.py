@@ -25,6 +25,7 @@ import transformers
 from measuring import WORK, data_folder, kept, record
 
 import embank
+from embank.encode.opened_encoders import OpenedEncoders
 from embank.encode.state_loader import StateSource
 from embank.encoders.load import locate, open_encoder
 from embank.models.full import EncoderWithHead
@@ -111,7 +112,7 @@ def trainer(module: Any, dataset: LabelledDataset[Any]) -> Callable[[], float]:
             inputs, targets = dataset[which]
             with precision():
                 logits = module(**inputs)
-            dataset.objective.loss(logits, targets).backward()
+            dataset.loss(logits, targets).backward()
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         return time.perf_counter() - started
@@ -152,7 +153,7 @@ def measured(shape: str, count: int, rounds: int) -> dict[str, Any]:
         numbers = np.arange(len(texts))
     gc.collect()
     labels = np.array(["a", "b"] * (count // 2))
-    objective = PooledObjective("single", labels, ("a", "b"), numbers)
+    objective = PooledObjective(kind="single", y=labels, labels=("a", "b"), train=numbers)
     design = TailDesign(cut=cut, method="full", kind="single", outputs=2)
     whole = open_encoder(locate(f"shape={place}"), "torch", "float32", WORK)
     live = EncoderWithHead(whole, replace(design, cut=0), 0)
@@ -161,7 +162,9 @@ def measured(shape: str, count: int, rounds: int) -> dict[str, Any]:
         half = open_encoder(locate(f"shape={place}"), "torch", "float32", WORK)
         tail = build_tail(half.model, half.n_layers, design, 0)
         column = str(ColumnName("shape", cut, "states"))
-        source = StateSource(store, column, lambda _: whole)
+        encoders = OpenedEncoders(store, embank.BankOptions())
+        encoders.encoder_for = lambda *_: whole  # type: ignore[method-assign]
+        source = StateSource(encoders, column)
         states = StateInputs(source, numbers, 0)
 
         def cold(run: Callable[[], float]) -> Callable[[], float]:

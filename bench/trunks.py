@@ -27,7 +27,7 @@ from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART, TOGETHER
 from embank.multitask import MultitaskSettings
 from embank.multitask.folder import save_multitask
-from embank.multitask.train import train_multitask
+from embank.multitask.train import train_shared
 
 PAIRS = ("rte", "snli_dev", "qnli_dev")
 TAGS = ("bc5cdr", "scierc_ner", "wnut17", "ud_ewt_pos")
@@ -96,7 +96,7 @@ def measured(asked: argparse.Namespace, labels: int) -> dict[str, list[dict[str,
     def trained(sources: Any, out: Path) -> None:
         reading = ReadingOptions(max_tokens=asked.tokens)
         encoder = open_encoder(locate("minilm", reading), "torch", "float32", Path.home() / ".cache" / "embank")
-        found = train_multitask(encoder, sources, settings, out.with_suffix(".training"))
+        found = train_shared(encoder, sources, settings, out.with_suffix(".training"))
         save_multitask(encoder, found.report, out)
         losses = ", ".join(f"{loss:.3f}" for loss in found.losses)
         passes = ", ".join(f"{one:.3f}" for one in found.report.passes)

@@ -30,7 +30,7 @@ from embank.encoders.prefix.folder import APART, TrunkReference, create_prefix_t
 from embank.fit.source_tasks import Source
 from embank.multitask import MultitaskSettings
 from embank.multitask.folder import save_multitask
-from embank.multitask.train import train_multitask
+from embank.multitask.train import train_shared
 from embank.prefix.train import PrefixSettings, train_prefix
 
 NINTH, GONE = "tweet_emotion", "rte"
@@ -133,7 +133,7 @@ def with_trunk(sources: list[Source], asked: argparse.Namespace) -> dict[str, fl
     began = time.perf_counter()
     encoder = opened()
     loop = embank.TrainingSettings(epochs=asked.epochs, patience=asked.epochs)
-    trained = train_multitask(encoder, sources, MultitaskSettings(training=loop, most=asked.rows, validate=200))
+    trained = train_shared(encoder, sources, MultitaskSettings(training=loop, most=asked.rows, validate=200))
     save_multitask(encoder, trained.report, folder)
     training = time.perf_counter() - began
     with embank.Bank.create(bank_folder) as bank:

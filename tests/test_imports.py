@@ -13,10 +13,10 @@ SOURCES = Path(__file__).parents[1] / "src" / "embank"
 DOORS = {
     ("bank/__init__.py", "embank.plan.run"),
     ("bank/columns.py", "embank.distill.teacher"),
-    ("bank/columns.py", "embank.fit.pooled_columns"),
+    ("bank/columns.py", "embank.fit.pooling"),
     ("encoders/load.py", "embank.encoders.openvino"),
     ("encoders/load.py", "embank.encoders.torch"),
-    ("fit/fit.py", "embank.fit.tail_fits"),
+    ("fit/fit.py", "embank.fit.tails"),
     ("predict/predict.py", "embank.predict.tails"),
     ("__init__.py", "the table of public names"),
 }
@@ -78,10 +78,10 @@ def test_what_a_door_leads_to_is_typed_where_it_is_used():
 @pytest.mark.parametrize(
     ("importer", "imported"),
     [
-        ("embank.bank.columns", "embank.fit.pooled_columns"),
+        ("embank.bank.columns", "embank.fit.pooling"),
         ("embank.distill.teacher", "embank.distill.vector_student"),
         ("embank.encoders.load", "embank.encoders.torch"),
-        ("embank.fit.fit", "embank.fit.tail_fits"),
+        ("embank.fit.fit", "embank.fit.tails"),
         ("embank.predict.predict", "embank.predict.tails"),
         ("embank.predict.tails", "embank.models.tail"),
     ],

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from embank.bank import Bank
-from embank.encode.options import BankOptions
-from embank.encode.run import EncodeSettings
+from embank.encode.options import BankOptions, EncodeSettings
 from embank.encoders.compute import ComputeOptions
 from embank.encoders.load import ReadingOptions
 from embank.errors import EncoderChangedError, UsageError

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from embank.encode import EncodeReport as EncodeReport
     from embank.encode import TextBlock as TextBlock
     from embank.encode.options import BankOptions as BankOptions
-    from embank.encode.run import EncodeSettings as EncodeSettings
+    from embank.encode.options import EncodeSettings as EncodeSettings
     from embank.encoders.available import available_encoders as available_encoders
     from embank.encoders.available import backends as backends
     from embank.encoders.compute import ComputeOptions as ComputeOptions
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from embank.evaluate.transfer import TransferSettings as TransferSettings
     from embank.evaluate.transfer import evaluate_transfer as evaluate_transfer
     from embank.export.files import ExportReport as ExportReport
-    from embank.fit import FitReport as FitReport
     from embank.fit import FitSettings as FitSettings
     from embank.fit.finetune import FineTuned as FineTuned
     from embank.fit.finetune import FineTuneData as FineTuneData
-    from embank.fit.pooled_columns import LearnedColumn as LearnedColumn
+    from embank.fit.pooling import LearnedColumn as LearnedColumn
+    from embank.fit.report import FitReport as FitReport
     from embank.fit.source_tasks import Source as Source
     from embank.integrations.sentence_transformers import SentenceEncoder as SentenceEncoder
     from embank.integrations.sklearn import Columns as Columns
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from embank.models.tail_design import TailSettings as TailSettings
     from embank.multitask import MultitaskReport as MultitaskReport
     from embank.multitask import MultitaskSettings as MultitaskSettings
-    from embank.multitask.run import train_multitask as train_multitask
+    from embank.multitask.train import train_multitask as train_multitask
     from embank.plan import Plan as Plan
     from embank.plan import PlanSettings as PlanSettings
     from embank.plan.json_document import plan_json as plan_json
@@ -91,14 +91,14 @@ _PUBLIC = {
     "DroppedColumn": "embank.prefix.prefixes",
     "Duplicates": "embank.dedup.find",
     "EncodeReport": "embank.encode",
-    "EncodeSettings": "embank.encode.run",
+    "EncodeSettings": "embank.encode.options",
     "ExportReport": "embank.export.files",
     "FineTuneData": "embank.fit.finetune",
     "FineTuned": "embank.fit.finetune",
-    "FitReport": "embank.fit",
+    "FitReport": "embank.fit.report",
     "FitSettings": "embank.fit",
     "JudgedQueries": "embank.evaluate.retrieval",
-    "LearnedColumn": "embank.fit.pooled_columns",
+    "LearnedColumn": "embank.fit.pooling",
     "MultitaskReport": "embank.multitask",
     "MultitaskSettings": "embank.multitask",
     "Plan": "embank.plan",
@@ -141,7 +141,7 @@ _PUBLIC = {
     "student_baseline": "embank.distill.baselines",
     "tables": "embank.tables",
     "text_key": "embank.texts",
-    "train_multitask": "embank.multitask.run",
+    "train_multitask": "embank.multitask.train",
     "words_fault": "embank.labels.words",
     "words_text": "embank.labels.words",
 }

@@ -6,7 +6,7 @@ Whatever is done with a bank is given its session, so that every feature reads, 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from embank.encode.opened_encoders import OpenedEncoders
 from embank.encode.options import BankOptions
 from embank.encode.run import EncodeRun, has_room
 from embank.encode.states_cost import Verdict, weigh
-from embank.encoders import Encoder
 from embank.errors import UsageError
 from embank.recipe import DEFAULT_CODEC, STATES, ColumnName
 from embank.store.catalogue import UNKNOWN
@@ -27,13 +26,10 @@ from embank.store.kept_texts import kept_texts, unpack
 from embank.store.vectors import vectors as stored_vectors
 from embank.texts import Text, keys_and_faults, plain_id
 
-if TYPE_CHECKING:
-    from embank.encoders.torch import TransformerEncoder
-
 _KEPT_BLOCK = 4096
 
 STATES_BUDGET = "states_budget"
-"""The name under which a bank keeps the budget that it was given last."""
+"""The setting in which a bank keeps the latest budget."""
 
 
 class Session:
@@ -41,8 +37,8 @@ class Session:
 
     Attributes:
         store: the bank's folder.
-        options: that it was opened with.
-        encoders: those that were found and opened.
+        options: how its encoders read and compute.
+        encoders: found and opened ones.
     """
 
     def __init__(self, store: Store, options: BankOptions) -> None:
@@ -52,20 +48,6 @@ class Session:
         self.encoders = OpenedEncoders(store, options)
 
     # encoders
-
-    def encoder_for(self, column: ColumnName, texts: Sequence[Text]) -> Encoder:
-        """The encoder of a column, to compute what the bank lacks of it; told for which texts."""
-        return self.encoders.encoder_for(column, texts)
-
-    def torch_encoder(self, column: ColumnName) -> "TransformerEncoder":
-        """The encoder of a column once more, in torch and float32, for the caller alone: its layers may be taken apart.
-
-        Raises:
-            HeadError: the column holds states of other weights than the encoder has now.
-            EncoderError: it cannot be found.
-            ExtraMissingError: torch is not installed.
-        """
-        return self.encoders.torch_encoder(column)
 
     def encoders_in_use(self) -> set[str]:
         """Names of encoders that columns were filled by, or that tails run, whether their states are banked or not."""
@@ -78,7 +60,7 @@ class Session:
         """Which columns a run shall fill: those named, the encoder's defaults, or those that the bank has.
 
         Raises:
-            UsageError: a name that is no column, or an encoder that is not the one given.
+            UsageError: a malformed name, or an encoder other than the given one.
         """
         if columns:
             parsed = [ColumnName.parse(spec, codec or DEFAULT_CODEC) for spec in columns]
@@ -107,7 +89,7 @@ class Session:
         """The column of an encoder's states at a layer (None: half of the depth), at float16.
 
         Raises:
-            UsageError: no such layer, or a family that cannot be cut.
+            UsageError: unknown layer, or a family that cannot be cut.
         """
         located = self.encoders.known(name)
         cut = max(1, located.layers // 2) if layer is None else layer
@@ -118,7 +100,7 @@ class Session:
         """Measure read-or-recompute for the states of a layer; see `encode.states_cost`."""
         column = self.states_column(self.wanted([], encoder, None)[0].encoder, layer)
         sound = [text for text, key in zip(texts, keys_and_faults(texts)[0], strict=True) if key is not None]
-        return weigh(self.encoder_for(column, sound), column, sound, self.store.root)
+        return weigh(self.encoders.encoder_for(column, sound), column, sound, self.store.root)
 
     def _resolved(self, name: str, columns: Sequence[ColumnName]) -> Sequence[ColumnName]:
         """Columns of one encoder with `own` written out; those of vectors made elsewhere as they are."""
@@ -191,7 +173,7 @@ class Session:
                 self.store,
                 writer,
                 columns,
-                lambda name, asked, texts: self.encoders.open(name, asked, texts, run.enter),
+                lambda name, wanted, texts: self.encoders.open(name, wanted, texts, run.enter),
                 settings,
             )
             yield run
@@ -213,7 +195,7 @@ class Session:
         Args:
             block: rows of texts.
             columns: that all of them shall have a row in.
-            watch: called after every batch that is encoded.
+            watch: progress callback, called after every batch that is encoded.
             keep_text: the bank shall keep these texts themselves, too.
         """
         keys, faults = block.hashed.keys, block.hashed.faults
@@ -249,10 +231,11 @@ class Session:
 
         A list of two strings is a pair, as files have it.
         """
-        block = TextBlock("texts", 0, [tuple(text) if isinstance(text, list) else text for text in texts])
+        pairs = [tuple(text) if isinstance(text, list) and len(text) == 2 else text for text in texts]  # noqa: PLR2004
+        block = TextBlock("texts", 0, pairs)
         numbers, _ = self.numbers(block, columns, watch, keep_text=keep_text)
-        pairs = zip(numbers.tolist(), block.texts, strict=True)
-        return numbers, {number: text for number, text in pairs if number != UNKNOWN}
+        by_number = zip(numbers.tolist(), block.texts, strict=True)
+        return numbers, {number: text for number, text in by_number if number != UNKNOWN}
 
     def _keeps(self, numbers: TextIds) -> bool:
         """Whether the bank keeps all of these texts."""
@@ -344,7 +327,7 @@ class Session:
         return self.store.catalogue.setting(STATES_BUDGET) if own is None else own
 
 
-def _twin(name: Any) -> Any:
+def _twin(name: int | str) -> int | str | None:
     """The same id in the other type: "17" for 17, and 17 for "17"."""
     if isinstance(name, int):
         return str(name)

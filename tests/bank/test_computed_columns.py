@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def pooled(bank, _):
-    design = embank.PoolingSettings(embank.PoolingDesign((2,)), training=LOOP)
+    design = embank.PoolingSettings(design=embank.PoolingDesign((2,)), training=LOOP)
     return bank.fill_pooling(bank.learn_pooling("pool", moods(TEXTS), TEXTS, design).column)
 
 

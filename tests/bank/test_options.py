@@ -17,7 +17,7 @@ TEXTS, NEW = texts_of(60), texts_of(9, 700)
 LOOP = embank.TrainingSettings(epochs=1, batch=16, rate=2e-3)
 TAIL = embank.FitSettings(columns=(COLUMN,), tail=embank.TailSettings(training=LOOP))
 TRIED = embank.FitSettings(tail=embank.TailSettings(training=LOOP, trials=True))
-POOLING = embank.PoolingSettings(embank.PoolingDesign((2,)), training=LOOP)
+POOLING = embank.PoolingSettings(design=embank.PoolingDesign((2,)), training=LOOP)
 HEAD = embank.FitSettings(columns=(LINEAR,))
 
 pytestmark = pytest.mark.usefixtures("one_thread")

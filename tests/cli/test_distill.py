@@ -102,7 +102,7 @@ def test_mistakes_are_answered_in_one_line_and_leave_no_student(place, tmp_path,
 
 def test_a_student_that_is_there_is_not_written_over(place, tmp_path):
     (tmp_path / "small").mkdir()
-    with pytest.raises(embank.errors.UsageError, match="is there already"):
+    with pytest.raises(embank.errors.UsageError, match="exists already"):
         distilled(place, tmp_path / "small")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from embank.cli.fit import print_report
-from embank.fit import FitReport
+from embank.fit.report import FitReport
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,21 @@ from embank.fit import FitReport
     ],
 )
 def test_a_fit_that_learned_nothing_says_what_to_try(score, chosen, said, capsys):
-    measured = {"macro_f1": score}, {"macro_f1": 0.25}
-    print_report(
-        FitReport("mood", "single", ("a", "b"), 10, 2, {}, (), chosen, {"macro_f1": 1.0}, *measured, "macro_f1")
+    report = FitReport(
+        task="mood",
+        kind="single",
+        labels=("a", "b"),
+        examples=10,
+        held_back=2,
+        skipped={},
+        columns=(),
+        chosen=chosen,
+        train={"macro_f1": 1.0},
+        validation={"macro_f1": score},
+        baseline={"macro_f1": 0.25},
+        measure="macro_f1",
     )
+    print_report(report)
     shown = capsys.readouterr().out
     assert said in shown
     assert bool(said) == ("no better than" in shown)

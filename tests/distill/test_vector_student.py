@@ -338,7 +338,7 @@ def test_a_card_and_a_report_say_whose_student_it_is_and_how_well_it_learned(tra
     for score in found.report.widths:
         assert f"| {score.width} | {score.pca:.4f} | {score.before:.4f} | {score.student:.4f} |" in card
     assert json.loads((tmp_path / "small" / REPORT).read_text())["origins"]["layers"] == [0, 1]
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         save_projection(student, found, tmp_path / "small")
 
 

@@ -9,7 +9,7 @@ from embank.evaluate.transfer import Target, TransferSettings, evaluate_transfer
 from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART
 from embank.multitask.folder import save_multitask
-from embank.multitask.train import train_multitask
+from embank.multitask.train import train_shared
 from material.multitask import TEXTS, opened, pairs, settings
 from material.tails import moods, options, sizes, tags, texts_of, topics
 
@@ -36,7 +36,7 @@ def make(folder):
     def train(sources, out):
         made.append([source.name for source in sources])
         encoder = opened(folder)
-        save_multitask(encoder, train_multitask(encoder, sources, settings(epochs=1)).report, out)
+        save_multitask(encoder, train_shared(encoder, sources, settings(epochs=1)).report, out)
 
     train.made = made
     return train
@@ -80,7 +80,7 @@ def test_no_source_reads_a_text_that_the_left_out_task_is_scored_on(folder, tmp_
     def make(sources, out):
         seen.extend(text for source in sources for text in source.texts)
         encoder = opened(folder)
-        save_multitask(encoder, train_multitask(encoder, sources, settings(epochs=1)).report, out)
+        save_multitask(encoder, train_shared(encoder, sources, settings(epochs=1)).report, out)
 
     other = Source(
         name="topics", texts=[*TEXTS, TEST[0].upper() + " !"], labels=topics([*TEXTS, TEST[0]]), kind="multi"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embank.errors import HeadError
-from embank.fit.column_selection import SelectionSettings, select
+from embank.fit.column_selection import LabelledColumns, SelectionSettings, select
 from embank.heads.logistic import LogisticHead
 from embank.heads.mlp import MLPHead
 from embank.heads.multilabel import MultiLabelHead
@@ -79,7 +79,7 @@ def ring(columns):
 
 def test_a_perceptron_is_taken_where_a_plane_cannot_separate():
     train, other = ({"lower": columns_of(1500, seed)["lower"][:, :3]} for seed in (0, 1))
-    found = select(train, ring(train), "single", validation=(other, ring(other)))
+    found = select(train, ring(train), "single", validation=LabelledColumns(other, ring(other)))
     assert isinstance(found.estimator, MLPHead)
     assert [trial.estimator for trial in found.trials] == ["linear", "linear", "perceptron"]
     assert found.trials[2].score > found.trials[1].score + 0.1
@@ -87,13 +87,13 @@ def test_a_perceptron_is_taken_where_a_plane_cannot_separate():
 
 def test_a_perceptron_is_not_taken_where_a_plane_does():
     train, other = columns_of(1200), columns_of(300, seed=1)
-    found = select(train, single(train), "single", validation=(other, single(other)))
+    found = select(train, single(train), "single", validation=LabelledColumns(other, single(other)))
     assert isinstance(found.estimator, LogisticHead)
 
 
 def test_no_perceptron_is_tried_on_few_rows():
     train, other = columns_of(300), columns_of(300, seed=1)
-    found = select(train, single(train), "single", validation=(other, single(other)))
+    found = select(train, single(train), "single", validation=LabelledColumns(other, single(other)))
     assert all(trial.estimator == "linear" for trial in found.trials)
 
 
@@ -124,4 +124,4 @@ def test_what_cannot_be_learnt_is_refused():
 def test_validation_rows_need_the_columns_that_are_trained_on():
     train = columns_of(1200)
     with pytest.raises(HeadError, match="no validation rows of"):
-        select(train, single(train), "single", validation=({}, []))
+        select(train, single(train), "single", validation=LabelledColumns({}, []))

@@ -104,7 +104,7 @@ def test_every_trial_is_a_tail_of_one_layer_on_states_of_its_own_cut(encoder, fo
     train, held_back = np.flatnonzero(~held), np.flatnonzero(held)
     trials = CutTrials(
         upper=lambda: open_encoder(locate(str(folder)), "torch", "float32", tmp_path),
-        objective=PooledObjective("single", y, ("bad", "good"), train),
+        objective=PooledObjective(kind="single", y=y, labels=("bad", "good"), train=train),
         train=train,
         held_back=held_back,
         design=TailDesign(cut=1, method="full", kind="single", outputs=2, layers=1),

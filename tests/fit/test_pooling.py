@@ -24,7 +24,7 @@ ONE = PoolingDesign((2,))
 
 
 def asked(design=ONE, **settings):
-    return PoolingSettings(design, training=settings.pop("training", LOOP), **settings)
+    return PoolingSettings(design=design, training=settings.pop("training", LOOP), **settings)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -1,16 +1,6 @@
 """Plans made by hand: ways with costs and scores that are known."""
 
-from embank.plan import (
-    Balance,
-    Cost,
-    Finding,
-    Plan,
-    Recommendation,
-    Score,
-    TaskPlan,
-    Unmeasured,
-    Way,
-)
+from embank.plan import Cost, Finding, Plan, Recommendation, Score, TaskPlan, Unmeasured, Way
 from embank.plan.advice import Offer, mean_costs
 from embank.plan.break_even import balance
 
@@ -47,10 +37,9 @@ def finding(way, points=None, tasks=1, texts=1000):
         way=way,
         score=score(POINTS[way] if points is None else points),
         seconds=cost,
-        flops=cost,
+        text_flops=1e6,
         text_bytes=100.0 if way.columns else 0.0,
         total_seconds=cost.total(tasks, texts),
-        total_flops=cost.total(tasks, texts),
         epochs=None if way.family == "frozen" else 6,
     )
 
@@ -97,11 +86,7 @@ def task_plan(task="topic", ways=(FROZEN, TAIL, SMALL, FINETUNE), way=FROZEN):
 def whole_plan(*plans):
     several = plans or (task_plan(),)
     means = mean_costs(several)
-    balances: tuple[Balance, ...] = tuple(
-        balance(unit, bank, {name: costs[0] for name, costs in means.items()}, 3, 1000)
-        for unit in ("seconds", "flops")
-        for bank in ("empty", "filled")
-    )
+    balances = tuple(balance(bank, means, 3, 1000) for bank in ("empty", "filled"))
     return Plan(
         machine="a processor, 2 cores",
         encoder="minilm, minilm, 6 layers, torch float32, cpu",

@@ -57,10 +57,6 @@ class TinyDataset:
             for length, own in zip(self.lengths, self.classes, strict=True)
         ]
 
-    @property
-    def objective(self):
-        return self
-
     def inputs(self, which):
         return padded_states([self.blocks[at] for at in which], 0)
 

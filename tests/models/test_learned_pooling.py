@@ -220,4 +220,4 @@ def test_a_design_that_gives_no_vector_is_refused(arguments, said):
 )
 def test_settings_that_do_not_fit_are_refused(settings, said):
     with pytest.raises(UsageError, match=said):
-        PoolingSettings(PoolingDesign((2,)), **settings)
+        PoolingSettings(design=PoolingDesign((2,)), **settings)

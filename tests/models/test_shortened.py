@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from embank.distill.task_settings import StudentSettings, spread, taught_by
+from embank.distill.task_settings import StudentSettings, spread, teacher_layers
 from embank.encoders.resume import Upper
 from embank.errors import UsageError
 from embank.models.shortened import anatomy_of, shortened
@@ -92,7 +92,7 @@ def test_layers_are_spread_from_the_first_to_the_last():
 def test_the_last_state_of_a_student_learns_the_last_of_its_teacher():
     for depth in range(1, 30):
         for count in range(1, depth + 1):
-            found = taught_by(count, depth)
+            found = teacher_layers(count, depth)
             assert found[-1] == depth
             assert len(set(found)) == count
             assert found[0] >= 1
@@ -116,8 +116,8 @@ def test_settings_that_no_student_can_be_made_of_are_refused(settings, said):
 
 def test_an_encoder_of_too_few_layers_is_refused():
     with pytest.raises(UsageError, match="a student asks for 7 layers; this encoder has 6, numbered 0 to 5"):
-        StudentSettings(7).kept(6)
+        StudentSettings(layers=7).kept(6)
     with pytest.raises(UsageError, match="a student asks for layer 6; this encoder has 6, numbered 0 to 5"):
         StudentSettings(chosen=(0, 6)).kept(6)
-    assert StudentSettings(6).kept(6) == (0, 1, 2, 3, 4, 5)
+    assert StudentSettings(layers=6).kept(6) == (0, 1, 2, 3, 4, 5)
     assert StudentSettings(chosen=(1, 4)).kept(6) == (1, 4)

@@ -1,4 +1,4 @@
-"""A trunk learns from sources of every kind, depends on its seed alone, and goes on after a stop."""
+"""An encoder learns from sources of every kind, depends on its seed alone, and goes on after a stop."""
 
 import dataclasses
 
@@ -15,12 +15,12 @@ from embank.fit.source_tasks import Source
 from embank.labels.kinds import APART
 from embank.models import shared as shared_module
 from embank.models.encoder_folder import CARD, REPORT
-from embank.models.shared import HeadShape, Readings, SharedEncoder
+from embank.models.shared import HeadShape, SharedEncoder
 from embank.multitask import MultitaskSettings
 from embank.multitask import heads_first as probing
 from embank.multitask import train as multitask_module
 from embank.multitask.folder import save_multitask
-from embank.multitask.train import train_multitask
+from embank.multitask.train import train_shared
 from embank.training.outputs import predict_outputs
 from embank.training.token_inputs import TokenInputs
 from material.multitask import TEXTS, opened, pairs, settings, sources
@@ -38,7 +38,7 @@ def equal(one, other):
 @pytest.fixture(scope="module")
 def trained(folder):
     encoder = opened(folder)
-    return encoder, train_multitask(encoder, sources(), settings(epochs=6, rate=5e-3))
+    return encoder, train_shared(encoder, sources(), settings(epochs=6, rate=5e-3))
 
 
 def test_every_kind_of_source_is_learned(trained):
@@ -57,13 +57,13 @@ def test_the_mean_of_the_best_pass_is_the_best(trained):
 
 def test_a_head_of_many_dimensions_hears_them_all_more_softly(folder, monkeypatch):
     encoder = opened(folder)
-    readings = Readings(((1, "mean"), (4, "mean")))
+    readouts = ((1, "mean"), (4, "mean"))
     texts = ["a calm day", "a cold night", "a red house", "a long road"]
     inputs = TokenInputs(encoder, texts).inputs(np.arange(4))
 
     def scored(reach):
         monkeypatch.setattr(shared_module, "_REACH", reach)
-        module = SharedEncoder(encoder, [HeadShape("regression", 1, apart=True)], readings, seed=0)
+        module = SharedEncoder(encoder, [HeadShape("regression", 1, apart=True)], readouts, seed=0)
         module.eval()
         with torch.no_grad():
             return module(torch.tensor(0), **inputs)
@@ -82,9 +82,9 @@ def test_all_layers_change_and_every_head_learns(folder, trained):
     assert all(float(head.bias.detach().abs().max()) > 0 for head in module.heads)
 
 
-def test_the_same_seed_gives_the_same_trunk_and_another_seed_another(folder):
+def test_the_same_seed_gives_the_same_encoder_and_another_seed_another(folder):
     def made(seed):
-        return weights(train_multitask(opened(folder), sources("mood", "tags"), settings(seed=seed)).module)
+        return weights(train_shared(opened(folder), sources("mood", "tags"), settings(seed=seed)).module)
 
     first = made(1)
     assert equal(first, made(1))
@@ -97,7 +97,7 @@ class Stopped(Exception):  # noqa: N818 - a kill is no error
 
 def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(folder, tmp_path):
     asked = settings(epochs=3)
-    whole = train_multitask(opened(folder), sources("mood", "size"), asked)
+    whole = train_shared(opened(folder), sources("mood", "size"), asked)
 
     def stop(now):
         if now.epoch == 2 and now.losses:
@@ -105,8 +105,8 @@ def test_a_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(f
 
     checkpoint = tmp_path / "training.safetensors"
     with pytest.raises(Stopped):
-        train_multitask(opened(folder), sources("mood", "size"), asked, checkpoint, stop)
-    resumed = train_multitask(opened(folder), sources("mood", "size"), asked, checkpoint)
+        train_shared(opened(folder), sources("mood", "size"), asked, checkpoint, stop)
+    resumed = train_shared(opened(folder), sources("mood", "size"), asked, checkpoint)
     assert resumed.report.resumed
     assert not whole.report.resumed
     assert equal(weights(whole.module), weights(resumed.module))
@@ -120,10 +120,10 @@ def test_a_checkpoint_of_other_rows_is_not_taken_up(folder, tmp_path):
 
     checkpoint = tmp_path / "training.safetensors"
     with pytest.raises(Stopped):
-        train_multitask(opened(folder), sources("mood"), settings(), checkpoint, stop)
+        train_shared(opened(folder), sources("mood"), settings(), checkpoint, stop)
     other = [Source(name="mood", texts=TEXTS, labels=["good", *moods(TEXTS)[1:]])]
     changed = [dataclasses.replace(other[0], texts=[*TEXTS[:-1], "the pump is lost in rome"])]
-    assert not train_multitask(opened(folder), changed, settings(), checkpoint).report.resumed
+    assert not train_shared(opened(folder), changed, settings(), checkpoint).report.resumed
 
 
 def test_padding_and_neighbours_do_not_move_what_heads_read(trained):
@@ -137,52 +137,52 @@ def test_padding_and_neighbours_do_not_move_what_heads_read(trained):
 
 
 def test_steps_are_of_four_batches(folder):
-    report = train_multitask(opened(folder), sources("mood"), settings(epochs=1)).report
+    report = train_shared(opened(folder), sources("mood"), settings(epochs=1)).report
     batches = -(-report.sources[0].rows // 8)
     assert report.steps == -(-batches // 4)
 
 
 def test_validation_rows_that_are_given_are_the_ones_that_validate(folder):
     given = Source(name="mood", texts=TEXTS[:36], labels=moods(TEXTS[:36]), validation=(TEXTS[36:], moods(TEXTS[36:])))
-    (score,) = train_multitask(opened(folder), [given], settings(epochs=1)).report.sources
+    (score,) = train_shared(opened(folder), [given], settings(epochs=1)).report.sources
     assert (score.rows, score.held_back) == (36, 12)
 
 
 def test_no_more_rows_are_used_than_are_allowed(folder):
-    (score,) = train_multitask(opened(folder), sources("mood"), settings(epochs=1, most=10)).report.sources
+    (score,) = train_shared(opened(folder), sources("mood"), settings(epochs=1, most=10)).report.sources
     assert score.rows == 10
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "electra", "fnet"])
-def test_a_trunk_is_a_folder_that_others_load_and_that_fills_columns_of_its_own(family, tmp_path):
+def test_a_multitask_encoder_is_a_folder_that_others_load_and_that_fills_columns_of_its_own(family, tmp_path):
     raw = save_tiny(tmp_path / "tiny", family)
     encoder = opened(raw)
-    found = train_multitask(encoder, sources("mood"), settings(epochs=1))
-    save_multitask(encoder, found.report, tmp_path / "trunk")
+    found = train_shared(encoder, sources("mood"), settings(epochs=1))
+    save_multitask(encoder, found.report, tmp_path / "house")
     here = dict(encoder.model.named_parameters())
-    there = dict(transformers.AutoModel.from_pretrained(tmp_path / "trunk").named_parameters())
+    there = dict(transformers.AutoModel.from_pretrained(tmp_path / "house").named_parameters())
     assert all(torch.equal(tensor, there[name]) for name, tensor in here.items())
     with embank.Bank.create(tmp_path / "bank", options()) as bank:
-        for place in (raw, tmp_path / "trunk"):
+        for place in (raw, tmp_path / "house"):
             bank.encode(TEXTS, encoder=str(place), columns=[f"{place.name}/4/mean@float32"])
-        one, other = (bank.vectors(f"{name}/4/mean@float32", TEXTS) for name in ("tiny", "trunk"))
+        one, other = (bank.vectors(f"{name}/4/mean@float32", TEXTS) for name in ("tiny", "house"))
     assert not np.allclose(one, other, atol=1e-3)
     if family == "bert":
-        theirs = SentenceTransformer(str(tmp_path / "trunk"), device="cpu").encode(TEXTS)
+        theirs = SentenceTransformer(str(tmp_path / "house"), device="cpu").encode(TEXTS)
         np.testing.assert_allclose(theirs, other, atol=1e-5)
 
 
 def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
     encoder, found = trained
-    save_multitask(encoder, found.report, tmp_path / "trunk")
-    card = (tmp_path / "trunk" / CARD).read_text()
+    save_multitask(encoder, found.report, tmp_path / "house")
+    card = (tmp_path / "house" / CARD).read_text()
     for source in found.report.sources:
         assert f"| {source.name} | {source.kind} |" in card
         assert f"{source.score:.3f}" in card
     assert str(encoder.folder.path) not in card
-    assert (tmp_path / "trunk" / REPORT).is_file()
-    with pytest.raises(UsageError, match="is there already"):
-        save_multitask(encoder, found.report, tmp_path / "trunk")
+    assert (tmp_path / "house" / REPORT).is_file()
+    with pytest.raises(UsageError, match="exists already"):
+        save_multitask(encoder, found.report, tmp_path / "house")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_card_and_a_report_name_sources_sizes_and_scores(trained, tmp_path):
 )
 def test_sources_that_cannot_teach_are_refused(folder, given, says):
     with pytest.raises((UsageError, HeadError), match=says):
-        train_multitask(opened(folder), given, settings())
+        train_shared(opened(folder), given, settings())
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": 0}, {"most": 0}, {"validate": 0}, {"reads": "first"}])
@@ -213,14 +213,14 @@ def test_settings_that_no_training_can_start_with_are_refused(wrong):
 
 def test_a_pair_read_apart_is_one_example(folder):
     both, alike = pairs(TEXTS)
-    (score,) = train_multitask(
+    (score,) = train_shared(
         opened(folder), [Source(name="apart", texts=both, labels=alike, reads=APART)], settings(epochs=1)
     ).report.sources
     assert score.rows + score.held_back == len(both)
 
 
 def test_heads_begin_where_linear_heads_on_the_raw_encoder_are(folder):
-    report = train_multitask(opened(folder), sources(), settings(rate=1e-9)).report
+    report = train_shared(opened(folder), sources(), settings(rate=1e-9)).report
     for source in report.sources:
         assert source.score == pytest.approx(source.frozen, abs=0.03), source.name
     frozen = {source.name: source.frozen > source.guess for source in report.sources}
@@ -229,7 +229,7 @@ def test_heads_begin_where_linear_heads_on_the_raw_encoder_are(folder):
 
 
 def test_training_has_no_dropout(folder):
-    found = train_multitask(opened(folder), sources("mood"), settings(epochs=1))
+    found = train_shared(opened(folder), sources("mood"), settings(epochs=1))
     inputs = {
         "source": torch.tensor(0),
         "pool": torch.ones(2, 4),
@@ -244,7 +244,7 @@ def test_training_has_no_dropout(folder):
 
 
 def test_what_is_left_open_is_what_measured_best(folder):
-    report = train_multitask(opened(folder), sources("mood"), MultitaskSettings()).report
+    report = train_shared(opened(folder), sources("mood"), MultitaskSettings()).report
     asked = report.settings["training"]
     assert (asked["epochs"], asked["accumulate"], asked["rate"]) == (1, 4, pytest.approx(1.5e-4))
 
@@ -263,14 +263,14 @@ def test_a_head_that_is_learned_first_has_no_gradient_left_but_its_penalty(folde
     fit = probing._fit
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(probing, "_fit", noted)
-        train_multitask(opened(folder), sources("mood", "tags", "apart"), settings(epochs=1))
+        train_shared(opened(folder), sources("mood", "tags", "apart"), settings(epochs=1))
     assert len(seen) == 3 * len(probing._PENALTIES)
     assert max(seen) < 2e-3
 
 
 def test_those_who_watch_hear_of_heads_before_the_first_step(folder):
     heard = []
-    train_multitask(opened(folder), sources("mood", "size"), settings(epochs=1), watch=heard.append)
+    train_shared(opened(folder), sources("mood", "size"), settings(epochs=1), watch=heard.append)
     assert [set(now.scores) for now in heard if not now.epoch] == [{"mood"}, {"mood", "size"}]
     assert heard[2].epoch == 1
 
@@ -282,9 +282,9 @@ def test_a_resumed_training_does_not_learn_its_heads_again_and_knows_what_they_s
 
     checkpoint, asked = tmp_path / "training.safetensors", settings(epochs=2)
     with pytest.raises(Stopped):
-        train_multitask(opened(folder), sources("mood"), asked, checkpoint, stop)
+        train_shared(opened(folder), sources("mood"), asked, checkpoint, stop)
     monkeypatch.setattr(multitask_module, "learn_head", None)
-    resumed = train_multitask(opened(folder), sources("mood"), asked, checkpoint).report
+    resumed = train_shared(opened(folder), sources("mood"), asked, checkpoint).report
     assert resumed.resumed
     assert resumed.sources[0].frozen > resumed.sources[0].guess
 

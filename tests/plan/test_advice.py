@@ -136,7 +136,7 @@ def test_headlines_differ_by_task_and_say_what_to_do():
 
 
 def together(plans, tolerance):
-    return overall(plans, {one.task: offers(one.findings) for one in plans}, tolerance)
+    return overall([(one, offers(one.findings)) for one in plans], tolerance)
 
 
 def test_all_tasks_together_get_one_way():

@@ -20,7 +20,7 @@ def test_an_encoder_of_seven_students_is_cheaper_from_the_eighth_task_on():
 
 
 def test_a_filled_bank_is_cheaper_from_the_first_task_on():
-    found = balance("flops", "filled", {"encoder": ENCODER, "student": STUDENT}, 3, 100)
+    found = balance("filled", {"encoder": ENCODER, "student": STUDENT}, 3, 100)
     assert found.by_tasks == (Change(1, "encoder"),)
     assert found.by_texts == (Change(1, "encoder"),)
 
@@ -37,7 +37,7 @@ def test_the_number_of_texts_counts_as_well():
     light = Cost(once=0.0, text=0.0, task=10.0, task_text=2.0)
     assert passes(by_texts(trained, 2), by_texts(light, 2)) == 91
     assert passes(by_texts(light, 2), by_texts(trained, 2)) is None
-    found = balance("seconds", "empty", {"trained": trained, "light": light}, 2, 50)
+    found = balance("empty", {"trained": trained, "light": light}, 2, 50)
     assert found.by_texts == (Change(1, "light"), Change(91, "trained"))
     assert found.by_tasks == (Change(1, "light"),)
 

@@ -5,7 +5,7 @@ import pytest
 
 from embank.codecs.floats import Float16
 from embank.encode.columns import calibrated_on
-from embank.encoders.flops import Shape, embedding_flops, flops, layer_flops
+from embank.encoders.flops import Shape, embedding_flops, flops, head_flops, layer_flops
 from embank.plan.costs import Pace, TrainingPace
 from embank.plan.findings import Ground, findings
 from embank.plan.head_trials import Coded, HeadTrial
@@ -74,16 +74,15 @@ def test_a_tail_reads_to_its_cut_and_trains_on_all_rows():
     assert one.texts_per_second == pytest.approx(1 / 0.006)
     assert one.more_per_second == pytest.approx(1 / 0.003)
     assert one.text_bytes == 25 * 384 * 2
-    assert one.flops.text == flops(SHAPE, 25, 0, 3)
+    assert one.text_flops == flops(SHAPE, 25) + head_flops(384, 4), "below the cut and above it"
     assert one.total_seconds == pytest.approx(one.seconds.once + 2000 * 0.003 + 3 * (one.training_seconds + 6.0))
 
 
 def test_what_lives_outside_shares_nothing():
     one = found("finetune")
     assert (one.seconds.once, one.seconds.text, one.text_bytes) == (0.0, 0.0, 0.0)
-    assert one.flops.task == pytest.approx(10 * 1000 * 3 * flops(SHAPE, 25))
-    student = found("student/2")
-    assert student.flops.task > one.flops.task, "its teacher is trained first"
+    assert one.text_flops == flops(SHAPE, 25) + head_flops(384, 4)
+    assert found("student/2").text_flops < one.text_flops
 
 
 def test_heads_of_one_width_take_the_same_fit_whatever_their_precision():

@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 
 from embank.errors import HeadError, UsageError
-from embank.plan.rows import decided, folds_of, held_back, numbered, protocol, task_rows, used
+from embank.plan.rows import decided, folds_of, held_back, protocol, task_rows, used
 
 
 def rows_of(count, classes=3):
     return task_rows("topic", list(range(count)), [f"c{at % classes}" for at in range(count)], "auto")
-
-
-def test_equal_texts_have_one_number_and_what_is_no_text_has_none():
-    numbers, texts = numbered(["a", None, "b", "a", ["x", "y"]])
-    assert numbers == [0, -1, 1, 0, 2]
-    assert texts == ["a", "b", ("x", "y")]
 
 
 @pytest.mark.parametrize("count", [100, 250, 2000])

@@ -20,7 +20,9 @@ def columns_of(kind, outputs, offsets=()):
         temperature=2.0,
         offsets=offsets,
     )
-    found = TaskOutputs(LoadedTask("task", head, (), "together", {}), outputs, np.arange(len(outputs)))
+    found = TaskOutputs(
+        LoadedTask(name="task", head=head, columns=(), reads="together", record={}), outputs, np.arange(len(outputs))
+    )
     return {name: column.to_pylist() for name, column in answer_columns(found, proba=True).items()}
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 import embank
-from embank.encode.shared_pass import Chorus
+from embank.encode.batch_encode import encode_texts
+from embank.encoders import Readout
 from embank.encoders.available import available_encoders
 from embank.encoders.load import locate, locate_all
 from embank.encoders.prefix.folder import drop_prefix, put_prefix, read_prefix_trunk
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import EncoderChangedError, EncoderError, HeadError, UsageError
+from embank.testing import FakeEncoder
 from material.prefix import arrays, make_trunk
 from material.tails import moods, options, save_tiny, settings, texts_of
 
@@ -174,7 +176,12 @@ def test_what_cannot_be_found_is_said(house, folder, tmp_path):
 
 
 def test_a_chorus_makes_batches_smaller():
-    class Known:
-        budget = 2048
+    def rows_of(*voices):
+        rows = []
+        encoder = FakeEncoder(budget=2048)
+        readouts = [Readout(1, "mean", voice=voice) for voice in voices]
+        encode_texts(encoder, ["no heat since Friday"] * 512, readouts, tick=rows.append)
+        return rows
 
-    assert Chorus(Known(), 4).budget == 512
+    assert rows_of("") == [256] * 2
+    assert rows_of(*"abcd") == [64] * 8

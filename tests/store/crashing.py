@@ -23,7 +23,7 @@ from embank.codecs import calibrate
 from embank.encode import TextBlock, columns
 from embank.encode.columns import enter_column, readout_of
 from embank.encode.external import put_vectors
-from embank.encode.run import EncodeSettings
+from embank.encode.options import EncodeSettings
 from embank.encoders import Readout
 from embank.recipe import ColumnName
 from embank.samples import messages
@@ -72,7 +72,7 @@ def base(root: Path) -> None:
 
 def block(texts: list[str]) -> TextBlock:
     """Texts with their ids."""
-    return TextBlock("texts", 0, texts, [TEXTS.index(text) for text in texts])
+    return TextBlock("texts", 0, texts, ids=[TEXTS.index(text) for text in texts])
 
 
 def vectors(texts: list[str]) -> np.ndarray:

@@ -13,13 +13,18 @@ EVERY = np.arange(4)
 
 def test_several_labels_begin_with_their_odds():
     y = np.array([[1, 0], [1, 0], [0, 0], [0, 1]])
-    objective = PooledObjective("multi", y, ("a", "b"), EVERY)
+    objective = PooledObjective(kind="multi", y=y, labels=("a", "b"), train=EVERY)
     np.testing.assert_allclose(expit(objective.init_bias(np.arange(3))), [3 / 5, 1 / 5], rtol=1e-6)
 
 
 def test_numbers_begin_at_their_mean_which_is_zero_and_classes_alike():
-    assert PooledObjective("regression", np.arange(4.0), (), EVERY).init_bias(EVERY) is None
-    assert PooledObjective("single", np.array(["a", "b", "a", "a"]), ("a", "b"), EVERY).init_bias(EVERY) is None
+    assert PooledObjective(kind="regression", y=np.arange(4.0), labels=(), train=EVERY).init_bias(EVERY) is None
+    assert (
+        PooledObjective(kind="single", y=np.array(["a", "b", "a", "a"]), labels=("a", "b"), train=EVERY).init_bias(
+            EVERY
+        )
+        is None
+    )
 
 
 def test_tags_begin_with_their_shares_of_words_and_not_of_tokens():
@@ -31,7 +36,7 @@ def test_tags_begin_with_their_shares_of_words_and_not_of_tokens():
 
 
 def test_a_span_begins_anywhere():
-    assert SpanObjective([], [], []).init_bias(EVERY[:0]) is None
+    assert SpanObjective(answers=[], texts=[], places=[]).init_bias(EVERY[:0]) is None
 
 
 @pytest.mark.parametrize("bias", [None, np.array([0.5, -1.0], np.float32)])

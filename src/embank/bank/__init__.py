@@ -8,12 +8,12 @@ import pyarrow as pa
 from embank.arrays import Vectors
 from embank.bank.columns import BankColumns
 from embank.dedup import DedupSettings
-from embank.dedup.find import Duplicates, dedup
+from embank.dedup.find import Duplicates
 from embank.dedup.grouping import Progress
-from embank.encode import TextBlock, Watch
-from embank.encode.blocks import blocks_of
-from embank.fit import FitReport, FitSettings
+from embank.encode import TextBlock, Watch, blocks_of
+from embank.fit import FitSettings
 from embank.fit.fit import LabelledTexts, fit, refit
+from embank.fit.report import FitReport
 from embank.optional import missing_extra
 from embank.plan import Plan, PlanSettings, PlanWatch
 from embank.predict.predict import Predictor, Table
@@ -51,7 +51,7 @@ class Bank(BankColumns):
 
         Args:
             task: its name; a task of that name is replaced.
-            labels: one a text: a class, a list of labels, or a number; None where there is none.
+            labels: one per text: a class, a list of labels, or a number; None for no label.
             texts: the labelled texts (pairs for a task that reads two texts together), or
             ids: what you called them when they were encoded.
             seconds: for a task that reads two texts apart (`FitSettings(reads="apart")`), the second ones.
@@ -77,7 +77,7 @@ class Bank(BankColumns):
         """Fit a task again on the labels and the split that the bank kept, for example after columns were added.
 
         Raises:
-            UsageError: no such task.
+            UsageError: unknown task.
         """
         return refit(self.session, task, train_watch)
 
@@ -88,13 +88,13 @@ class Bank(BankColumns):
         settings: PlanSettings | None = None,
         watch: PlanWatch = lambda _: None,
     ) -> Plan:
-        """Measure ways to serve tasks on this machine and these texts, and say which one pays; the bank is only read.
+        """Measure ways to serve tasks on this machine and these texts, and name the best; the bank is only read.
 
         Args:
             texts: the labelled texts, or pairs.
-            labels: of each task by its name, one a text; None where there is none.
+            labels: of each task by its name, one per text; None for no label.
             settings: numbers of tasks and texts, tolerance, minutes.
-            watch: told in words what is being measured.
+            watch: progress callback, called with what is being measured, in words.
 
         Raises:
             UsageError: no labels, or unequal lengths.
@@ -128,7 +128,7 @@ class Bank(BankColumns):
             `<task>_score`, the calibrated probability; null where a text could not be encoded.
 
         Raises:
-            UsageError: no such task.
+            UsageError: unknown task.
             HeadError: a column that a task reads has gone or changed.
         """
         blocks = None if texts is None else blocks_of(texts, None)
@@ -155,7 +155,7 @@ class Bank(BankColumns):
             seconds: blocks of second texts, as long as `blocks`.
             tasks: names; empty is all that fit the rows given.
             proba: add the probabilities of all classes.
-            watch: told after each block what was encoded on the way so far.
+            watch: progress callback, called after each block with what was encoded so far.
         """
         self._predictor = Predictor(self.session, tasks, apart=seconds is not None)
         return self._predictor.tables(blocks, seconds, proba=proba, watch=watch)
@@ -194,10 +194,10 @@ class Bank(BankColumns):
 
         Args:
             settings: threshold and column.
-            progress: called with how many of the texts to compare have been compared, and how many there are.
+            progress: called with the number of texts that have been compared, and that are to be compared.
 
         Raises:
             UsageError: unknown column, or one of states.
             ExtraMissingError: an approximate run without usearch.
         """
-        return dedup(self.session, settings or DedupSettings(), progress)
+        return Duplicates(self.session, settings or DedupSettings(), progress)

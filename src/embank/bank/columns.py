@@ -1,18 +1,19 @@
 """The columns of a bank: filled, read, learned, measured, exported."""
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from embank.arrays import Vectors
 from embank.bank.folder import BankFolder
-from embank.encode import EncodeReport, Stop, Watch
-from embank.encode.blocks import blocks_of
+from embank.encode import EncodeReport, Stop, Watch, blocks_of
 from embank.encode.external import put_vectors
-from embank.encode.states_cost import Verdict
+from embank.encode.states_cost import SAMPLE, Verdict
 from embank.evaluate.retrieval import JudgedQueries, RetrievalReport, evaluate_retrieval
 from embank.evaluate.sts import StsReport, evaluate_sts
 from embank.export.files import ExportReport, export
+from embank.fit.fit import LabelledTexts
 from embank.models.pooling_design import PoolingSettings
 from embank.optional import missing_extra
 from embank.recipe import ColumnName
@@ -23,7 +24,7 @@ from embank.training.settings import TrainingWatch
 if TYPE_CHECKING:
     from embank.distill.settings import ProjectionReport, ProjectionSettings
     from embank.distill.teacher import DistilledFrom, Teacher
-    from embank.fit.pooled_columns import LearnedColumn, PooledColumns
+    from embank.fit.pooling import LearnedColumn
 
 
 class BankColumns(BankFolder):
@@ -38,7 +39,8 @@ class BankColumns(BankFolder):
         columns: Sequence[str] = (),
         encoder: str | None = None,
         codec: str | None = None,
-        states: int | None = None,
+        states: int | Literal["auto"] | None = None,
+        weighed: Callable[[Verdict], None] | None = None,
         keep_text: bool = False,
         progress: bool = False,
         watch: Watch = lambda _: None,
@@ -54,30 +56,43 @@ class BankColumns(BankFolder):
                 none gets the encoder's defaults.
             encoder: "minilm", a folder, or a hub name; "NAME=FOLDER" names it.
             codec: precision of default columns: "float32", "float16", "int8", "int4" or "binary".
-            states: keep the states of this layer as well, at float16, for tails to start from.
+            states: store the states of this layer as well, at float16, for tails to start from. "auto" takes half of
+                the depth if reading them from this disk beats computing them again, measured on the first texts;
+                otherwise no states are stored, unless `columns` names them.
+            weighed: called with what was measured of `states`.
             keep_text: keep the texts themselves, compressed.
             progress: show a bar on a terminal or in a notebook, elsewhere a line now and then.
             watch: progress callback, called after every batch.
-            stop: asked after every batch whether to stop early.
+            stop: called after every batch: whether to stop early.
 
         Raises:
-            UsageError: a column, codec or layer that there is not.
+            UsageError: unknown column, codec or layer.
             EncoderError: the encoder cannot be found or loaded.
             EncoderChangedError: the bank knows an encoder of that name that reads texts differently.
             BankLockedError: another writer holds the bank.
             StorageFullError: no space is left; what was committed is kept.
         """
-        wanted = self.session.wanted(columns, encoder, codec)
-        if states is not None:
+        wanted, blocks = self.session.wanted(columns, encoder, codec), blocks_of(texts, ids)
+        first = next(blocks, None) if states == "auto" or (states is not None and weighed is not None) else None
+        if first is not None:
+            blocks = chain([first], blocks)
+            verdict = self.weigh_states(first.texts[:SAMPLE], None if states == "auto" else states, encoder)
+            if weighed is not None:
+                weighed(verdict)
+            if states == "auto" and verdict.banks:
+                states = ColumnName.parse(verdict.column).layer
+            elif states == "auto" and not columns:  # this holds for columns of states that the bank has, too
+                wanted = [column for column in wanted if not column.is_states] or wanted
+        if isinstance(states, int):
             wanted = list(dict.fromkeys([*wanted, self.session.states_column(wanted[0].encoder, states)]))
         rows = len(texts) if isinstance(texts, Sized) else None
         with watched("encoding", watch, rows, on=progress) as told:
-            return self.session.fill(wanted, blocks_of(texts, ids), keep_text=keep_text, watch=told, stop=stop)
+            return self.session.fill(wanted, blocks, keep_text=keep_text, watch=told, stop=stop)
 
     def encode_kept(
         self, columns: Sequence[str], *, watch: Watch = lambda _: None, stop: Stop = lambda: False
     ) -> EncodeReport:
-        """Fill columns for all texts that the bank kept (`keep_text`); a UsageError where it kept none."""
+        """Fill columns for all texts that the bank kept (`keep_text`); a UsageError if it kept none."""
         wanted = self.session.wanted(columns, None, None)
         return self.session.fill(wanted, self.session.kept_blocks(), watch=watch, stop=stop)
 
@@ -103,7 +118,7 @@ class BankColumns(BankFolder):
             ids: what you call the texts.
 
         Raises:
-            UsageError: the numbers of texts and vectors differ, or the column's encoder is a real one.
+            UsageError: the numbers of texts and vectors differ, or the column's encoder is one that Embank runs.
         """
         return put_vectors(self.session.store, ColumnName.parse(column), texts, vectors, ids)
 
@@ -121,7 +136,7 @@ class BankColumns(BankFolder):
             `[texts, sum of widths]`.
 
         Raises:
-            UsageError: no such column, an id that the bank does not have, or a text that cannot be encoded.
+            UsageError: unknown column, an id that the bank does not have, or a text that cannot be encoded.
         """
         return self.session.vectors([columns] if isinstance(columns, str) else columns, texts, ids)
 
@@ -145,7 +160,7 @@ class BankColumns(BankFolder):
 
         Args:
             name: what to call the pooling; its column's name begins with it.
-            labels: one per text: a class, a list of labels, or a number; None where there is none.
+            labels: one per text: a class, a list of labels, or a number; None for no label.
             texts: the labelled texts.
             settings: design, kind, columns of states, training.
             train_watch: called after every step.
@@ -154,7 +169,9 @@ class BankColumns(BankFolder):
             UsageError: columns that do not fit the design, or unequal numbers of texts and labels.
             HeadError: too few labels, or one class only.
         """
-        return self._pooled_columns().learn(name, labels, texts, settings, train_watch)
+        with missing_extra("torch"):
+            from embank.fit.pooling import learn_pooling
+        return learn_pooling(self.session, name, LabelledTexts(labels, texts), settings, train_watch)
 
     def fill_pooling(self, column: str, texts: Sequence[Any] | None = None) -> EncodeReport:
         """Write pooled vectors of texts into a learned pooling's column; what has its vector is not computed again.
@@ -166,14 +183,11 @@ class BankColumns(BankFolder):
 
         Raises:
             HeadError: the bank keeps no such pooling, or its states are of another recipe than those it was learned on.
-            UsageError: the bank has no such column of states.
+            UsageError: unknown column of states.
         """
-        return self._pooled_columns().fill(column, texts)
-
-    def _pooled_columns(self) -> "PooledColumns":
         with missing_extra("torch"):
-            from embank.fit.pooled_columns import PooledColumns
-        return PooledColumns(self.session)
+            from embank.fit.pooling import fill_pooling
+        return fill_pooling(self.session, column, texts)
 
     def distill(
         self,
@@ -202,7 +216,7 @@ class BankColumns(BankFolder):
             HeadError: training went astray.
             EncoderError: an encoder cannot be found.
         """
-        return self._teacher().distill(texts, Path(out), settings, made_of, (watch, train_watch))
+        return self._teacher().distill(texts, Path(out), settings, made_of, watch=watch, train_watch=train_watch)
 
     def fill_student_space(self, student: str | Path, column: str | None = None, codec: str = "int8") -> str:
         """Map a teacher's stored vectors to the space of its student, so that the student's queries search them.
@@ -236,7 +250,7 @@ class BankColumns(BankFolder):
         Args:
             column: its name.
             pairs: two texts each.
-            grades: numbers, higher for more alike; None where there is none.
+            grades: numbers, higher for more alike; None for no grade.
 
         Raises:
             UsageError: unequal numbers, a grade that is no number, or fewer than two pairs that can be measured.

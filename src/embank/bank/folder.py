@@ -1,4 +1,4 @@
-"""A bank as a folder: made, opened, closed, looked at, checked, and parts of it forgotten. No text is read for that."""
+"""The folder of a bank: created, opened, closed, summarised, verified, and parts of it forgotten; no text is read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ from embank.store.verify import Progress, verify
 
 
 class BankFolder:
-    """The folder that a bank is.
+    """The folder of a bank.
 
     Attributes:
-        session: store, options and opened encoders, as the features of the bank see them.
+        session: store, options and opened encoders.
     """
 
     def __init__(self, store: Store, options: BankOptions) -> None:
@@ -33,11 +33,11 @@ class BankFolder:
         """Make an empty bank.
 
         Args:
-            path: a folder that is empty or not there yet.
+            path: a folder that is empty or does not exist yet.
             options: how encoders read and compute; the defaults serve nearly everybody.
 
         Raises:
-            BankExistsError: a bank is there already.
+            BankExistsError: the folder is a bank already.
             NotABankError: the folder holds something else.
         """
         return cls(Store.create(Path(path)), options or BankOptions())
@@ -47,14 +47,14 @@ class BankFolder:
         """Open a bank.
 
         Raises:
-            NotABankError: there is none.
+            NotABankError: the folder is no bank.
             FormatError: it was made by a newer Embank.
         """
         return cls(Store(Path(path)), options or BankOptions())
 
     @classmethod
     def open_or_create(cls, path: str | Path, options: BankOptions | None = None) -> Self:
-        """Open a bank, or make it where there is none."""
+        """Open a bank, or create a new one."""
         return cls.open(path, options) if is_bank(Path(path)) else cls.create(path, options)
 
     @property
@@ -91,7 +91,7 @@ class BankFolder:
         """The full name of a column: its codec, and what `own` stands for; of None, that of the one a search takes."""
         return full_name(self.session, column)
 
-    # looking, checking, forgetting
+    # summaries, checks, forgetting
 
     def tasks(self) -> list[TaskSummary]:
         """Every task with what it reads and how it scored."""
@@ -102,15 +102,15 @@ class BankFolder:
         return summarise(self.session.store)
 
     def verify(self, progress: Progress = lambda _: None) -> list[Damage]:
-        """Check every digest and every row; returns all the damage, empty where there is none."""
+        """Check every digest and every row; returns all the damage, empty for a whole bank."""
         return verify(self.session.store, progress)
 
     def forget_stale(self) -> int:
-        """Drop graphs, groups and lengths that fit nothing any more, as every forgetting does; returns their bytes."""
+        """Drop graphs, groups and lengths of columns that are gone, as every forgetting does; returns their bytes."""
         return sweep(self.session.store)
 
     def forget_task(self, task: str) -> None:
-        """Drop a task with its head and labels; a UsageError where there is no such task."""
+        """Drop a task with its head and labels; an unknown task raises a UsageError."""
         drop_task(self.session.store, task)
 
     def forget_column(self, column: str) -> list[str]:
@@ -120,7 +120,7 @@ class BankFolder:
             Tasks that read it, and must be fitted again before they can predict.
 
         Raises:
-            UsageError: no such column.
+            UsageError: unknown column.
         """
         return drop_column(self.session.store, self.full_name(column), self.session.encoders_in_use)
 

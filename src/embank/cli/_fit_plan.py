@@ -96,7 +96,7 @@ def _settings(advice: "Advice", given: "FitSettings") -> "FitSettings":
         loop = embank.TrainingSettings(epochs=advice.epochs, patience=advice.epochs or 3)
         tail = embank.TailSettings(method="full", training=loop)
     return embank.FitSettings(
-        given.kind, advice.way.columns, class_weight=given.class_weight, seed=given.seed, tail=tail
+        kind=given.kind, columns=advice.way.columns, class_weight=given.class_weight, seed=given.seed, tail=tail
     )
 
 

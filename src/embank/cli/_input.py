@@ -89,4 +89,4 @@ def _text_block(source: Source, block: "Block") -> "TextBlock":
     if source.pair is not None:
         texts = list(zip(texts, block.columns[source.pair], strict=True))
     ids = None if source.id is None else block.columns[source.id]
-    return embank.TextBlock(block.source, block.start, texts, ids, block.faults)
+    return embank.TextBlock(block.source, block.start, texts, ids=ids, faults=block.faults)

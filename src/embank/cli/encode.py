@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -34,9 +34,6 @@ EXAMPLES = (
     "embank encode bank messages.csv --text message --id id",
     "embank encode bank messages.csv --text message --columns minilm/4/mean@int8",
 )
-
-_WEIGHED = 128
-"""Texts on which reading states is measured against recomputing them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +151,6 @@ def encode(
     """
     options = compute.options(reading.options(), run=embank.EncodeSettings(states_budget=wanted.budget))
     blocks: "Iterator[TextBlock]" = iter(())
-    place = reading.place
     if files:  # looked at before a bank is made for them
         blocks = _blocks(files, rows)
     else:
@@ -167,13 +163,13 @@ def encode(
             console.interruptible() as stop,
         ):
             if files:
-                blocks, states, specs = _with_states(opened, blocks, wanted, place, quiet=printed.silent)
                 report = opened.encode(
                     blocks,
-                    columns=specs,
-                    encoder=place,
+                    columns=wanted.specs,
+                    encoder=reading.place,
                     codec=wanted.codec,
-                    states=states,
+                    states=_states(wanted),
+                    weighed=None if printed.silent else lambda verdict: typer.echo(str(verdict), err=True),
                     # Offsets of words are the text's own: a tagging task finds them in it, without the file.
                     keep_text=wanted.keep_text or rows.words is not None,
                     watch=watch,
@@ -207,32 +203,15 @@ def _check_kept(wanted: Wanted) -> None:
         raise embank.errors.UsageError("give files to encode, or --columns to fill for the texts that the bank keeps")
 
 
-def _with_states(
-    bank: "Bank", blocks: "Iterator[TextBlock]", wanted: Wanted, place: str | None, *, quiet: bool
-) -> "tuple[Iterator[TextBlock], int | None, tuple[str, ...]]":
-    """The blocks again, the layer whose states are stored, and the columns to fill.
-
-    Where states are asked for, reading them from this disk is measured against recomputing them on the first texts.
-    """
+def _states(wanted: Wanted) -> int | Literal["auto"] | None:
+    """The layer whose states are stored; None for no layer, "auto" where measurement decides."""
     if wanted.states == "none":
-        return blocks, None, wanted.specs
-    if wanted.states != "auto" and not wanted.states.isdecimal():
+        return None
+    if wanted.states == "auto":
+        return "auto"
+    if not wanted.states.isdecimal():
         raise embank.errors.UsageError(f"found --states {wanted.states}, expected none, auto, or a layer's number")
-    first = next(blocks, None)
-    if first is None:
-        return blocks, None, wanted.specs
-    blocks = chain([first], blocks)
-    layer = int(wanted.states) if wanted.states != "auto" else None
-    verdict = bank.weigh_states(first.texts[:_WEIGHED], layer, place)
-    if not quiet:
-        typer.echo(str(verdict), err=True)
-    if layer is not None or verdict.banks:
-        return blocks, embank.ColumnName.parse(verdict.column).layer, wanted.specs
-    if wanted.specs:
-        return blocks, None, wanted.specs
-    # "Do not store states" holds for columns of states that the bank has, too.
-    there = [column.name for column in bank.summary().columns]
-    return blocks, None, tuple(name for name in there if not embank.ColumnName.parse(name).is_states)
+    return int(wanted.states)
 
 
 def _print(bank: "Bank", report: "EncodeReport", printed: Printed) -> None:

@@ -19,7 +19,7 @@ _BLOCK: Final = 4096
 """Members that are named at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DedupReport:
     """What a deduplication found.
 
@@ -47,10 +47,25 @@ class DedupReport:
 
 
 class Duplicates:
-    """Groups of a bank, found; `blocks` gives them as a table, `report` in numbers."""
+    """Groups of nearly equal texts, and of ids of one text; `blocks` gives them as a table, `report` in numbers.
+
+    Every text is compared with every other one, once: a second run at the same threshold compares new texts only, and
+    gives the groups that a first run over all of them would give. An approximate run compares each text with what the
+    column's graph finds near it, and may miss some pairs.
+    """
 
     def __init__(self, session: Session, settings: DedupSettings, progress: Progress = lambda *_: None) -> None:
-        """Look for duplicates; see `dedup`."""
+        """Find them.
+
+        Args:
+            session: of the bank; what was found is kept in its folder.
+            settings: threshold and column.
+            progress: called with the number of texts that have been compared, and that are to be compared.
+
+        Raises:
+            UsageError: unknown column, or one of states.
+            ExtraMissingError: an approximate run without usearch.
+        """
         self._store = store = session.store
         searched = SearchedColumn(store, full_name(session, settings.column))
         column = searched.stored
@@ -61,19 +76,19 @@ class Duplicates:
         repeated, twice = _repeated(store, found.texts)
         self._members = _with(near, twice)
         self.report = DedupReport(
-            column.name,
-            settings.way,
-            len(found.texts),
-            found.known,
-            found.compared,
-            len(np.unique(self._members.representatives)),
-            len(near.texts),
-            repeated,
-            store.catalogue.n_texts() - len(found.texts),
+            column=column.name,
+            way=settings.way,
+            texts=len(found.texts),
+            known=found.known,
+            compared=found.compared,
+            groups=len(np.unique(self._members.representatives)),
+            texts_in_groups=len(near.texts),
+            repeated_ids=repeated,
+            without=store.catalogue.n_texts() - len(found.texts),
         )
 
     def blocks(self) -> Iterator[dict[str, Any]]:
-        """One row an id, group after group, the representative first.
+        """One row per id, group after group, the representative first.
 
         Yields:
             `group` (from 0), `representative` (its id), `id`, `score` (cosine with the representative; 1 for the
@@ -104,25 +119,6 @@ class Duplicates:
                 shown = [" | ".join(body) if isinstance(body, tuple) else body for body in bodies]
                 block["text"] = [shown[at] for at in each.tolist()]
             yield block
-
-
-def dedup(session: Session, settings: DedupSettings, progress: Progress = lambda *_: None) -> Duplicates:
-    """Find texts that are nearly the same, and ids that are of the same text.
-
-    Every text is compared with every other one, once: a second run at the same threshold compares new texts only, and
-    gives the groups that a first run over all of them would give. An approximate run compares each text with what the
-    column's graph finds near it, and may miss some pairs.
-
-    Args:
-        session: of the bank; what was found is remembered in its folder.
-        settings: threshold and column.
-        progress: told how many of the texts to compare have been compared.
-
-    Raises:
-        UsageError: no such column, or one of states.
-        ExtraMissingError: an approximate run without usearch.
-    """
-    return Duplicates(session, settings, progress)
 
 
 def _repeated(store: Store, texts: np.ndarray) -> tuple[int, np.ndarray]:

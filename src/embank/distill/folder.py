@@ -37,7 +37,7 @@ def save_projection(student: Student, trained: TrainedProjection, out: Path) -> 
         out: a folder that is not there yet.
 
     Raises:
-        UsageError: the folder is there.
+        UsageError: the folder exists.
     """
     encoder, report = student.encoder, trained.report
     folder = encoder.folder
@@ -59,7 +59,7 @@ def save_projection(student: Student, trained: TrainedProjection, out: Path) -> 
 
 
 def read_space(folder: Path) -> tuple[TeacherSpace, str]:
-    """What maps the teacher's vectors to a student's space, and the identity of those vectors.
+    """The map from the teacher's vectors to a student's space, and the identity of those vectors.
 
     Raises:
         EncoderError: the folder is no distilled student, or the file is damaged.
@@ -123,7 +123,7 @@ def _row(score: WidthScore) -> str:
 
 
 def _drop_modules(folder: Path) -> None:
-    """Take away what follows the transformer in a copied sentence-transformers folder."""
+    """Remove the modules after the transformer from a copied sentence-transformers folder."""
     listed = folder / "modules.json"
     modules: list[dict[str, Any]] = json.loads(listed.read_text(encoding="utf-8")) if listed.is_file() else []
     for module in modules:

@@ -28,10 +28,10 @@ _HELD_OUT = 1000
 """Texts that validate, at most."""
 
 _SHARE = 0.1
-"""Of all texts, which validates where that is fewer."""
+"""Share of the texts that validates if that is fewer."""
 
 _LEAST = 20
-"""Texts, below which nothing is learned."""
+"""Fewest texts that a student can learn from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class ProjectionSettings:
     recipe: Recipe = "best"
 
     def __post_init__(self) -> None:
-        """Refuse what no student can be made by."""
+        """Refuse an unknown recipe, and widths out of range."""
         if self.recipe not in RECIPES:
             raise UsageError(f"unknown recipe {self.recipe!r}: choose {' or '.join(RECIPES)}")
         if self.width < 1:
@@ -111,7 +111,7 @@ class TeacherSpace:
 
 @dataclass(frozen=True)
 class WidthScore:
-    """How well the first dimensions tell what is alike, on held-out texts.
+    """How well the first dimensions keep similarities, on held-out texts.
 
     Attributes:
         width: how many.
@@ -147,7 +147,7 @@ class Origins:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectionReport:
-    """What distilling a student found.
+    """The result of distilling a student.
 
     Attributes:
         origins: teacher and student.

@@ -3,7 +3,7 @@
 Three terms: the labels' own loss; the distance between the outputs of student and teacher, softened by a temperature
 (Hinton et al. 2015, arXiv 1503.02531); and the distance between the student's states and those of the teacher's layers
 at the same share of the depth (Sun et al. 2019, "Patient Knowledge Distillation", arXiv 1908.09355, which compares one
-position a text; here it is every token, as in TinyBERT, Jiao et al. 2020, arXiv 1909.10351).
+position per text; here it is every token, as in TinyBERT, Jiao et al. 2020, arXiv 1909.10351).
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _NOWHERE = -1e4
 
 @dataclass(frozen=True, eq=False)
 class StudentOutputs:
-    """What a student gives for a batch while it is trained.
+    """Outputs of a student for a batch while it is trained.
 
     Attributes:
         logits: as `EncoderWithHead` gives them.
@@ -68,7 +68,7 @@ class Student(torch.nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """A fine-tuned encoder, and what a student is shown of it.
+    """A fine-tuned encoder, and the layers whose states its student learns.
 
     Attributes:
         model: encoder and output layer; they are only read.
@@ -92,7 +92,7 @@ class Teacher:
 
 
 class TeacherOutputs:
-    """What a teacher gives for training examples, by their numbers.
+    """Outputs of a teacher for training examples, by their numbers.
 
     Logits are read once and kept as float16, and so are states where they weigh at most `most` bytes.
 
@@ -126,7 +126,7 @@ class TeacherOutputs:
         return torch.from_numpy(np.stack(own) if own[0].ndim == 1 else _padded(own, length)).float()
 
     def states(self, which: Which, length: int) -> list[torch.Tensor]:
-        """The teacher's states, each `[batch, length, width]`; what stands at padding means nothing."""
+        """The teacher's states, each `[batch, length, width]`; values at padding are meaningless."""
         if not self.keeps_states:
             return self.teacher.read(on_device(self.inputs.inputs(which), self.teacher.model))[1]
         own = [self._states[at] for at in which.tolist()]
@@ -136,7 +136,7 @@ class TeacherOutputs:
 
 @dataclass(frozen=True, eq=False)
 class StudentTargets:
-    """What a student's outputs of a batch are compared with.
+    """Targets of a student for a batch.
 
     Attributes:
         labels: as the task's objective gives them.
@@ -177,8 +177,8 @@ class StudentObjective:
         hard = self.task.loss(logits, targets.labels)
         labels = targets.labels
         where = labels.values != IGNORED if labels.allowed is None else labels.allowed > 0
-        said = targets.logits.to(logits.device)
-        soft = soft_loss(self.task.kind, logits, said, where.to(logits.device), settings.temperature)
+        teacher = targets.logits.to(logits.device)
+        soft = soft_loss(self.task.kind, logits, teacher, where.to(logits.device), settings.temperature)
         total = settings.label_weight * hard + (1 - settings.label_weight) * soft
         if targets.states:
             mask = targets.mask.to(logits.device)
@@ -187,14 +187,14 @@ class StudentObjective:
 
 
 def soft_loss(
-    kind: Kind, own: torch.Tensor, said: torch.Tensor, where: torch.Tensor, temperature: float
+    kind: Kind, student: torch.Tensor, teacher: torch.Tensor, where: torch.Tensor, temperature: float
 ) -> torch.Tensor:
     """How far a student's outputs are from its teacher's.
 
     Args:
         kind: of the task.
-        own: the student's logits.
-        said: the teacher's, of the same shape.
+        student: the student's logits.
+        teacher: the teacher's, of the same shape.
         where: `[batch, length]`, whether a token bears a label, or a span may begin or end there; other kinds do not
             read it.
         temperature: both are divided by it. What comes of that is multiplied by its square, so that gradients keep
@@ -204,37 +204,39 @@ def soft_loss(
         Squared error of numbers; binary cross entropy of the teacher's probabilities for several labels; otherwise the
         Kullback-Leibler divergence: a mean over texts or labelled tokens, of a span the sum of its two.
     """
-    own, said = own.float(), said.float()
+    student, teacher = student.float(), teacher.float()
     if kind == "regression":
-        return torch.nn.functional.mse_loss(own, said)
-    own, said = own / temperature, said / temperature
+        return torch.nn.functional.mse_loss(student, teacher)
+    student, teacher = student / temperature, teacher / temperature
     if kind == "multi":
-        found = torch.nn.functional.binary_cross_entropy_with_logits(own, said.sigmoid())
+        found = torch.nn.functional.binary_cross_entropy_with_logits(student, teacher.sigmoid())
         return found * temperature**2
     if kind == "tagging":
-        own, said = own[where], said[where]
+        student, teacher = student[where], teacher[where]
     if kind == "span":
         nowhere = ~where.unsqueeze(-1)
-        own, said = (tensor.masked_fill(nowhere, _NOWHERE).transpose(1, 2) for tensor in (own, said))
-    divergence = torch.nn.functional.kl_div(own.log_softmax(-1), said.log_softmax(-1), reduction="sum", log_target=True)
-    return divergence / max(1, own.shape[0]) * temperature**2
+        student, teacher = (tensor.masked_fill(nowhere, _NOWHERE).transpose(1, 2) for tensor in (student, teacher))
+    divergence = torch.nn.functional.kl_div(
+        student.log_softmax(-1), teacher.log_softmax(-1), reduction="sum", log_target=True
+    )
+    return divergence / max(1, student.shape[0]) * temperature**2
 
 
-def hidden_loss(own: Sequence[torch.Tensor], said: Sequence[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+def hidden_loss(student: Sequence[torch.Tensor], teacher: Sequence[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
     """How far a student's states are from its teacher's: the squared distance of states scaled to length one.
 
     Args:
-        own: states of the student, each `[batch, length, width]`.
-        said: as many of the teacher.
+        student: states of the student, each `[batch, length, width]`.
+        teacher: as many of the teacher.
         mask: `[batch, length]`, where there is a token.
 
     Returns:
         A mean over tokens and layers, 0 to 4.
     """
     distances = []
-    for student, teacher in zip(own, said, strict=True):
-        one = torch.nn.functional.normalize(student.float()[mask], dim=-1)
-        other = torch.nn.functional.normalize(teacher.to(student.device)[mask], dim=-1)
+    for ours, theirs in zip(student, teacher, strict=True):
+        one = torch.nn.functional.normalize(ours.float()[mask], dim=-1)
+        other = torch.nn.functional.normalize(theirs.to(ours.device)[mask], dim=-1)
         distances.append((one - other).square().sum(-1).mean())
     return torch.stack(distances).mean()
 

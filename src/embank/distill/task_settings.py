@@ -1,13 +1,13 @@
-"""Settings of a student that is distilled for one task: what a user would serve without a bank."""
+"""Settings of a student that is distilled for one task, to be served without a bank."""
 
 from dataclasses import dataclass
 
 from embank.errors import UsageError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudentSettings:
-    """What may be said about a student that is distilled for one task.
+    """Settings of a student that is distilled for one task.
 
     Attributes:
         layers: how many layers of the encoder it keeps, spread evenly; see `spread`.
@@ -24,7 +24,7 @@ class StudentSettings:
     chosen: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what no student can be made of."""
+        """Refuse numbers out of range."""
         if self.layers < 1:
             raise UsageError(f"found {self.layers} layers for a student, expected at least 1")
         if not self.temperature > 0:
@@ -43,9 +43,9 @@ class StudentSettings:
         Raises:
             UsageError: the encoder has too few layers.
         """
-        asked = self.chosen or tuple(range(self.layers))
-        if asked[0] < 0 or asked[-1] >= n_layers:
-            wanted = f"layer {asked[0] if asked[0] < 0 else asked[-1]}" if self.chosen else f"{self.layers} layers"
+        kept = self.chosen or tuple(range(self.layers))
+        if kept[0] < 0 or kept[-1] >= n_layers:
+            wanted = f"layer {kept[0] if kept[0] < 0 else kept[-1]}" if self.chosen else f"{self.layers} layers"
             raise UsageError(f"a student asks for {wanted}; this encoder has {n_layers}, numbered 0 to {n_layers - 1}")
         return self.chosen or spread(self.layers, n_layers)
 
@@ -61,10 +61,10 @@ def spread(layers: int, n_layers: int) -> tuple[int, ...]:
     return tuple(int(at * (n_layers - 1) / (layers - 1) + 0.5) for at in range(layers))
 
 
-def taught_by(layers: int, n_layers: int) -> tuple[int, ...]:
+def teacher_layers(layers: int, n_layers: int) -> tuple[int, ...]:
     """The teacher's state that each state of a student learns, evenly spread up to the last (PKD's "skip").
 
-    >>> taught_by(2, 6), taught_by(3, 6), taught_by(3, 12)
+    >>> teacher_layers(2, 6), teacher_layers(3, 6), teacher_layers(3, 12)
     ((3, 6), (2, 4, 6), (4, 8, 12))
     """
     return tuple(int(at * n_layers / layers + 0.5) for at in range(1, layers + 1))

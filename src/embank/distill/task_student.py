@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embank.distill.task_loss import Student, StudentObjective, Teacher, TeacherOutputs
-from embank.distill.task_settings import StudentSettings, taught_by
+from embank.distill.task_settings import StudentSettings, teacher_layers
 from embank.encoders.torch import TransformerEncoder
 from embank.fit.finetune import (
     EncoderTask,
@@ -19,7 +19,7 @@ from embank.fit.finetune import (
 from embank.models.full import EncoderWithHead
 from embank.models.shortened import Shortened, anatomy_of, shortened
 from embank.training.checkpoint import checkpoint_file
-from embank.training.datasets import LabelledDataset, Subset
+from embank.training.datasets import LabelledDataset
 from embank.training.loop import Run, train
 from embank.training.settings import TrainingSettings, TrainingWatch
 
@@ -28,7 +28,7 @@ _USUAL = StudentSettings()
 
 @dataclass(frozen=True)
 class DistillCheckpoints:
-    """Where the two trainings keep their checkpoints, so that what was killed goes on.
+    """Checkpoints of the two trainings, so that a killed one goes on.
 
     Attributes:
         teacher: a checkpoint that `finetune` left of the same rows and settings serves as well.
@@ -122,7 +122,7 @@ class _StudentFit:
         """Train the student, and score it."""
         began = time.monotonic()
         task, asked, depth = self.task, self.settings, self.task.encoder.n_layers
-        shown = taught_by(self.small.n_layers, depth) if asked.hidden_weight else ()
+        shown = teacher_layers(self.small.n_layers, depth) if asked.hidden_weight else ()
         data = task.data
         outputs = TeacherOutputs(Teacher(self.teacher, shown, depth), data.inputs, data.train)
         read = time.monotonic() - began
@@ -131,7 +131,7 @@ class _StudentFit:
         parts = {"design": task.design, "training": self.loop, "student": asked, "layers": self.layers}
         run = Run(
             module=module,
-            dataset=Subset(LabelledDataset(data.inputs, objective), data.train),
+            dataset=LabelledDataset(data.inputs, objective, data.train),
             validate=lambda: data.validate(module),
             settings=self.loop,
             checkpoint=checkpoint_file(self.path, task.identity("student", parts)),

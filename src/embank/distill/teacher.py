@@ -1,4 +1,4 @@
-"""Students of a teacher whose vectors a bank holds: distilled, written as a folder, searching what the teacher read."""
+"""Students of a teacher whose vectors a bank holds: distilled, written as a folder, searching the teacher's vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class DistilledFrom:
-    """What a student is made of; both read texts as the options of the bank say.
+    """Teacher and student of a distillation; both read texts as the options of the bank say.
 
     Attributes:
         teacher: "minilm", a folder, a hub name, or the name of one that has moved (`BankOptions.places`).
@@ -80,21 +80,23 @@ class Teacher:
         out: Path,
         settings: ProjectionSettings,
         made_of: DistilledFrom,
-        watches: tuple[Watch, TrainingWatch] = (lambda _: None, lambda _: None),
+        *,
+        watch: Watch = lambda _: None,
+        train_watch: TrainingWatch = lambda _: None,
     ) -> ProjectionReport:
         """Bank a teacher's vectors, and distil a student from them; see `prepare` and `distil`."""
         refuse_existing(out)
-        return distil(self.prepare(texts, made_of, watches[0], settings.width), settings, out, watches[1])
+        return distil(self.prepare(texts, made_of, watch, settings.width), settings, out, train_watch)
 
     def prepare(
         self, texts: Sequence[Any], made_of: DistilledFrom, watch: Watch = lambda _: None, width: int = 1
     ) -> DistillData:
-        """Bank a teacher's vectors; what has them is not encoded again.
+        """Bank a teacher's vectors; texts that have them are not encoded again.
 
         Args:
             texts: unlabelled; each counts once, and what cannot be encoded is left out.
             made_of: teacher and student.
-            watch: told of progress while texts are encoded.
+            watch: progress callback while texts are encoded.
             width: dimensions that the student is to have.
 
         Raises:
@@ -158,10 +160,10 @@ def distil(
         data: as `Teacher.prepare` gives it.
         settings: width, losses, training.
         out: a folder that is not there yet.
-        watch: told after every step.
+        watch: progress callback, called after every step.
 
     Raises:
-        UsageError: the folder is there, too few texts, or a teacher of fewer dimensions.
+        UsageError: the folder exists, too few texts, or a teacher of fewer dimensions.
         HeadError: training went astray.
     """
     refuse_existing(out)
@@ -177,7 +179,7 @@ def distil(
 
 
 def _student(teacher: Located, made_of: DistilledFrom, options: BankOptions) -> tuple[Located, tuple[int, ...]]:
-    """What the student begins as, and the numbers of the layers that it keeps; none: all."""
+    """The encoder that the student begins as, and the layers that it keeps; empty: all."""
     parts = [part.strip() for part in made_of.student.split(",")]
     if not all(part.isdecimal() for part in parts):
         return locate(made_of.student, options.reading, local_files_only=options.local_files_only), ()
@@ -218,7 +220,7 @@ def _check_width(teacher: Located, column: ColumnName, width: int) -> None:
 def _banked(
     session: Session, column: str, texts: Sequence[Any], watch: Watch
 ) -> tuple[list[Text], Vectors, StoredColumn]:
-    """Bank a column of texts; gives those that have a row there, each once, in their order, and their vectors."""
+    """Bank a column of texts: the distinct texts that have a row in it, in their order, and their vectors."""
     numbers, contents = session.numbered(texts, session.wanted([column], None, None), watch)
     distinct = np.array(list(dict.fromkeys(numbers[numbers != UNKNOWN].tolist())), np.int64)
     chosen = distinct[session.store.reader(column).has(distinct)]

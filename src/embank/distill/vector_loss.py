@@ -16,7 +16,7 @@ _PAIRS = 1000
 
 
 class VectorObjective:
-    """The teacher's vectors after the PCA as targets; squared error, and the angle where the recipe asks for it.
+    """The teacher's vectors after the PCA as targets; squared error, and the angle in the recipe "best".
 
     The squared error is divided by the targets' mean square, so that it means the same whatever the teacher.
 
@@ -62,7 +62,7 @@ class VectorObjective:
 
 
 def spread_pairs(similarities: Float32[np.ndarray, "texts texts"]) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of texts from all over the range of similarities, as many from each part of it as there are.
+    """Pairs of texts from the whole range of similarities, at most 1000 from each twentieth of it.
 
     Nearly all pairs of a corpus have nothing in common: a correlation over all of them would say little of those that
     have. No pair is drawn at random.

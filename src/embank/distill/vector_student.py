@@ -1,4 +1,4 @@
-"""Distilled projection: a student and a projection learn together what a PCA leaves of a teacher's vectors.
+"""Distilled projection: a student and a projection together learn a teacher's vectors after a PCA.
 
 Homomorphic projective distillation (2203.07687), with what was found better since: the projection begins as the
 regression to the teacher's vectors, a term of angles stands beside the squared error, and prefixes of the vector are
@@ -27,11 +27,11 @@ from embank.linalg.rotations import leading_axes
 from embank.models.shortened import shortened
 from embank.texts import Text
 from embank.training.checkpoint import checkpoint_file, training_identity
-from embank.training.datasets import LabelledDataset, Subset, Which, batches_by_length
+from embank.training.datasets import LabelledDataset, Which, batches_by_length
 from embank.training.loop import Run, train
 from embank.training.outputs import on_device, predict_outputs
 from embank.training.precision import precision
-from embank.training.settings import TrainingSettings, TrainingWatch
+from embank.training.settings import TrainingWatch
 from embank.training.token_inputs import TokenInputs
 
 _EPOCHS = 5
@@ -181,7 +181,7 @@ def teacher_space(vectors: Vectors, settings: ProjectionSettings) -> TeacherSpac
 
 @dataclass(frozen=True, eq=False)
 class TeacherVectors:
-    """What a student learns from.
+    """Texts, and a teacher's vectors of them.
 
     Attributes:
         texts: different ones.
@@ -214,7 +214,8 @@ def train_projection(
         UsageError: too few texts, or a teacher of too few dimensions.
         HeadError: training went astray.
     """
-    settings = replace(settings, training=_with_defaults(settings.training))
+    loop = settings.training
+    settings = replace(settings, training=replace(loop, rate=loop.rate or _RATE, epochs=loop.epochs or _EPOCHS))
     vectors, wide = teacher.vectors, teacher.vectors.shape[1]
     chosen, held = settings.divided(len(teacher.texts))
     objective = VectorObjective(vectors, teacher_space(vectors[chosen], settings), chosen, settings)
@@ -228,7 +229,7 @@ def train_projection(
     before = spearmans()
     run = Run(
         module=module,
-        dataset=Subset(LabelledDataset(inputs, objective), chosen),
+        dataset=LabelledDataset(inputs, objective, chosen),
         validate=lambda: float(np.mean(list(spearmans().values()))),
         settings=settings.training,
         checkpoint=checkpoint_file(checkpoint, _identity(student, teacher, settings)),
@@ -255,12 +256,8 @@ def train_projection(
     return TrainedProjection(module, TeacherSpace(objective.space.axes @ axes, objective.space.centre), report)
 
 
-def _with_defaults(training: TrainingSettings) -> TrainingSettings:
-    return replace(training, rate=training.rate or _RATE, epochs=training.epochs or _EPOCHS)
-
-
 def _kept(module: ProjectedStudent, inputs: TokenInputs, chosen: Which, settings: ProjectionSettings) -> Vectors:
-    """What is kept of the dimensions that were learned, `[learned, width]`: the strongest, or the first ones."""
+    """Axes of the dimensions that are kept, `[learned, width]`: the strongest, or the first ones."""
     if settings.bends:
         return np.eye(module.projection.out_features, settings.width, dtype=np.float32)
     some = _sample(chosen)

@@ -1,10 +1,11 @@
 """The contract of encoding: blocks of a user's rows go in, a report comes out, the bank holds the rest."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from embank.errors import UsageError
 from embank.reports.sheet import Sheet
 from embank.reports.wording import counted
 from embank.texts import HashedTexts, hashed
@@ -15,6 +16,9 @@ ENCODING: Final = "encoding"
 SHOWN_FAULTS = 100
 """Faults that a report lists; all of them are in the bank."""
 
+_BLOCK = 8192
+"""Texts of a block that is made of texts in memory."""
+
 
 @dataclass(frozen=True)
 class TextBlock:
@@ -23,7 +27,7 @@ class TextBlock:
     Attributes:
         source: where they come from, for messages.
         start: position of the first, counted from 0.
-        texts: strings, pairs, or whatever else stood there.
+        texts: strings, pairs, or whatever else the file has there.
         ids: what the user calls them, or None.
         faults: offsets of rows that could not even be read, and why.
     """
@@ -31,6 +35,7 @@ class TextBlock:
     source: str
     start: int
     texts: Sequence[Any]
+    _: KW_ONLY
     ids: Sequence[Any] | None = None
     faults: dict[int, str] = field(default_factory=dict)
 
@@ -38,6 +43,34 @@ class TextBlock:
     def hashed(self) -> HashedTexts:
         """The texts' keys; hashed at the first use, whoever reads the block after that."""
         return hashed(self.texts, self.faults)
+
+
+def blocks_of(texts: Iterable[Any], ids: Sequence[Any] | None) -> Iterator[TextBlock]:
+    """Texts in memory as blocks; blocks among them are passed on as they are.
+
+    Raises:
+        UsageError: one string instead of texts, or fewer ids than texts.
+    """
+    if isinstance(texts, str):
+        raise UsageError("texts is one string; give a list of texts")
+    start = 0
+    chunk: list[Any] = []
+    for text in texts:
+        if isinstance(text, TextBlock):
+            yield text
+            continue
+        chunk.append(text)
+        if len(chunk) == _BLOCK:
+            yield _block(chunk, start, ids)
+            start, chunk = start + len(chunk), []
+    if chunk:
+        yield _block(chunk, start, ids)
+
+
+def _block(texts: list[Any], start: int, ids: Sequence[Any] | None) -> TextBlock:
+    if ids is not None and len(ids) < start + len(texts):
+        raise UsageError(f"there are fewer ids ({len(ids)}) than texts: one id per text is needed")
+    return TextBlock("texts", start, texts, ids=None if ids is None else list(ids[start : start + len(texts)]))
 
 
 @dataclass(frozen=True)
@@ -53,7 +86,7 @@ class Fault:
 _COUNTED = ("rows", "new", "completed", "known", "unkept", "cut", "n_faults", "moved", "seconds", "encoding_seconds")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class EncodeReport(Sheet):
     """What an encoding run did; also what it has done so far, while it runs.
 
@@ -62,7 +95,7 @@ class EncodeReport(Sheet):
         new: texts that the bank did not have.
         completed: texts that it had, and that were given columns they lacked.
         known: rows whose text needed nothing.
-        unkept: texts whose states found no room in the budget.
+        unkept: texts whose states were not stored, as the budget was spent.
         cut: texts longer than the encoder reads, that lost their end.
         faults: rows that could not be encoded: the first ones, all of them are in the bank.
         n_faults: how many there were.
@@ -145,7 +178,7 @@ class EncodeReport(Sheet):
 
 
 Watch = Callable[[EncodeReport], None]
-"""Told of progress after every batch."""
+"""A progress callback, called after every batch with what has been done so far."""
 
 Stop = Callable[[], bool]
-"""Asked after every batch whether to stop; what was encoded by then is kept."""
+"""Called after every batch: whether to stop; what was encoded by then is kept."""

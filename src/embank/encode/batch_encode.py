@@ -19,14 +19,18 @@ _log = logging.getLogger(__name__)
 
 _HARMLESS = "a text"
 
+_LEAST_BUDGET = 256
+"""Tokens of a batch, however many prefixes share it."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Encoded:
     """What came out of a window.
 
     Attributes:
-        vectors: for each readout of vectors, one vector a text; rows of texts that are not `done` hold nothing.
-        states: for each readout of states, one block `[tokens, width]` a text; an empty one where a text is not `done`.
+        vectors: for each readout of vectors, one vector per text; rows of texts that are not `done` hold nothing.
+        states: for each readout of states, one block `[tokens, width]` per text; an empty one for a text that is not
+            `done`.
         done: which texts have their vectors.
         cut: which texts lost their end.
         failures: offsets of texts that the encoder failed on, and why.
@@ -51,9 +55,9 @@ def encode_texts(
     Args:
         encoder: what encodes.
         texts: a window of them: enough for sorting to pay, few enough for memory.
-        readouts: what to take from each pass.
-        stop: asked after every batch.
-        tick: told how many token rows each batch had.
+        readouts: what to take from each pass; of one model under several prefixes, which share a batch, at once.
+        stop: called after every batch: whether to stop.
+        tick: progress callback, called with the number of token rows of each batch.
 
     Raises:
         EncoderError: every text failed, and so does a harmless one: the fault is the encoder's.
@@ -75,7 +79,9 @@ def encode_texts(
         if readout.pooling == STATES
     }
     seen = np.zeros(len(texts), np.int64)
-    for rows, batch in batches(tokens, encoder.budget, encoder.padding):
+    prefixes = len({readout.voice for readout in readouts})
+    budget = encoder.budget if prefixes < 2 else max(_LEAST_BUDGET, encoder.budget // prefixes)  # noqa: PLR2004 - alone
+    for rows, batch in batches(tokens, budget, encoder.padding):
         for place, vectors in _run(encoder, batch, readouts, rows, tokens, failures):
             owners = tokens.owner[place]
             seen += np.bincount(owners, minlength=len(texts))
@@ -94,7 +100,7 @@ def encode_texts(
     if texts and len(failures) == len(texts) and not _runs(encoder, readouts):
         raise EncoderError(f"the encoder {encoder.facts.name} failed on every text: {next(iter(failures.values()))}")
     _renormalise(sums, pieces)
-    return Encoded(sums, states, done, tokens.cut, failures)
+    return Encoded(vectors=sums, states=states, done=done, cut=tokens.cut, failures=failures)
 
 
 def _runs(encoder: Encoder, readouts: Sequence[Readout]) -> bool:

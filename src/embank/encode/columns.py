@@ -84,8 +84,7 @@ def add_missing_columns(
         width_after(name.later, width)
     learning = [name for name in new if codec_class(name.codec).learns or learns(name.later)]
     sample = dict(zip(learning, _sample(encoder, learning, texts), strict=True)) if learning else {}
-    # The encoder first: a column without one could not be told from a column of another encoder of that name.
-    _enter_encoder(store, writer, encoder.facts, encoder.reading)
+    enter_encoder(store, encoder.facts, encoder.reading)
     for name, width in widths.items():
         vectors = sample.get(name, np.empty((0, width), np.float32))
         if name.is_states:
@@ -147,7 +146,8 @@ def enter_column(
     return writer.add_column(column, save_arrays(calibration) if calibration else b"")
 
 
-def _enter_encoder(store: Store, writer: Writer, facts: EncoderFacts, reading: Reading) -> None:
+def enter_encoder(store: Store, facts: EncoderFacts, reading: Reading) -> None:
+    """Enter an encoder, before its first column: a column without one belongs to nobody."""
     record = {
         "origin": facts.origin,
         "family": facts.family,
@@ -156,7 +156,7 @@ def _enter_encoder(store: Store, writer: Writer, facts: EncoderFacts, reading: R
         "compute": facts.compute,
     }
     with store.catalogue.transaction():
-        writer.catalogue.set_encoder(facts.name, reading, record)
+        store.catalogue.set_encoder(facts.name, reading, record)
 
 
 def _sample(encoder: Encoder, names: Sequence[ColumnName], texts: Sequence[Text]) -> list[Vectors]:

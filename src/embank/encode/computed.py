@@ -7,8 +7,9 @@ import numpy as np
 
 from embank.arrays import TextIds, Vectors
 from embank.encode import EncodeReport
-from embank.encode.columns import enter_column, learned
+from embank.encode.columns import enter_column, enter_encoder, learned
 from embank.encode.external import given_reading
+from embank.encoders import EncoderFacts
 from embank.recipe import ColumnName
 from embank.store.folder import Store
 from embank.store.vectors import encoded
@@ -40,7 +41,7 @@ def fill_derived(
 
     Args:
         store: the bank.
-        column: which; it is entered where it is not there.
+        column: which; a new one is entered.
         numbers: of the texts, ascending.
         vectors_of: vectors `[texts, width]` of some of the texts, by their offsets in `numbers`.
 
@@ -59,10 +60,10 @@ def fill_derived(
             which = lacking[start : start + _CHUNK]
             vectors = vectors_of(which)
             if not there:
-                reading, width = given_reading(column.identity), vectors.shape[1]
-                facts = {"origin": column.origin, "family": "", "width": width, "layers": 0, "compute": "torch"}
-                with store.catalogue.transaction():  # before the column: one that has no encoder is nobody's
-                    store.catalogue.set_encoder(name.encoder, reading, facts)
+                reading = given_reading(column.identity)
+                enter_encoder(
+                    store, EncoderFacts(name.encoder, column.origin, "", vectors.shape[1], 0, "torch"), reading
+                )
                 enter_column(writer, name, reading, *learned(store, name, vectors))
                 there = True
             rows = encoded(store, store.column(str(name)), vectors)

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.encode import EncodeReport, Fault
-from embank.encode.columns import enter_column, learned
+from embank.encode import EncodeReport, Fault, TextBlock
+from embank.encode.columns import enter_column, enter_encoder, learned
+from embank.encoders import EncoderFacts
 from embank.errors import UsageError
 from embank.recipe import GIVEN, ColumnName, Reading
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
-from embank.store.vectors import codec_of, reduction_of
-from embank.store.writing import Addition
-from embank.texts import keys_and_faults, plain_id
+from embank.store.vectors import encoded
+from embank.store.writing import Addition, Writer
+from embank.texts import plain_id
 
 _CHUNK = 16384
 _CALIBRATION = 8192
@@ -63,39 +64,43 @@ def put_vectors(
     report = EncodeReport()
     with store.writer() as writer:
         if str(name) not in store.catalogue.columns():
-            facts = {"origin": "given", "family": "", "width": vectors.shape[1], "layers": 0, "compute": "elsewhere"}
-            with store.catalogue.transaction():  # before the column: one that has no encoder is nobody's
-                store.catalogue.set_encoder(name.encoder, reading, facts)
+            enter_encoder(store, EncoderFacts(name.encoder, "given", "", vectors.shape[1], 0, "elsewhere"), reading)
             sample = vectors[:: max(1, len(vectors) // _CALIBRATION)]
             enter_column(writer, name, reading, *learned(store, name, np.ascontiguousarray(sample, np.float32)))
-        codec, reduction = codec_of(store, store.column(str(name))), reduction_of(store, store.column(str(name)))
         for start in range(0, len(texts), _CHUNK):
-            stop = min(start + _CHUNK, len(texts))
-            keys, faults = keys_and_faults(texts[start:stop])
-            report.rows += stop - start
-            report.n_faults += len(faults)
-            report.faults += [Fault("texts", start + at, None, reason) for at, reason in faults.items()]
-            distinct = {key: start + at for at, key in reversed(list(enumerate(keys))) if key is not None}
-            order = sorted(distinct, key=distinct.__getitem__)
-            numbers = store.catalogue.lookup(order)
-            has = store.reader(str(name)).has(numbers)
-            names: dict[bytes, list[Any]] = {}
-            for at, key in enumerate(keys):
-                if ids is not None and key is not None:
-                    names.setdefault(key, []).append(plain_id(ids[start + at]))
-            new = np.flatnonzero(numbers == UNKNOWN)
-            old = np.flatnonzero((numbers != UNKNOWN) & ~has)
-            old = old[np.argsort(numbers[old])]
-            for chosen, known_numbers in ((new, None), (old, numbers[old])):
-                if not len(chosen):
-                    continue
-                picked = [order[at] for at in chosen]
-                chosen_vectors = np.ascontiguousarray(vectors[[distinct[key] for key in picked]], np.float32)
-                rows = codec.encode(reduction(chosen_vectors))
-                called = [(at, name) for at, key in enumerate(picked) for name in names.get(key, ())]
-                fresh = picked if known_numbers is None else ()
-                writer.append(Addition(keys=fresh, known=known_numbers, rows={str(name): rows}, ids=called))
-            report.new += len(new)
-            report.completed += len(old)
-            report.known += len(keys) - len(faults) - len(new) - len(old)
+            part = slice(start, start + _CHUNK)
+            block = TextBlock("texts", start, texts[part], ids=None if ids is None else ids[part])
+            report.add(_put_block(store, writer, name, block, vectors[part]))
     return report
+
+
+def _put_block(store: Store, writer: Writer, name: ColumnName, block: TextBlock, vectors: Vectors) -> EncodeReport:
+    """Bank the vectors of a block of texts that have no row in the column yet."""
+    keys, faults, column = block.hashed.keys, block.hashed.faults, store.column(str(name))
+    distinct: dict[bytes, int] = {}
+    names: dict[bytes, list[Any]] = {}
+    for offset, key in zip(block.hashed.offsets, keys, strict=True):
+        distinct.setdefault(key, offset)
+        if block.ids is not None:
+            names.setdefault(key, []).append(plain_id(block.ids[offset]))
+    order = list(distinct)
+    numbers = store.catalogue.lookup(order)
+    new = np.flatnonzero(numbers == UNKNOWN)
+    old = np.flatnonzero((numbers != UNKNOWN) & ~store.reader(column.name).has(numbers))
+    old = old[np.argsort(numbers[old])]
+    for chosen, known in ((new, None), (old, numbers[old])):
+        if not len(chosen):
+            continue
+        picked = [order[at] for at in chosen]
+        rows = encoded(store, column, np.ascontiguousarray(vectors[[distinct[key] for key in picked]], np.float32))
+        called = [(at, each) for at, key in enumerate(picked) for each in names.get(key, ())]
+        fresh = picked if known is None else ()
+        writer.append(Addition(keys=fresh, known=known, rows={column.name: rows}, ids=called))
+    return EncodeReport(
+        rows=len(block.texts),
+        new=len(new),
+        completed=len(old),
+        known=len(keys) - len(new) - len(old),
+        faults=[Fault(block.source, block.start + at, None, reason) for at, reason in faults.items()],
+        n_faults=len(faults),
+    )

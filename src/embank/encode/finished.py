@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from embank.arrays import Ragged, Rows, TextIds, Vectors
+from embank.arrays import Ragged, Rows, Vectors
 from embank.codecs import Codec
 from embank.codecs.transforms import Reduction
 from embank.encode.queue import Waiting
+from embank.recipe import ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.folder import Store
 from embank.store.kept_texts import pack
 from embank.store.vectors import codec_of, reduction_of
 from embank.store.writing import Addition, Writer
 
-_Kind = tuple[bool, tuple[str, ...]]
+_Kind = tuple[bool, tuple[ColumnName, ...]]
 """Whether texts are new to the bank, and the columns that they are given."""
 
 
@@ -24,7 +25,7 @@ class _Group:
     """Texts of one kind, with their rows by column."""
 
     waiting: list[Waiting] = field(default_factory=list)
-    rows: dict[str, list[Rows | Ragged]] = field(default_factory=dict)
+    rows: dict[ColumnName, list[Rows | Ragged]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -34,7 +35,7 @@ class _Group:
     def states_size(self) -> int:
         return sum(part.nbytes for parts in self.rows.values() for part in parts if isinstance(part, Ragged))
 
-    def joined(self, name: str) -> Rows | Ragged:
+    def joined(self, name: ColumnName) -> Rows | Ragged:
         parts = self.rows[name]
         ragged = [part for part in parts if isinstance(part, Ragged)]
         return (
@@ -50,7 +51,7 @@ class FinishedRows:
     Attributes:
         grown: columns that were given rows.
         moved: ids that pointed to another text before.
-        numbers: of new texts by key, entered when they are banked; None where nobody asks for them.
+        numbers: of new texts by key, entered when they are banked; None where they are not needed.
     """
 
     def __init__(self, store: Store, writer: Writer, *, keep_text: bool) -> None:
@@ -62,7 +63,7 @@ class FinishedRows:
         self._groups: dict[_Kind, _Group] = {}
         self._by_key: dict[bytes, Waiting] = {}
         self._begun: _Kind | None = None
-        self._codecs: dict[str, tuple[Codec, Reduction]] = {}
+        self._codecs: dict[ColumnName, tuple[Codec, Reduction]] = {}
 
     @property
     def size(self) -> int:
@@ -79,7 +80,10 @@ class FinishedRows:
         return self._by_key.get(key)
 
     def add(
-        self, columns: tuple[str, ...], texts: Sequence[Waiting], found: Mapping[str, Vectors | Sequence[Vectors]]
+        self,
+        columns: tuple[ColumnName, ...],
+        texts: Sequence[Waiting],
+        found: Mapping[ColumnName, Vectors | Sequence[Vectors]],
     ) -> None:
         """Code rows of texts, all of them new or all known.
 
@@ -113,10 +117,10 @@ class FinishedRows:
             self._begun = None
         self._by_key.clear()
 
-    def _codec(self, name: str) -> tuple[Codec, Reduction]:
+    def _codec(self, name: ColumnName) -> tuple[Codec, Reduction]:
         """A column's codec and the steps before it; its calibration is read once per run."""
         if name not in self._codecs:
-            column = self._store.column(name)
+            column = self._store.column(str(name))
             self._codecs[name] = codec_of(self._store, column), reduction_of(self._store, column)
         return self._codecs[name]
 
@@ -129,7 +133,7 @@ class FinishedRows:
         if self._begun == kind and self._is_committed(group, entries[0]):
             return  # Ctrl-C came between the commit and the line that says so
         self._begun = kind
-        rows = {name: group.joined(name) for name in group.rows}
+        rows = {str(name): group.joined(name) for name in group.rows}
         if not new:  # new texts are numbered in this order; copying theirs would double what a commit holds
             rows = {name: part.take(order) if isinstance(part, Ragged) else part[order] for name, part in rows.items()}
         ids = [(at, name) for at, entry in enumerate(entries) for name in entry.ids] if new else []
@@ -144,9 +148,6 @@ class FinishedRows:
             )
         )
         self.grown |= set(rows)
-        self._note(entries, numbers)
-
-    def _note(self, entries: Sequence[Waiting], numbers: TextIds) -> None:
         if self.numbers is not None:
             self.numbers.update(zip((entry.key for entry in entries), numbers.tolist(), strict=True))
 
@@ -156,7 +157,7 @@ class FinishedRows:
             number = int(self._store.catalogue.lookup([entry.key])[0])
         if number == UNKNOWN:
             return False
-        column = next(iter(group.rows))
+        column = str(next(iter(group.rows)))
         return bool(self._store.reader(column).has(np.array([number], np.int64))[0])
 
     def _bodies(self, entries: Sequence[Waiting]) -> Iterator[tuple[int, bytes]]:

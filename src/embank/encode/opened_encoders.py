@@ -77,19 +77,19 @@ class OpenedEncoders:
         if is_given(self.store, name):
             raise UsageError(f"vectors of {name!r} are made elsewhere: put those of new texts with Bank.put")
         reading, facts = entry
-        asked = self.options.reading
+        given = self.options.reading
         options = ReadingOptions(
-            reading.prompt if asked.prompt is None else asked.prompt,
-            asked.max_tokens or reading.max_tokens,
-            asked.truncation or reading.truncation,
-            asked.long or reading.long,
+            reading.prompt if given.prompt is None else given.prompt,
+            given.max_tokens or reading.max_tokens,
+            given.truncation or reading.truncation,
+            given.long or reading.long,
         )
         place = self._place_of(name) or facts["origin"]
         located = locate(f"{name}={place}", options, local_files_only=self.options.local_files_only)
         try:
             check_reading(self.store, name, located.reading, located.origin)
         except EncoderChangedError as changed:
-            if asked != ReadingOptions():
+            if given != ReadingOptions():
                 raise
             message = f"{place} has changed since this bank was encoded with it as {name!r}: {changed}"
             raise EncoderChangedError(message) from changed
@@ -136,7 +136,7 @@ class OpenedEncoders:
         return self._opened[name]
 
     def encoder_for(self, column: ColumnName, texts: Sequence[Text]) -> Encoder:
-        """The encoder of a column, to compute what the bank lacks of it; told for which texts."""
+        """The encoder of a column, to compute what the bank lacks of it for these texts."""
         return self.open(column.encoder, [column], texts)
 
     def torch_encoder(self, column: ColumnName) -> "TransformerEncoder":

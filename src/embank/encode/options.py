@@ -1,10 +1,29 @@
-"""How an open bank reads texts, computes and encodes: what was asked for when it was opened."""
+"""How an open bank reads texts, computes and encodes: the settings that it was opened with."""
 
 from dataclasses import dataclass, field
 
-from embank.encode.run import EncodeSettings
 from embank.encoders.compute import ComputeOptions
 from embank.encoders.load import ReadingOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeSettings:
+    """How a run goes; nothing here changes a byte of what is stored.
+
+    Attributes:
+        window: texts that are sorted by length and encoded together; fewer where states are taken, which weigh more.
+        segment_bytes: rows are committed when they weigh this much (four times as much where states are taken),
+        segment_seconds: or when the last commit is this long ago.
+        keep_text: keep the texts themselves, compressed, so that columns can be added without the files.
+        states_budget: bytes that all columns of states may weigh together; None is no limit. Texts beyond it get their
+            vectors, and no states.
+    """
+
+    window: int = 4096
+    segment_bytes: int = 16 << 20
+    segment_seconds: float = 60.0
+    keep_text: bool = False
+    states_budget: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from embank.recipe import ColumnName
 from embank.texts import Text
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Waiting:
     """A text that waits.
 
@@ -33,19 +34,19 @@ class Queue:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._groups: dict[tuple[bool, tuple[str, ...]], dict[bytes, Waiting]] = {}
+        self._groups: dict[tuple[bool, tuple[ColumnName, ...]], dict[bytes, Waiting]] = {}
         self._by_key: dict[bytes, Waiting] = {}
 
     def find(self, key: bytes) -> Waiting | None:
-        """The waiting text of that key, if there is one."""
+        """The waiting text of that key, or None."""
         return self._by_key.get(key)
 
-    def put(self, waiting: Waiting, columns: tuple[str, ...]) -> None:
+    def put(self, waiting: Waiting, columns: tuple[ColumnName, ...]) -> None:
         """Let a text wait for columns."""
         self._by_key[waiting.key] = waiting
         self._groups.setdefault((waiting.number is None, columns), {})[waiting.key] = waiting
 
-    def take(self, at_least: int) -> Iterator[tuple[tuple[str, ...], list[Waiting]]]:
+    def take(self, at_least: int) -> Iterator[tuple[tuple[ColumnName, ...], list[Waiting]]]:
         """Take out every group that has at least so many texts: their columns, and the texts."""
         for group in [group for group, waiting in self._groups.items() if len(waiting) >= at_least]:
             taken = list(self._groups.pop(group).values())

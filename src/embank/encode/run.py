@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from embank.encode import ENCODING, SHOWN_FAULTS, EncodeReport, Fault, Stop, Tex
 from embank.encode.batch_encode import encode_texts
 from embank.encode.columns import add_missing_columns
 from embank.encode.finished import FinishedRows
+from embank.encode.options import EncodeSettings
 from embank.encode.queue import Queue, Waiting
 from embank.encode.shared_pass import passes_of
 from embank.encoders import Encoder, Readout
@@ -36,26 +36,6 @@ _STATES_SEGMENTS = 4
 """How many times larger segments may be then: states weigh some fifty times as much as a vector."""
 
 
-@dataclass(frozen=True)
-class EncodeSettings:
-    """How a run goes; nothing here changes a byte of what is stored.
-
-    Attributes:
-        window: texts that are sorted by length and encoded together; fewer where states are taken, which weigh more.
-        segment_bytes: rows are committed when they weigh this much (four times as much where states are taken),
-        segment_seconds: or when the last commit is this long ago.
-        keep_text: keep the texts themselves, compressed, so that columns can be added without the files.
-        states_budget: bytes that all columns of states may weigh together; None is no limit. Texts beyond it get their
-            vectors, and no states.
-    """
-
-    window: int = 4096
-    segment_bytes: int = 16 << 20
-    segment_seconds: float = 60.0
-    keep_text: bool = False
-    states_budget: int | None = None
-
-
 class EncodeRun:
     """One run over a stream of blocks. Encoders are opened at the first text that needs them."""
 
@@ -70,15 +50,15 @@ class EncodeRun:
         """Fill `columns` of a bank; `opened` gives an encoder by name, and sees the first texts that need it."""
         self.report = EncodeReport()
         self._store, self._writer, self._settings = store, writer, settings
-        self._columns = {str(name): name for name in columns}
-        self._states = {str(name) for name in columns if name.is_states}
+        self._columns = list(dict.fromkeys(columns))
+        self._states = {name for name in columns if name.is_states}
         self._window = min(settings.window, _STATES_WINDOW) if self._states else settings.window
         self._segment_bytes = settings.segment_bytes * (_STATES_SEGMENTS if self._states else 1)
         self._opened = opened
         self._queue = Queue()
         self._finished = FinishedRows(store, writer, keep_text=settings.keep_text)
         self._numbers: dict[bytes, int] | None = None
-        self._readers: dict[str, ColumnReader] | None = None
+        self._readers: dict[ColumnName, ColumnReader] | None = None
         self._began = self._committed = time.monotonic()
         self._shown: list[Text] = []
         self._watch: Watch = lambda _: None
@@ -96,7 +76,7 @@ class EncodeRun:
         Args:
             blocks: rows of texts.
             watch: called after every batch with what was done so far.
-            stop: asked after every batch whether to stop.
+            stop: called after every batch: whether to stop.
             numbers: of texts by key, where the caller has looked all of them up since the bank was last changed;
                 UNKNOWN for new ones, whose numbers are entered when they are banked.
         """
@@ -153,7 +133,11 @@ class EncodeRun:
                 self.report.known += 1
             else:
                 already = Waiting(
-                    block.texts[offset], key, None if number == UNKNOWN else number, block.source, block.start + offset
+                    text=block.texts[offset],
+                    key=key,
+                    number=None if number == UNKNOWN else number,
+                    source=block.source,
+                    position=block.start + offset,
                 )
                 self._queue.put(already, lacking[at])
                 self.report.unkept += shut and number == UNKNOWN
@@ -170,12 +154,12 @@ class EncodeRun:
             return self._store.catalogue.lookup(keys)
         return np.array([self._numbers[key] for key in keys], np.int64)
 
-    def _lacking(self, numbers: TextIds) -> list[tuple[str, ...]]:
+    def _lacking(self, numbers: TextIds) -> list[tuple[ColumnName, ...]]:
         """For each text, the columns that it has no row in; new texts lack all."""
         everything = tuple(name for name in self._columns if name not in self._states or self._has_room())
         if self._readers is None:
             there = self._store.catalogue.columns()
-            self._readers = {name: self._store.reader(name) for name in self._columns if name in there}
+            self._readers = {name: self._store.reader(str(name)) for name in self._columns if str(name) in there}
         lacks = np.ones((len(everything), len(numbers)), np.bool_)
         known = numbers != UNKNOWN
         for at, name in enumerate(everything):
@@ -225,7 +209,9 @@ class EncodeRun:
                 if stop():
                     return
 
-    def _encode(self, columns: tuple[str, ...], waiting: list[Waiting], watch: Watch, stop: Stop) -> list[Waiting]:
+    def _encode(
+        self, columns: tuple[ColumnName, ...], waiting: list[Waiting], watch: Watch, stop: Stop
+    ) -> list[Waiting]:
         """Encode texts as far as `stop` lets it; returns those that are left."""
         if not self._states.isdisjoint(columns) and not self._has_room():
             columns = tuple(name for name in columns if name not in self._states)
@@ -235,27 +221,27 @@ class EncodeRun:
         texts = [entry.text for entry in waiting]
         done = np.ones(len(waiting), np.bool_)
         failed: set[int] = set()
-        found: dict[str, Vectors | list[Vectors]] = {}
+        found: dict[ColumnName, Vectors | list[Vectors]] = {}
         by_encoder: dict[str, list[ColumnName]] = {}
         for name in columns:
-            by_encoder.setdefault(self._columns[name].encoder, []).append(self._columns[name])
+            by_encoder.setdefault(name.encoder, []).append(name)
         # Windows of states are small: what earlier ones had counts where an encoder is only measured for many texts.
         self._shown = [*self._shown, *texts][-max(len(texts), WORTH_MEASURING) :]
-        encoders = {name: self._opened(name, asked, self._shown) for name, asked in by_encoder.items()}
+        encoders = {name: self._opened(name, own, self._shown) for name, own in by_encoder.items()}
         self.enter(ENCODING)
         passes = passes_of(encoders, by_encoder)
-        progress = _Progress(self, len(waiting), waiting[0].number is None, watch, passes=len(passes))
-        for encoder, asked, members in passes:
-            for name in members:
-                add_missing_columns(self._store, self._writer, encoders[name], by_encoder[name], texts)
-            distinct = list(dict.fromkeys(asked.values()))
+        progress = _Progress(self, waiting, watch, passes=len(passes))
+        for one in passes:
+            for member in one.names:
+                add_missing_columns(self._store, self._writer, encoders[member], by_encoder[member], texts)
+            distinct = list(dict.fromkeys(one.readouts.values()))
             started = time.monotonic()
-            encoded = encode_texts(encoder, texts, distinct, stop, progress.tick)
+            encoded = encode_texts(one.encoder, texts, distinct, stop, progress.tick)
             self.report.encoding_seconds += time.monotonic() - started
             done &= encoded.done
             failed.update(encoded.failures)
             outputs: dict[Readout, Any] = {**encoded.vectors, **encoded.states}
-            found |= {str(column): outputs[readout] for column, readout in asked.items()}
+            found |= {column: outputs[readout] for column, readout in one.readouts.items()}
             self.report.cut += int(encoded.cut[encoded.done].sum())
             self._record(
                 Fault(waiting[at].source, waiting[at].position, next(iter(waiting[at].ids), None), reason)
@@ -326,9 +312,9 @@ def _id(block: TextBlock, offset: int) -> int | str | None:
 class _Progress:
     """Counts texts of a window while its batches pass; several encoders, or windows of a text, count a text once."""
 
-    def __init__(self, run: EncodeRun, texts: int, new: bool, watch: Watch, passes: int) -> None:  # noqa: FBT001 - which counter
-        self._run, self._texts, self._watch, self._passes = run, texts, watch, passes
-        self._counter = "new" if new else "completed"
+    def __init__(self, run: EncodeRun, waiting: Sequence[Waiting], watch: Watch, passes: int) -> None:
+        self._run, self._texts, self._watch, self._passes = run, len(waiting), watch, passes
+        self._counter = "new" if waiting[0].number is None else "completed"
         self._rows = self._counted = 0
 
     def tick(self, rows: int) -> None:

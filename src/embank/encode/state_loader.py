@@ -1,24 +1,21 @@
 """States of texts for a tail: read from the bank if they are stored, otherwise computed by the lower layers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from embank.arrays import TextIds, Vectors
 from embank.codecs import calibrate
-from embank.encoders import Encoder, Readout
-from embank.encoders.batching import batches
+from embank.encode.batch_encode import encode_texts
+from embank.encode.columns import readout_of
+from embank.encode.opened_encoders import OpenedEncoders
 from embank.encoders.limited_size import limited
 from embank.errors import HeadError
 from embank.recipe import ColumnName
-from embank.store.folder import Store
 from embank.store.kept_texts import kept_texts
 from embank.store.states import StatesReader
 from embank.store.vectors import codec_of
 from embank.texts import Text
-
-Lower = Callable[[Sequence[Text]], Encoder]
-"""Opens the encoder whose lower layers compute states that are not banked; told for which texts."""
 
 
 class StateSource:
@@ -29,18 +26,18 @@ class StateSource:
         misses: texts whose states were computed.
     """
 
-    def __init__(self, store: Store, column: str, lower: Lower, contents: Mapping[int, Text] | None = None) -> None:
+    def __init__(self, encoders: OpenedEncoders, column: str, contents: Mapping[int, Text] | None = None) -> None:
         """Serve one column of states.
 
         Args:
-            store: the bank.
-            column: name of the column; the bank may lack it, then everything is computed.
-            lower: opens the encoder for misses.
-            contents: texts by number, for misses; those that the bank keeps need not be there.
+            encoders: of the bank; the column's is opened for the first text whose states are not stored.
+            column: its name; where the bank lacks it, everything is computed.
+            contents: texts by number, for those whose states are not stored; texts that the bank keeps are not needed.
         """
         self.hits = self.misses = 0
         self.name = ColumnName.parse(column)
-        self._store, self._lower, self._contents = store, lower, dict(contents or {})
+        store = encoders.store
+        self._encoders, self._store, self._contents = encoders, store, dict(contents or {})
         there = store.catalogue.columns().get(column)
         self._reader = StatesReader(store.reader(column)) if there else None
         self._codec = codec_of(store, there) if there else None
@@ -59,7 +56,7 @@ class StateSource:
         absent = [int(text) for text in texts[~there] if int(text) not in self._computed_lengths]
         if absent:
             given = self._texts(absent)
-            tokens = self._lower(given).tokens(given)
+            tokens = self._encoders.encoder_for(self.name, given).tokens(given)
             limits = [limited(np.empty((len(ids), 0), np.float32), self.name.steps) for ids in tokens.ids]
             self._computed_lengths |= {number: len(own) for number, own in zip(absent, limits, strict=True)}
         found[~there] = [self._computed_lengths[int(text)] for text in texts[~there]]
@@ -112,14 +109,11 @@ class StateSource:
         return [self._contents[number] for number in numbers]
 
     def _compute(self, texts: Sequence[Text]) -> list[Vectors]:
-        encoder = self._lower(texts)
-        readout = Readout(self.name.layer, self.name.pooling, self.name.steps)
-        tokens = encoder.tokens(texts)
-        found: list[Vectors] = [np.empty((0, 0), np.float32)] * len(texts)
-        for rows, batch in batches(tokens, encoder.budget, encoder.padding):
-            (states,) = encoder.vectors(batch, [readout])
-            for row, own in zip(rows.tolist(), states, strict=True):
-                found[row] = limited(own[: len(tokens.ids[row])], readout.steps)
+        readout = readout_of(self.name)
+        encoded = encode_texts(self._encoders.encoder_for(self.name, texts), texts, [readout])
+        for reason in encoded.failures.values():
+            raise HeadError(f"the states of {len(encoded.failures)} texts cannot be computed, of the first: {reason}")
+        found = encoded.states[readout]
         codec = self._codec
         if codec is None and self.name.codec in ("float32", "float16"):  # the column is gone; the others learned on it
             codec = calibrate(self.name.codec, found[0][:0])

@@ -1,7 +1,7 @@
 """Read or recompute states: their size, the speed of this disk, and the speed of the lower layers.
 
-Recomputing k layers of width d costs about 24 d^2 k operations a token, reading 2 d bytes at float16: which of the two
-wins depends on the processor and the disk (2207.04993 has both outcomes), so both are measured where the bank lies.
+Recomputing k layers of width d costs about 24 d^2 k operations per token, reading 2 d bytes at float16: which is faster
+depends on the processor and the disk (2207.04993 has both outcomes), so both are measured where the bank lies.
 """
 
 import os
@@ -25,11 +25,13 @@ SAMPLE = 128
 """Texts that the lower layers are timed on."""
 
 _PROBE_BYTES = 96 << 20
+"""Bytes of the file that is read: enough that a disk's own cache does not hold it."""
+
 _LEAST_SECONDS = 1e-9
 _MEGA = 1e6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What was measured.
 
@@ -37,7 +39,7 @@ class Verdict:
         column: the states in question.
         read: texts per second from this disk, decoded, nothing of them in memory before.
         recompute: texts per second through the lower layers.
-        text_bytes: what a text's states weigh.
+        text_bytes: bytes of a text's states.
         bandwidth: bytes per second of the disk, in blocks of a text.
     """
 
@@ -49,7 +51,7 @@ class Verdict:
 
     @property
     def banks(self) -> bool:
-        """Whether banking states pays."""
+        """Whether storing states pays."""
         return self.read > self.recompute
 
     @property
@@ -63,7 +65,7 @@ class Verdict:
         return (
             f"{self.column}: reading {self.read:,.0f} texts/s from this disk ({self.bandwidth / _MEGA:,.0f} MB/s), "
             f"recomputing {self.recompute:,.0f} texts/s: {wins}, {self.factor:,.1f} times faster; "
-            f"{self.text_bytes / 1000:,.1f} kB a text, {self.text_bytes / 1000:,.1f} GB a million"
+            f"{self.text_bytes / 1000:,.1f} kB per text, {self.text_bytes / 1000:,.1f} GB per million"
         )
 
 
@@ -98,11 +100,11 @@ def weigh(encoder: Encoder, column: ColumnName, texts: Sequence[Text], folder: P
     codec.decode(rows)
     decoding = (time.perf_counter() - started) / len(blocks)
     read = 1 / (text_bytes / bandwidth + decoding)
-    return Verdict(str(column), read, recompute, text_bytes, bandwidth)
+    return Verdict(column=str(column), read=read, recompute=recompute, text_bytes=text_bytes, bandwidth=bandwidth)
 
 
 def _bandwidth(folder: Path, block: int) -> float:
-    """Bytes a second in blocks at random places of a file that is not in memory."""
+    """Bytes per second in blocks at random places of a file that is not in memory."""
     probe = folder / f"probe-{os.getpid()}.tmp"
     size = max(_PROBE_BYTES // block, 1) * block
     random = np.random.default_rng(0)

@@ -115,14 +115,15 @@ def remember(cache: Path, key: str, choice: Compute, measured: Sequence[Compute]
 
 def machine() -> str:
     """What a measured choice depends on besides the encoder: processor and its cores."""
-    return f"{platform.machine()}-{platform.processor()}-{_processor()}-{os.cpu_count()}"
+    return f"{platform.machine()}-{platform.processor()}-{processor()}-{os.cpu_count()}"
 
 
 def _choice_path(cache: Path, key: str) -> Path:
     return cache / f"compute-{key}.json"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor, where the system says it."""
     described = Path("/proc/cpuinfo")
     if described.is_file():
         for line in described.read_text(errors="replace").splitlines():

@@ -19,7 +19,7 @@ DEPTHS: Final = (10, 100)
 """Where nDCG and recall are cut."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RetrievalReport:
     """How well a search by cosine finds what is relevant; means over the queries that have something relevant.
 
@@ -76,19 +76,19 @@ def evaluate_retrieval(session: Session, column: str, judged: JudgedQueries, res
     corpus, queries, relevant, taken = judged.corpus, judged.queries, judged.relevant, judged.excluded
     keys, bad = keys_and_faults(list(corpus.values()))
     names = [name for at, name in enumerate(corpus) if at not in bad]
-    asked = [name for name in queries if any(grade > 0 for grade in relevant.get(name, {}).values())]
-    if not names or not asked:
+    measured = [name for name in queries if any(grade > 0 for grade in relevant.get(name, {}).values())]
+    if not names or not measured:
         raise UsageError(
-            f"found {len(names)} texts and {len(asked)} queries with something relevant; one of each is needed: "
+            f"found {len(names)} texts and {len(measured)} queries with something relevant; one of each is needed: "
             "do the ids of --qrels stand in --queries?"
         )
-    deepest = max(DEPTHS) + max((len(taken.get(name, ())) for name in asked), default=0)
+    deepest = max(DEPTHS) + max((len(taken.get(name, ())) for name in measured), default=0)
     sound = [key for key in keys if key is not None]
     store = session.store
     searched, *others = [full_name(session, one) for one in (column, rescored) if one]
     for one in (searched, *others):
         _fill(session, one, [corpus[name] for name in names], sound)
-    vectors = query_vectors(session, (others or [searched])[0], [queries[name] for name in asked])
+    vectors = query_vectors(session, (others or [searched])[0], [queries[name] for name in measured])
     numbers = store.catalogue.lookup(sound)
     finer = SearchedColumn(store, others[0]) if others else None
     found = search_column(SearchedColumn(store, searched, np.unique(numbers)), vectors, deepest, finer)
@@ -96,7 +96,7 @@ def evaluate_retrieval(session: Session, column: str, judged: JudgedQueries, res
     for name, number in zip(names, numbers.tolist(), strict=True):
         called.setdefault(number, []).append(name)
     gains, shares = [], []
-    for at, name in enumerate(asked):
+    for at, name in enumerate(measured):
         out = taken.get(name, ())
         best = [each for number in found.texts[found.queries == at].tolist() for each in called[number]]
         ranking = [each for each in best if each not in out]
@@ -104,7 +104,13 @@ def evaluate_retrieval(session: Session, column: str, judged: JudgedQueries, res
         gains.append(ndcg(ranking, grades, DEPTHS[0]))
         shares.append(recall(ranking, {text for text, grade in grades.items() if grade > 0}, DEPTHS[1]))
     return RetrievalReport(
-        column, rescored, len(names), len(bad), len(asked), float(np.mean(gains)), float(np.mean(shares))
+        column=column,
+        rescored=rescored,
+        texts=len(names),
+        left_out=len(bad),
+        queries=len(measured),
+        ndcg_at_10=float(np.mean(gains)),
+        recall_at_100=float(np.mean(shares)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,9 @@ class StsReport:
     spearman: float
 
 
-def evaluate_sts(session: Session, column: str, pairs: Sequence[tuple[Any, Any]], grades: Sequence[Any]) -> StsReport:
+def evaluate_sts(
+    session: Session, column: str, pairs: Sequence[tuple[str, str]], grades: Sequence[float | str | None]
+) -> StsReport:
     """Measure a column on graded pairs; texts that the bank lacks are encoded and banked, and read as stored.
 
     Args:
@@ -57,7 +58,7 @@ def evaluate_sts(session: Session, column: str, pairs: Sequence[tuple[Any, Any]]
     return StsReport(column, len(sound), len(pairs) - len(sound), spearman(cosines(left, right), known))
 
 
-def _number(value: Any, what: str) -> float | None:
+def _number(value: float | str | None, what: str) -> float | None:
     if value is None or value == "":
         return None
     try:

@@ -1,6 +1,7 @@
-"""What a trunk does for a task that it has not seen: leave one task out, train, and try the frozen representation.
+"""Transfer to tasks that training has not seen: leave a task out, train a multi-task encoder, score its frozen columns.
 
-Against the raw encoder, which is the control, and against a trunk that has seen the task's training rows (2004.14287).
+It is compared with the raw encoder, which is the control, and with a multi-task encoder that has seen the task's
+training rows (2004.14287).
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from embank.atomic import write_durably
-from embank.encode.blocks import blocks_of
+from embank.encode import blocks_of
 from embank.encode.options import BankOptions
 from embank.encoders.load import DEFAULT
 from embank.errors import UsageError
@@ -32,12 +33,13 @@ from embank.predict.predict import Predictor
 from embank.recipe import STATES
 from embank.session import Session
 from embank.store.folder import Store
-from embank.texts import keys_and_faults
+from embank.texts import Text, keys_and_faults
 
 _HELD_OUT = 0.25
+"""The share of a task's rows that is scored where no test rows are given."""
 
-MakeTrunk = Callable[[Sequence[Source], Path], MultitaskReport]
-"""Trains a trunk on sources and writes it as a folder."""
+TrainEncoder = Callable[[Sequence[Source], Path], MultitaskReport]
+"""Trains a multi-task encoder on sources and writes it as a folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ class Target:
         return Target(replace(own, texts=train[0], labels=train[1]), test)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Transfer:
     """What representations did for one task that was left out.
 
@@ -77,8 +79,8 @@ class Transfer:
         task: its name.
         measure: which counts.
         raw: score of the encoder as it was, on test rows.
-        without: of a trunk that has not seen the task.
-        seen: of a trunk that was trained on its training rows as well; None where that was not asked for.
+        without: of a multi-task encoder that has not seen the task.
+        seen: of one that was trained on its training rows as well; None without `TransferSettings.seen`.
         rows: training rows, and test rows.
     """
 
@@ -97,7 +99,7 @@ class TransferSettings:
     Attributes:
         codec: of the default columns.
         seed: of splits.
-        seen: train a trunk on all tasks as well.
+        seen: train an encoder on all tasks as well.
         encoder: the raw one.
         options: how encoders read and compute.
     """
@@ -112,47 +114,47 @@ class TransferSettings:
 def evaluate_transfer(
     targets: Sequence[Target],
     groups: Sequence[Sequence[str]],
-    make: MakeTrunk,
+    train: TrainEncoder,
     settings: TransferSettings,
     work: Path,
 ) -> list[Transfer]:
     """Train without each group of tasks in turn, and try the frozen representation on them.
 
     A text that stands in the test rows of a task that is left out is taken out of every source, whatever its case,
-    spacing and punctuation there: else a trunk is scored on what it was trained on. What is finished lies in `work`:
-    trunks as folders, scores as JSON. Called again, it goes on where it was.
+    spacing and punctuation there: otherwise an encoder is scored on what it was trained on. What is finished lies in
+    `work`: encoders as folders, scores as JSON. Called again, it goes on where it was.
 
     Args:
-        targets: all tasks; those that are not left out are sources in every trunk.
+        targets: all tasks; those that are not left out are sources every time.
         groups: names of tasks that are left out together; a group of one is the strict way.
-        make: trains a trunk.
+        train: trains a multi-task encoder.
         settings: precision, seed, whether to train on all tasks as well.
-        work: a folder for trunks and scores.
+        work: a folder for encoders and scores.
 
     Raises:
-        UsageError: a group names a task that there is not, or leaves no source.
+        UsageError: a group names an unknown task, or leaves no source.
     """
     divided = {target.source.name: target.divided(settings.seed) for target in targets}
     for name in (name for group in groups for name in group):
         if name not in divided:
             raise UsageError(f"unknown source {name!r}; choose from: {', '.join(divided)}")
-    trial = _Trial(make, settings, work)
+    trial = _Trial(train, settings, work)
     found = []
-    everything = trial.trunk("all", list(divided.values())) if settings.seen else None
+    everything = trial.trained("all", list(divided.values())) if settings.seen else None
     for group in groups:
         scored = {key for name in group for key in scored_keys(divided[name])}
         rest = [without_texts(target, scored) for name, target in divided.items() if name not in group]
         rest = [target for target in rest if len(target.source.texts)]
         if not rest:
             raise UsageError(f"leaving out {', '.join(group)} leaves no source to train on")
-        trunk = trial.trunk("without-" + "+".join(sorted(group)), rest)
+        folder = trial.trained("without-" + "+".join(sorted(group)), rest)
         for name in group:
             target = divided[name]
             measure, raw = trial.score(None, target)
-            _, without = trial.score(trunk, target)
+            _, without = trial.score(folder, target)
             seen = trial.score(everything, target)[1] if everything is not None else None
             rows = len(target.source.texts), len(_test_texts(target))
-            found.append(Transfer(name, measure, raw, without, seen, rows))
+            found.append(Transfer(task=name, measure=measure, raw=raw, without=without, seen=seen, rows=rows))
     return found
 
 
@@ -161,7 +163,7 @@ def _test_texts(target: Target) -> Sequence[Any]:
 
 
 def scored_keys(target: Target) -> set[str]:
-    """What says that a text stands in a target's test rows, whatever its case, spacing and punctuation."""
+    """Keys of a target's test texts that leave case, spacing and punctuation out of account."""
     return {key for text in _test_texts(target) for key in _bare(text)}
 
 
@@ -173,8 +175,8 @@ def without_texts(target: Target, scored: set[str]) -> Target:
     return replace(target, source=replace(own, texts=texts, labels=labels))
 
 
-def _bare(text: Any) -> set[str]:
-    """What says that two texts are one: letters and digits, of each half of a pair, of the words of a list joined."""
+def _bare(text: Text | Sequence[str] | None) -> set[str]:
+    """Keys of a text: its letters and digits; of each half of a pair, of the words of a list joined."""
     halves = text if isinstance(text, tuple) else (" ".join(map(str, text)),) if isinstance(text, list) else (text,)
     found = {"".join(sign for sign in half.casefold() if sign.isalnum()) for half in halves if isinstance(half, str)}
     return found - {""}
@@ -182,26 +184,26 @@ def _bare(text: Any) -> set[str]:
 
 @dataclass(frozen=True)
 class _Trial:
-    """Trunks and scores, each made once and kept."""
+    """Encoders and scores, each made once and kept."""
 
-    make: MakeTrunk
+    train: TrainEncoder
     settings: TransferSettings
     work: Path
 
-    def trunk(self, name: str, targets: Sequence[Target]) -> Path:
-        """A trunk on all of these."""
+    def trained(self, name: str, targets: Sequence[Target]) -> Path:
+        """The folder of an encoder that was trained on all of these."""
         folder = self.work / name.replace("/", "_")
         if not folder.is_dir():
             self.work.mkdir(parents=True, exist_ok=True)
-            self.make([target.source for target in targets], folder)
+            self.train([target.source for target in targets], folder)
         return folder
 
-    def score(self, trunk: Path | None, target: Target) -> tuple[str, float]:
-        """The score of a trunk, or of the raw encoder, on a target."""
-        which = "raw" if trunk is None else trunk.name
+    def score(self, trained: Path | None, target: Target) -> tuple[str, float]:
+        """The score of a trained encoder, or of the raw one, on a target."""
+        which = "raw" if trained is None else trained.name
         kept = self.work / "scores" / f"{target.source.name.replace('/', '_')}--{which}--{self.settings.codec}.json"
         if not kept.is_file():
-            encoder = self.settings.encoder if trunk is None else str(trunk)
+            encoder = self.settings.encoder if trained is None else str(trained)
             measure, score = frozen_score(self.work / "bank", encoder, target, self.settings)
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_durably(kept, json.dumps([measure, score]).encode())
@@ -246,8 +248,8 @@ def _classified(session: Session, encoder: str, target: Target, settings: Transf
     test_firsts, test_seconds = _halves(test[0]) if apart else (list(test[0]), None)
     every = [*firsts, *(seconds or ()), *test_firsts, *(test_seconds or ())]
     session.fill(session.wanted([], encoder, settings.codec), blocks_of(every, None))
-    asked = FitSettings(source.kind, reads=source.reads, seed=settings.seed)
-    report = fit(session, "target", LabelledTexts(list(source.labels), firsts, seconds=seconds), asked)
+    fitting = FitSettings(kind=source.kind, reads=source.reads, seed=settings.seed)
+    report = fit(session, "target", LabelledTexts(list(source.labels), firsts, seconds=seconds), fitting)
     guess = _guesses(session, test_firsts, test_seconds)
     labels = read_labels(test[1], report.kind)
     pairs = [(own, one) for own, one in zip(labels.values, guess, strict=True) if own is not None and one is not None]
@@ -263,8 +265,8 @@ def _tagged(session: Session, encoder: str, target: Target, settings: TransferSe
     located = session.encoders.find(encoder)
     column = f"{located.name}/{located.layers}/{STATES}@float16"
     session.fill(session.wanted([column], encoder, None), blocks_of([*texts, *test_texts], None))
-    asked = FitSettings("tagging", (column,), seed=settings.seed, tail=TailSettings(cut=located.layers))
-    fit(session, "target", LabelledTexts(list(source.labels), texts), asked)
+    fitting = FitSettings(kind="tagging", columns=(column,), seed=settings.seed, tail=TailSettings(cut=located.layers))
+    fit(session, "target", LabelledTexts(list(source.labels), texts), fitting)
     guess = _guesses(session, test_texts)
     truth = read_labels(test[1], "tagging", test_texts).values
     rows = [(own, one or ["O"] * len(own)) for own, one in zip(truth, guess, strict=True) if own]
@@ -274,7 +276,7 @@ def _tagged(session: Session, encoder: str, target: Target, settings: TransferSe
 
 
 def _guesses(session: Session, texts: Sequence[Any], seconds: Sequence[Any] | None = None) -> list[Any]:
-    """What the fitted task says of texts."""
+    """Predictions of the fitted task."""
     others = None if seconds is None else blocks_of(seconds, None)
     predictor = Predictor(session, ["target"], apart=seconds is not None)
     return [one for table in predictor.tables(blocks_of(texts, None), others) for one in table["target"].to_pylist()]

@@ -1,11 +1,12 @@
-"""Which columns a task reads, and with which estimator: chosen on training rows, recorded for whoever asks why."""
+"""Which columns a task reads, and with which estimator: chosen on training rows, with every trial on record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
+from numpy.typing import ArrayLike
 
 from embank.arrays import Vectors
 from embank.errors import HeadError
@@ -73,6 +74,19 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False)
+class LabelledColumns:
+    """Rows of several columns with their labels.
+
+    Attributes:
+        columns: named float32 arrays `[texts, width]`.
+        y: labels `[texts]`, a 0/1 matrix `[texts, labels]`, or numbers `[texts]`.
+    """
+
+    columns: Columns
+    y: ArrayLike
+
+
+@dataclass(frozen=True, eq=False)
 class Selection:
     """What was chosen, fitted, and what it was chosen from.
 
@@ -91,9 +105,9 @@ class Selection:
 
 def select(
     columns: Columns,
-    y: Any,
+    y: ArrayLike,
     kind: Kind,
-    validation: tuple[Columns, Any] | None = None,
+    validation: LabelledColumns | None = None,
     settings: SelectionSettings | None = None,
 ) -> Selection:
     """Choose columns and estimator for a task and fit it.
@@ -126,8 +140,18 @@ def select(
                 names, estimator = shorter, other
     if validation is None or chosen.hidden == 0 or len(checked[names[0]]) < chosen.fewest:
         return Selection(names, estimator, PRIMARY[kind], tuple(trials))
-    final = _against_perceptron((gather(checked, names), y), _read(validation, names), (names, estimator, kind), chosen)
-    return Selection(names, final[0], PRIMARY[kind], (*trials, *final[1]))
+    X_other, y_other = _gathered(validation.columns, names), validation.y
+    perceptron = MLPHead(kind=kind, hidden=chosen.hidden).fit(gather(checked, names), y)
+    scores = [measures(y_other, model.predict(X_other), kind)[PRIMARY[kind]] for model in (estimator, perceptron)]
+    trials += (
+        Trial(names=names, estimator="linear", rows="validation", score=scores[0], penalty=estimator.penalty_),
+        Trial(names=names, estimator="perceptron", rows="validation", score=scores[1], penalty=None),
+    )
+    if scores[1] < scores[0] + chosen.margin:
+        return Selection(names, estimator, PRIMARY[kind], tuple(trials))
+    if kind != "regression" and _known(perceptron, y_other):
+        perceptron.calibrate(X_other, y_other)
+    return Selection(names, perceptron, PRIMARY[kind], tuple(trials))
 
 
 def _check(columns: Columns, kind: Kind) -> dict[str, Vectors]:
@@ -144,7 +168,7 @@ def _check(columns: Columns, kind: Kind) -> dict[str, Vectors]:
 
 
 def _fit_linear(
-    X: Vectors, y: Any, kind: Kind, settings: SelectionSettings
+    X: Vectors, y: ArrayLike, kind: Kind, settings: SelectionSettings
 ) -> LogisticHead | MultiLabelHead | RidgeHead:
     """The linear estimator of a kind, fitted."""
     if kind == "regression":
@@ -160,7 +184,7 @@ def _fit_linear(
 
 
 def _held_back(
-    names: tuple[str, ...], estimator: LogisticHead | MultiLabelHead | RidgeHead, y: Any, kind: Kind
+    names: tuple[str, ...], estimator: LogisticHead | MultiLabelHead | RidgeHead, y: ArrayLike, kind: Kind
 ) -> Trial:
     """A linear estimator's trial, scored on what it predicted for training rows while they were held back."""
     logits = estimator.held_back_.astype(np.float32)
@@ -175,44 +199,23 @@ def _held_back(
     return Trial(names=names, estimator="linear", rows="held back", score=score, penalty=estimator.penalty_)
 
 
-def _targets(y: Any, kind: Kind, texts: int) -> Any:
+def _targets(y: ArrayLike, kind: Kind, texts: int) -> np.ndarray:
     """What the screen regresses on: one-hot classes, 0/1 labels, or numbers `[texts, outputs]`."""
     if kind == "single":
         names, numbers = rows.classes(y, texts)
-        return np.eye(len(names))[numbers]
+        one_hot: np.ndarray = np.eye(len(names))[numbers]
+        return one_hot
     return rows.indicator(y, texts).astype(np.float64) if kind == "multi" else rows.numbers(y, texts)[:, None]
 
 
-def _read(validation: tuple[Columns, Any], names: tuple[str, ...]) -> tuple[Vectors, Any]:
-    """The chosen columns of the validation rows, and their labels."""
-    columns, y = validation
+def _gathered(columns: Columns, names: tuple[str, ...]) -> Vectors:
+    """The chosen columns of the validation rows, side by side."""
     missing = [name for name in names if name not in columns]
     if missing:
         raise HeadError(f"found no validation rows of {', '.join(missing)}, expected the columns that are trained on")
-    return gather({name: rows.vectors(columns[name]) for name in names}, names), y
+    return gather({name: rows.vectors(columns[name]) for name in names}, names)
 
 
-def _against_perceptron(
-    train: tuple[Any, Any],
-    validation: tuple[Any, Any],
-    linear: tuple[tuple[str, ...], LogisticHead | MultiLabelHead | RidgeHead, Kind],
-    settings: SelectionSettings,
-) -> tuple[Fitted, tuple[Trial, ...]]:
-    """The linear estimator, or a perceptron where that is clearly better on validation rows."""
-    (X, y), (X_other, y_other), (names, estimator, kind) = train, validation, linear
-    perceptron = MLPHead(kind=kind, hidden=settings.hidden).fit(X, y)
-    scores = [measures(y_other, model.predict(X_other), kind)[PRIMARY[kind]] for model in (estimator, perceptron)]
-    trials = (
-        Trial(names=names, estimator="linear", rows="validation", score=scores[0], penalty=estimator.penalty_),
-        Trial(names=names, estimator="perceptron", rows="validation", score=scores[1], penalty=None),
-    )
-    if scores[1] < scores[0] + settings.margin:
-        return estimator, trials
-    if kind != "regression" and _known(perceptron, y_other):
-        perceptron.calibrate(X_other, y_other)
-    return perceptron, trials
-
-
-def _known(perceptron: MLPHead, y: Any) -> bool:
+def _known(perceptron: MLPHead, y: ArrayLike) -> bool:
     """Whether all validation labels were seen in training (a calibration needs that)."""
     return perceptron.kind == "multi" or bool(np.isin(np.asarray(y), perceptron.classes_).all())

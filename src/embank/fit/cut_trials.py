@@ -6,17 +6,21 @@ training rows, and are compared on validation rows.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from embank.arrays import TextIds, Vectors
+from embank.encode.batch_encode import encode_texts
 from embank.encoders import Readout
-from embank.encoders.batching import batches
 from embank.encoders.torch import TransformerEncoder
-from embank.fit import Examples
+from embank.errors import HeadError
+from embank.fit import Examples, FitSettings, LabelledTask
+from embank.fit.objective import task_objective, texts_of
 from embank.models.tail import build_tail
-from embank.models.tail_design import TailDesign
-from embank.recipe import STATES
+from embank.models.tail_design import TailDesign, TailOptions, TailSettings, cuts_of, default_rate
+from embank.recipe import STATES, ColumnName
+from embank.session import Session
 from embank.texts import Text
 from embank.training.datasets import Which
 from embank.training.objectives import TaskObjective
@@ -65,15 +69,16 @@ def sampled(examples: Examples) -> Examples:
 
 
 def states_at(encoder: TransformerEncoder, texts: Sequence[Text], cuts: Sequence[int]) -> dict[int, list[Vectors]]:
-    """States of texts at several layers, out of one pass."""
-    readouts = [Readout(cut, STATES) for cut in cuts]
-    tokens = encoder.tokens(texts)
-    found: dict[int, list[Vectors]] = {cut: [np.empty((0, 0), np.float32)] * len(texts) for cut in cuts}
-    for rows, batch in batches(tokens, encoder.budget, encoder.padding):
-        for cut, padded in zip(cuts, encoder.vectors(batch, readouts), strict=True):
-            for row, own in zip(rows.tolist(), padded, strict=True):
-                found[cut][row] = own[: len(tokens.ids[row])].copy()
-    return found
+    """States of texts at several layers, out of one pass.
+
+    Raises:
+        HeadError: a text cannot be encoded.
+    """
+    readouts = {cut: Readout(cut, STATES) for cut in cuts}
+    encoded = encode_texts(encoder, texts, list(readouts.values()))
+    for reason in encoded.failures.values():
+        raise HeadError(f"the states of {len(encoded.failures)} texts cannot be computed, of the first: {reason}")
+    return {cut: encoded.states[readout] for cut, readout in readouts.items()}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,7 +87,7 @@ class CutTrials:
 
     Attributes:
         upper: loads the encoder anew for each trial.
-        objective: what is asked of the sampled examples.
+        objective: of the sampled examples.
         train: numbers of the examples that are trained on.
         held_back: numbers of those that the trials are compared on.
         design: of a one-layer tail; its cut is replaced.
@@ -121,3 +126,45 @@ def best_cut(scores: Mapping[int, float]) -> int:
     """
     highest = max(scores.values())
     return max(cut for cut, score in scores.items() if score > highest - NEARLY)
+
+
+def choose_cut(
+    session: Session, task: LabelledTask, column: ColumnName, settings: FitSettings
+) -> tuple[int, dict[int, float]]:
+    """Where a tail for these labels should start, and the validation scores of the trials.
+
+    Args:
+        session: of the bank.
+        task: labelled texts, of which a sample is tried.
+        column: of states of the encoder, at whatever layer.
+        settings: of the fit.
+
+    Raises:
+        HeadError: the texts themselves can be had nowhere.
+    """
+    asked = settings.tail or TailSettings()
+    sample = replace(task, examples=sampled(task.examples))
+    examples, encoder = sample.examples, session.encoders.torch_encoder(column)
+    train, held_back = examples.split
+    objective, _ = task_objective(session.store, sample, train, encoder)
+    texts = texts_of(session.store, sample, "trials of cuts need")
+    cuts = cuts_of(encoder.n_layers)
+    rate = asked.training.rate or default_rate("full", encoder.width)
+    trials = CutTrials(
+        upper=partial(session.encoders.torch_encoder, column),
+        objective=objective,
+        train=train,
+        held_back=held_back,
+        design=TailDesign(
+            cut=cuts[0],
+            method="full",
+            kind=task.kind,
+            outputs=objective.n_outputs,
+            options=TailOptions(pooling=encoder.pooling),
+            layers=1,
+        ),
+        training=replace(asked.training, rate=rate, seed=settings.seed),
+    )
+    found = states_at(encoder, texts, cuts)
+    scores = {cut: trials.score(cut, found[cut]) for cut in cuts}
+    return best_cut(scores), scores

@@ -11,8 +11,11 @@ import pyarrow.parquet as pq
 
 from embank.errors import DamageError, HeadError
 from embank.fit import Examples
+from embank.labels.answers import Answer
 from embank.labels.kinds import POOLED
 from embank.labels.read import Labels
+from embank.store import StoredTask
+from embank.store.folder import Store
 
 EXAMPLES = "examples.parquet"
 """The file in a task's folder."""
@@ -21,7 +24,7 @@ HELD_BACK = 0.2
 """The share of examples that is kept from training."""
 
 _FEWEST = 8
-"""Fewer examples than this cannot be split, let alone learned from."""
+"""Fewer examples than this cannot be split and learned from."""
 
 _STRATA = 10
 """Numbers are split within as many slices of their range."""
@@ -30,9 +33,9 @@ _STRATA = 10
 def collect(
     texts: Sequence[int], seconds: Sequence[int] | None, labels: Labels, seed: int
 ) -> tuple[Examples, dict[str, int]]:
-    """Bring labelled rows into examples.
+    """Make examples of labelled rows.
 
-    A text that stands in several rows counts once; where its labels disagree, the last one stands.
+    A text of several rows counts once; of labels that disagree, the last one counts.
 
     Args:
         texts: numbers of the texts, -1 for rows whose text is not in the bank.
@@ -107,7 +110,12 @@ def unpack(content: bytes) -> Examples:
     return Examples(np.array(table["text"], np.int64), seconds, restored, table["held_back"])
 
 
-def _plain(value: Any) -> Any:
+def kept_examples(store: Store, task: StoredTask) -> Examples:
+    """The examples of a stored task, with their split."""
+    return unpack((store.root / task.folder / EXAMPLES).read_bytes())
+
+
+def _plain(value: Answer) -> list[tuple[str, ...] | tuple[int, ...]]:
     """An answer as JSON has it: its texts, and where they start."""
     return [value.texts, value.starts]
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import HeadError
-from embank.fit import Examples, FitReport
+from embank.fit import Examples
 from embank.fit.examples import collect
 from embank.fit.objective import objective_for
+from embank.fit.report import FitReport
 from embank.labels.read import Labels
 from embank.models.full import EncoderWithHead
 from embank.models.tail_design import TailDesign, TailOptions, default_rate
@@ -244,4 +245,4 @@ def _test(
     decided = None
     if isinstance(objective, PooledObjective):
         decided = objective.served(learned).decide(objective.scaled(np.stack(outputs)))
-    return objective.measure_calibrated(learned, every, outputs), decided, speed
+    return objective.measure(every, outputs, learned), decided, speed

@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from embank.encode import Watch
 from embank.errors import UsageError
-from embank.fit import FitReport, FitSettings
-from embank.fit.heads import fit_task, refit_task
-from embank.labels.kinds import APART, check_task_name
+from embank.fit import FitSettings, LabelledTask
+from embank.fit.examples import collect
+from embank.fit.heads import fit_head, refit_head
+from embank.fit.report import FitReport
+from embank.labels.kinds import APART, POOLED, check_task_name
+from embank.labels.read import read_labels
 from embank.optional import missing_extra
 from embank.session import Session
 from embank.training.settings import TrainingWatch
-
-if TYPE_CHECKING:
-    from embank.fit.tail_fits import TailFits
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +79,18 @@ def fit(
     check_task_name(task)
     given.check(settings)
     if settings.tail is not None:
-        return _tail_fits(session, train_watch).fit(task, given, settings)
+        with missing_extra("torch"):
+            from embank.fit.tails import fit_new_tail
+        return fit_new_tail(session, task, given, settings, train_watch)
     if given.texts is not None:
         numbers = session.numbers_of(given.texts, watch)
     else:
         numbers = session.numbers_of_ids(given.ids or [])
-    second = None if given.seconds is None else session.numbers_of(given.seconds, watch)
-    return fit_task(session.store, task, given.labels, (numbers, second), settings)
+    seconds = None if given.seconds is None else session.numbers_of(given.seconds, watch).tolist()
+    labels = read_labels(given.labels, settings.kind, kinds=POOLED)
+    examples, skipped = collect(numbers.tolist(), seconds, labels, settings.seed)
+    labelled = LabelledTask(name=task, kind=labels.kind, examples=examples, skipped=skipped)
+    return fit_head(session.store, labelled, settings)
 
 
 def refit(session: Session, task: str, train_watch: TrainingWatch = lambda _: None) -> FitReport:
@@ -98,11 +103,7 @@ def refit(session: Session, task: str, train_watch: TrainingWatch = lambda _: No
     """
     known = session.store.catalogue.tasks().get(task)
     if known is not None and known.states is not None:
-        return _tail_fits(session, train_watch).refit(known)
-    return refit_task(session.store, task)
-
-
-def _tail_fits(session: Session, watch: TrainingWatch) -> "TailFits":
-    with missing_extra("torch"):
-        from embank.fit.tail_fits import TailFits
-    return TailFits(session, watch)
+        with missing_extra("torch"):
+            from embank.fit.tails import refit_tail
+        return refit_tail(session, known, train_watch)
+    return refit_head(session.store, task)

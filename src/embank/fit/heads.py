@@ -1,4 +1,4 @@
-"""A fit: examples and their banked rows in, the choice made on training rows, the head fitted on all of them, kept."""
+"""Heads: columns and estimator are chosen on training rows, the head is fitted on all rows, and kept in the bank."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,18 @@ import numpy as np
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from embank.arrays import TextIds, Vectors
+from embank.arrays import Vectors
 from embank.errors import HeadError, UsageError
-from embank.fit import Examples, FitReport, FitSettings
+from embank.fit import Examples, FitSettings, LabelledTask
 from embank.fit.column_screening import gather
-from embank.fit.column_selection import Fitted, Selection, SelectionSettings, select
-from embank.fit.examples import EXAMPLES, collect, pack, unpack
-from embank.fit.record import record_of
+from embank.fit.column_selection import Fitted, LabelledColumns, Selection, SelectionSettings, select
+from embank.fit.examples import EXAMPLES, kept_examples, pack
+from embank.fit.report import FitReport, record_of
 from embank.fit.targets import targets_of
 from embank.heads import paired
 from embank.heads.mlp import MLPHead
 from embank.heads.storage import pack_head
-from embank.labels.kinds import POOLED, Kind
-from embank.labels.read import read_labels
+from embank.labels.kinds import Kind
 from embank.metrics.classification import PRIMARY, baseline, measures
 from embank.recipe import ColumnName
 from embank.store.folder import Store
@@ -32,59 +31,42 @@ _WORTH_A_THREAD = 4_000_000
 on a machine with other work a hundred times longer."""
 
 
-def fit_task(
-    store: Store, name: str, labels: Sequence[Any], numbers: tuple[TextIds, TextIds | None], settings: FitSettings
-) -> FitReport:
-    """Fit a task on texts of the bank.
-
-    Args:
-        store: the bank.
-        name: of the task; one of that name is replaced.
-        labels: one per text, as the user wrote them.
-        numbers: of the texts, and of second texts where the task reads two apart; UNKNOWN otherwise.
-        settings: what the user said.
-
-    Raises:
-        UsageError: an unknown kind or column.
-        HeadError: too few labels, one class only, or no column that has the texts.
-    """
-    parsed = read_labels(labels, settings.kind, kinds=POOLED)
-    first, second = numbers
-    examples, skipped = collect(first.tolist(), None if second is None else second.tolist(), parsed, settings.seed)
-    return _fit(store, name, (parsed.kind, examples), settings, skipped)
-
-
-def refit_task(store: Store, name: str) -> FitReport:
+def refit_head(store: Store, name: str) -> FitReport:
     """Fit a task again, on the labels and the split that the bank kept.
 
-    Columns that it was told to read are read again if they are still there; otherwise validation chooses.
+    Columns that were named are read again where the bank still has them; otherwise validation chooses.
 
     Raises:
-        UsageError: no such task.
+        UsageError: unknown task.
         HeadError: too few of its texts are left.
     """
     tasks = store.catalogue.tasks()
     if name not in tasks:
         raise UsageError(f"{store.root} has no task {name!r}; it has: {', '.join(tasks) or 'none yet'}")
     record = tasks[name].record
-    examples = unpack((store.root / tasks[name].folder / EXAMPLES).read_bytes())
+    task = LabelledTask(name=name, kind=record["kind"], examples=kept_examples(store, tasks[name]), skipped={})
     there = store.catalogue.columns()
-    asked = {**record["settings"], "kind": record["kind"]}
-    asked["columns"] = tuple(column for column in asked["columns"] if column in there)
-    return _fit(store, name, (record["kind"], examples), FitSettings(**asked), {})
+    named = tuple(column for column in record["settings"]["columns"] if column in there)
+    return fit_head(store, task, FitSettings(**{**record["settings"], "kind": record["kind"], "columns": named}))
 
 
-def _fit(
-    store: Store, name: str, task: tuple[Kind, Examples], settings: FitSettings, skipped: Mapping[str, int]
-) -> FitReport:
+def fit_head(store: Store, task: LabelledTask, settings: FitSettings) -> FitReport:
+    """Fit a head on labelled texts of a bank, and keep it; a task of that name is replaced.
+
+    Raises:
+        UsageError: unknown column or class weighting.
+        HeadError: one class only, or no column that has the texts.
+    """
     began = time.monotonic()
-    kind, examples = task
+    kind, examples = task.kind, task.examples
     columns, whole = _columns(store, examples, settings.columns)
     lost = len(whole) - int(whole.sum())
     y, labels = targets_of(kind, [value for value, there in zip(examples.values, whole, strict=True) if there])
     held = np.array(examples.held_back, np.bool_)[whole]
     if kind == "single" and len(set(y[~held].tolist())) < 2:  # noqa: PLR2004 - two classes
-        raise HeadError(f"task {name!r}: all rows that may be trained on have the label {y[~held][0]!r}; add others")
+        raise HeadError(
+            f"task {task.name!r}: all rows that may be trained on have the label {y[~held][0]!r}; add others"
+        )
     chosen = SelectionSettings(
         columns="all" if settings.columns else "pruned", class_weight=_weighting(settings.class_weight)
     )
@@ -92,22 +74,26 @@ def _fit(
     read = gather(columns, selection.names)
     scores = [measures(y[rows], selection.estimator.predict(read[rows]), kind) for rows in (~held, held)]
     report = FitReport(
-        name,
-        kind,
-        labels,
-        len(y),
-        int(held.sum()),
-        {**skipped, **({"no row in these columns": lost} if lost else {})},
-        selection.names,
-        _chosen(final),
-        scores[0],
-        scores[1],
-        baseline(y[~held], y[held], kind),
-        PRIMARY[kind],
-        {f"{trial.estimator} on {' '.join(trial.names)}, {trial.rows}": trial.score for trial in selection.trials},
-        time.monotonic() - began,
+        task=task.name,
+        kind=kind,
+        labels=labels,
+        examples=len(y),
+        held_back=int(held.sum()),
+        skipped={**task.skipped, **({"no row in these columns": lost} if lost else {})},
+        columns=selection.names,
+        chosen=_chosen(final),
+        train=scores[0],
+        validation=scores[1],
+        baseline=baseline(y[~held], y[held], kind),
+        measure=PRIMARY[kind],
+        tried={
+            f"{trial.estimator} on {' '.join(trial.names)}, {trial.rows}": trial.score for trial in selection.trials
+        },
+        seconds=time.monotonic() - began,
     )
-    _keep(store, report, final, examples, settings)
+    record = record_of(report, settings, store.catalogue.columns())
+    with store.writer() as writer:
+        writer.set_task(task.name, record, {**pack_head(final.serve(labels)), EXAMPLES: pack(examples)})
     return report
 
 
@@ -130,7 +116,7 @@ def best_head(
     back = {column: vectors[held] for column, vectors in columns.items()}
     numbers = sum(vectors.size for vectors in columns.values())
     with threadpool_limits(max(1, min(int(joblib.cpu_count()), numbers // _WORTH_A_THREAD)), user_api="blas"):
-        selection = select(train, y[~held], kind, validation=(back, y[held]), settings=settings)
+        selection = select(train, y[~held], kind, validation=LabelledColumns(back, y[held]), settings=settings)
         return selection, _refitted(selection.estimator, gather(columns, selection.names), y)
 
 
@@ -140,12 +126,12 @@ def _weighting(word: str) -> Literal["balanced"] | None:
     return "balanced" if word == "balanced" else None
 
 
-def _columns(store: Store, examples: Examples, asked: Sequence[str]) -> tuple[dict[str, Vectors], np.ndarray]:
+def _columns(store: Store, examples: Examples, wanted: Sequence[str]) -> tuple[dict[str, Vectors], np.ndarray]:
     """Decoded vectors of the columns to choose from, for the examples that have a row in all of them."""
     known = store.catalogue.columns()
     if not known:
         raise HeadError(f"{store.root} has no columns yet: encode texts first, with 'embank encode'")
-    names = [str(ColumnName.parse(name)) for name in asked]
+    names = [str(ColumnName.parse(name)) for name in wanted]
     names = names or [name for name, column in known.items() if not column.is_ragged]
     if not names:
         raise HeadError(f"{store.root} has states and no vectors: encode vectors too, or fit a tail (--tail)")
@@ -154,7 +140,7 @@ def _columns(store: Store, examples: Examples, asked: Sequence[str]) -> tuple[di
     readers = {name: store.reader(name) for name in names}
     pair = [examples.texts] if examples.seconds is None else [examples.texts, examples.seconds]
     there = {name: np.all([reader.has(numbers) for numbers in pair], axis=0) for name, reader in readers.items()}
-    if not asked:  # a column that was begun and not filled must not take examples away
+    if not wanted:  # a column that was begun and not filled must not take examples away
         most = max(int(mask.sum()) for mask in there.values())
         names = [name for name in names if int(there[name].sum()) == most]
     whole = np.all([there[name] for name in names], axis=0)
@@ -185,10 +171,3 @@ def _chosen(final: Fitted) -> dict[str, Any]:
     temperature = float(getattr(final, "temperature_", 1.0))
     leans = bool(np.any(getattr(final, "offsets_", ())))
     return {"head": head, "penalty": penalty, "temperature": temperature, "leans towards rare labels": leans}
-
-
-def _keep(store: Store, report: FitReport, final: Fitted, examples: Examples, settings: FitSettings) -> None:
-    record = record_of(report, settings, store.catalogue.columns())
-    served = final.serve(report.labels)
-    with store.writer() as writer:
-        writer.set_task(report.task, record, {**pack_head(served), EXAMPLES: pack(examples)})

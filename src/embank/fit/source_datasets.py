@@ -20,7 +20,7 @@ from embank.labels.kinds import APART, POOLED
 from embank.labels.read import Labels, read_labels
 from embank.labels.words import words_fault, words_text
 from embank.models.shared import HeadShape, SharedEncoder
-from embank.texts import numbered
+from embank.texts import Text, numbered
 from embank.training.checkpoint import training_identity
 from embank.training.datasets import Inputs, LabelledDataset, Which
 from embank.training.objectives import Targets, TaskObjective
@@ -82,7 +82,7 @@ class SourceDataset:
     Attributes:
         name: of the task.
         inputs: of its examples.
-        objective: what is asked of them.
+        objective: of the examples.
         train: numbers of the examples that are trained on.
         held_back: numbers of those that validate.
         weight: of its loss, the number of its classes accounted for.
@@ -141,7 +141,7 @@ def source_dataset(encoder: TransformerEncoder, number: int, source: Source, set
     """Read one source: its labels, its split, its texts as token numbers.
 
     Raises:
-        UsageError: labels of another kind, or pairs that are none.
+        UsageError: labels of another kind, or a row that is not a pair where pairs are read.
         HeadError: too few labels, or no text to validate on.
     """
     labels, examples, contents = _examples(source, settings.seed)
@@ -217,11 +217,13 @@ def _parts(held_back: Sequence[bool], settings: SourceSettings) -> tuple[Which, 
     return np.sort(train[: settings.most]), np.sort(back[: settings.validate])
 
 
-def _as_text(text: Any, source: Source) -> Any:
+def _as_text(
+    text: Text | Sequence[str] | np.ndarray | None, source: Source
+) -> Text | Sequence[str] | np.ndarray | None:
     """A list of words as the text that they make; a pair as it is.
 
     Raises:
-        UsageError: a source that reads pairs apart has a row that is no pair.
+        UsageError: a source that reads pairs apart has a row that is not a pair.
     """
     if source.kind == "tagging" and not isinstance(text, str) and text is not None:
         words = text.tolist() if isinstance(text, np.ndarray) else text

@@ -1,7 +1,6 @@
 """A bank as a SentenceTransformer, for evaluators such as MTEB's: every text is encoded once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -10,6 +9,7 @@ from embank.arrays import Vectors
 from embank.bank import Bank
 from embank.errors import UsageError
 from embank.linalg.cosine import cosines, unit
+from embank.texts import Text
 
 
 class SentenceEncoder:
@@ -21,7 +21,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, bank: Bank, columns: str | Sequence[str]) -> None:
-        """Read `columns` of an open bank, side by side; a column that is not there yet begins with the first texts."""
+        """Read `columns` of an open bank, side by side; a new column begins with the first texts."""
         self.bank = bank
         self.columns = [columns] if isinstance(columns, str) else list(columns)
         if not self.columns:
@@ -29,11 +29,11 @@ class SentenceEncoder:
 
     def encode(
         self,
-        sentences: Any,
+        sentences: str | Iterable[Text | Mapping[str, str | Sequence[str]]],
         *,
         normalize_embeddings: bool = False,
         convert_to_tensor: bool = False,
-        **_others: Any,
+        **_others: str | int | bool | Mapping[str, str] | None,
     ) -> np.ndarray:
         """Vectors of texts, float32 `[texts, width]`; of one string, `[width]`.
 
@@ -44,7 +44,7 @@ class SentenceEncoder:
             _others: batch sizes, prompts and the like, which the column's recipe has settled.
 
         Raises:
-            UsageError: a text that cannot be encoded, or tensors are asked for.
+            UsageError: a text that cannot be encoded, or `convert_to_tensor`.
         """
         if convert_to_tensor:
             raise UsageError("vectors come as numpy arrays; leave convert_to_tensor out, or use torch.from_numpy")
@@ -64,9 +64,9 @@ class SentenceEncoder:
         return cosines(left, right).astype(np.float32)
 
 
-def _texts(given: Iterable[Any]) -> list[Any]:
+def _texts(given: Iterable[Text | Mapping[str, str | Sequence[str]]]) -> list[Text]:
     """Texts out of a list, or out of batches."""
-    found: list[Any] = []
+    found: list[Text] = []
     for one in given:
         if isinstance(one, Mapping):
             inside = one["text"]

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from embank.arrays import Vectors
 from embank.bank import Bank
 from embank.errors import UsageError
+from embank.texts import Text
+
+Texts = Sequence[Text] | np.ndarray
+"""Texts as scikit-learn has them; a pandas column, or a table of one column, works as well."""
 
 
 class Columns(TransformerMixin, BaseEstimator):
@@ -28,12 +33,12 @@ class Columns(TransformerMixin, BaseEstimator):
         self.bank = bank
         self.columns = columns
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+    def fit(self, X: Texts, y: ArrayLike | None = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
         """Learn nothing; the texts are encoded, so that what follows only reads."""
         self.n_features_out_ = int(self.transform(X).shape[1])
         return self
 
-    def transform(self, X: Any) -> Vectors:
+    def transform(self, X: Texts) -> Vectors:
         """Vectors of texts, `[texts, sum of widths]`; texts that the bank lacks are encoded first.
 
         Raises:
@@ -44,13 +49,13 @@ class Columns(TransformerMixin, BaseEstimator):
         with Bank.open_or_create(self.bank) as bank:
             return self._read(bank, X)
 
-    def _read(self, bank: Bank, X: Any) -> Vectors:
+    def _read(self, bank: Bank, X: Texts) -> Vectors:
         names = list(self.columns) or [column.name for column in bank.summary().columns]
         if not names:
             raise UsageError(f"{bank.path} has no columns yet: name some, as in Columns(bank, ['minilm/4/mean'])")
         return bank.vectors(names, _listed(X))
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:  # noqa: ARG002 - scikit-learn's signature
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:  # noqa: ARG002 - scikit-learn's signature
         """Names of the dimensions."""
         return np.array([f"column{at}" for at in range(self.n_features_out_)], dtype=object)
 
@@ -62,7 +67,7 @@ class Columns(TransformerMixin, BaseEstimator):
         return Columns(self.bank, self.columns)
 
 
-def _listed(X: Any) -> list[Any]:
+def _listed(X: Texts) -> list[Text]:
     """Texts as a list: from a list, an array or a pandas column, or the only column of a table."""
     rows = X.tolist() if hasattr(X, "tolist") else X.to_list() if hasattr(X, "to_list") else list(X)
     return [row[0] if isinstance(row, list) and len(row) == 1 else row for row in rows]

@@ -35,20 +35,20 @@ class Adapted(torch.nn.Linear):
         self.down, self.up = _bottleneck(linear.out_features, width, linear.weight, generator)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name
-        """The linear's output `[..., outputs]`, plus what the adapter makes of it."""
+        """The linear's output `[..., outputs]`, plus the adapter's output for it."""
         output = super().forward(input)
         added: torch.Tensor = self.up(torch.nn.functional.gelu(self.down(output)))
         return output + added
 
 
 class Entry(torch.nn.Module):
-    """An adapter on states, `[..., width]` to the same: what it adds is made of normed states.
+    """An adapter on states, `[..., width]` to the same; its bottleneck reads normed states.
 
     Those of families whose norms stand at the entry of a block have no scale of their own to rely on.
     """
 
     def __init__(self, states: int, width: int, like: torch.Tensor, generator: torch.Generator) -> None:
-        """Begin as what changes nothing.
+        """Begin as the identity.
 
         Args:
             states: their width.
@@ -60,7 +60,7 @@ class Entry(torch.nn.Module):
         self.down, self.up = _bottleneck(states, width, like, generator)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """The states, plus what the adapter makes of them."""
+        """The states, plus the adapter's output for them."""
         normed = torch.nn.functional.layer_norm(states, states.shape[-1:])
         added: torch.Tensor = self.up(torch.nn.functional.gelu(self.down(normed)))
         return states + added
@@ -105,7 +105,7 @@ def add_adapters(upper: Upper, width: int, seed: int) -> dict[str, torch.nn.Para
 
 
 def check_adaptable(upper: Upper, what: str) -> None:
-    """Refuse what cannot carry adapters or LoRA.
+    """Refuse encoders without layers for adapters or LoRA.
 
     Raises:
         UsageError: the family runs one layer again and again, or there is no layer above the cut.

@@ -11,7 +11,7 @@ from embank.encoders.folder import EncoderFolder
 from embank.errors import UsageError
 
 REPORT = "embank_trunk.json"
-"""What training found, beside the weights."""
+"""The report of the training, beside the weights."""
 
 CARD = "README.md"
 """The model card."""
@@ -26,7 +26,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     """A folder to write into that takes the place of `out` when all is written and synced, and not before.
 
     Raises:
-        UsageError: the folder is there.
+        UsageError: the folder exists.
     """
     refuse_existing(out)
     with whole_folder(out) as begun:
@@ -37,10 +37,10 @@ def refuse_existing(out: Path) -> None:
     """Never write over a folder.
 
     Raises:
-        UsageError: there is something.
+        UsageError: the path exists.
     """
     if out.exists():
-        raise UsageError(f"{out} is there already: name a folder that is not, or move that one away")
+        raise UsageError(f"{out} exists already: name a new folder, or move that one away")
 
 
 def copy_small(source: Path, target: Path) -> None:
@@ -85,5 +85,5 @@ def prescribe(folder: Path, read: EncoderFolder, pooling: str, after: Sequence[t
 
 
 def named(origin: str) -> str:
-    """Without the folders of whoever trained it."""
+    """An encoder's name without local folders."""
     return Path(origin).name if origin.startswith(("/", "~", ".")) else origin

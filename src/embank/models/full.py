@@ -6,7 +6,7 @@ from embank.encoders.architectures import ANATOMY
 from embank.encoders.pooling import pool as pooled
 from embank.encoders.torch import TransformerEncoder
 from embank.labels.kinds import POOLED
-from embank.models.output_layer import output_layer, seeded
+from embank.models.output_layer import output_layer
 from embank.models.shortened import Shortened
 from embank.models.tail_design import TailDesign
 
@@ -27,7 +27,7 @@ class EncoderWithHead(torch.nn.Module):
         family = encoder.folder.family
         self._causal = family in ANATOMY and ANATOMY[family].causal
         self.dropout = torch.nn.Dropout(design.options.dropout)
-        self.output = output_layer(encoder.width, design.outputs, seeded(seed))
+        self.output = output_layer(encoder.width, design.outputs, torch.Generator().manual_seed(seed))
         self.output.to(next(self.model.parameters()).device)
 
     def forward(self, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ from torch.nn.functional import layer_norm
 
 from embank.encoders.pooling import pool as pooled
 from embank.errors import UsageError
-from embank.models.output_layer import output_layer, seeded
+from embank.models.output_layer import output_layer
 from embank.models.pooling_design import PoolingDesign
 
 _QUERY_SPREAD = 0.5
@@ -108,7 +108,7 @@ class PooledHead(torch.nn.Module):
         self.pooling = pooling
         self.dropout = torch.nn.Dropout(dropout)
         reads = pooling.design.width(pooling.width)
-        self.output = output_layer(reads, outputs, seeded(seed))
+        self.output = output_layer(reads, outputs, torch.Generator().manual_seed(seed))
 
     def forward(self, states: torch.Tensor, pool: torch.Tensor) -> torch.Tensor:
         """`[batch, layers, length, width]` to `[batch, outputs]`; see `LearnedPooling.forward`."""
@@ -122,7 +122,7 @@ class PooledHead(torch.nn.Module):
 
 
 def weights_of(pooling: LearnedPooling) -> dict[str, torch.Tensor]:
-    """Copies of what was learned, on the CPU; empty where nothing was."""
+    """Copies of the learned weights, on the CPU; empty if the pooling has none."""
     return {name: parameter.detach().cpu().clone() for name, parameter in pooling.named_parameters()}
 
 

@@ -15,8 +15,3 @@ def output_layer(inputs: int, outputs: int, generator: torch.Generator) -> torch
     torch.nn.init.normal_(layer.weight, std=_SPREAD, generator=generator)
     torch.nn.init.zeros_(layer.bias)
     return layer
-
-
-def seeded(seed: int) -> torch.Generator:
-    """A generator of random numbers on the CPU."""
-    return torch.Generator().manual_seed(seed)

@@ -24,7 +24,7 @@ Mix = Literal["one", "concatenated", "scalar", "two-stage"]
 MIXES: tuple[Mix, ...] = ("one", "concatenated", "scalar", "two-stage")
 
 RATE = 2e-3
-"""The learning rate where none is given; no layer of a transformer is trained, so it is a high one."""
+"""The default learning rate; no layer of a transformer is trained, so it is high."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PoolingDesign:
     mix: Mix = "one"
 
     def __post_init__(self) -> None:
-        """Refuse what no vector can be made by."""
+        """Refuse unknown words, and layers or queries that do not fit."""
         _known(self.over, OVER, "over positions")
         _known(self.mix, MIXES, "over layers")
         listed = ", ".join(map(str, self.layers)) or "none"
@@ -67,9 +67,9 @@ class PoolingDesign:
         return states * self.queries * (len(self.layers) if self.mix == "concatenated" else 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PoolingSettings:
-    """What may be said about learning a pooling.
+    """Settings of a learned pooling.
 
     Attributes:
         design: how states become vectors.

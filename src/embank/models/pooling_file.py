@@ -1,4 +1,4 @@
-"""A learned pooling on disk: one safetensors file whose notes say what it reads; its name holds a digest of it all."""
+"""A learned pooling on disk: one safetensors file whose metadata names its columns; a digest is part of its name."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _SHOWN = 12
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StoredPooling:
-    """What there is to a learned pooling.
+    """A learned pooling as it is stored.
 
     Attributes:
         name: what the user called it.
@@ -54,7 +54,7 @@ class StoredPooling:
 
     @property
     def encoder(self) -> str:
-        """What stands for an encoder in the name of its column: other weights, another column."""
+        """The encoder part of its column's name: other weights, another column."""
         return f"{self.name}-{self.digest[:_SHOWN]}"
 
 
@@ -81,10 +81,10 @@ def keep(root: Path, pooling: StoredPooling) -> Path:
 
 
 def read(root: Path, encoder: str) -> StoredPooling:
-    """Read a pooling back, by what stands for an encoder in its column's name.
+    """Read a pooling back, by the encoder part of its column's name.
 
     Raises:
-        HeadError: none is there, it is of a newer format version, or it is damaged.
+        HeadError: it is missing, of a newer format version, or damaged.
     """
     path = _path(root, encoder)
     if not path.is_file():

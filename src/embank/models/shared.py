@@ -10,7 +10,7 @@ from embank.encoders.capture import states
 from embank.encoders.pooling import pool as pooled
 from embank.encoders.torch import TransformerEncoder
 from embank.labels.kinds import POOLED, Kind
-from embank.models.output_layer import output_layer, seeded
+from embank.models.output_layer import output_layer
 
 _REACH = 700.0
 """What the inputs of a head weigh together: dimensions of deviation 1 are scaled to this share of their number, for a
@@ -35,40 +35,35 @@ class HeadShape:
     apart: bool
 
 
-@dataclass(frozen=True)
-class Readings:
-    """What heads read of the encoder.
-
-    Attributes:
-        readouts: layer and pooling of each vector that is concatenated.
-        dropout: of what heads read in training.
-    """
-
-    readouts: tuple[tuple[int, str], ...]
-    dropout: float = 0.0
-
-
 class SharedEncoder(torch.nn.Module):
     """All layers of an encoder, and an output layer for each task; everything is trained."""
 
     centre: torch.Tensor
     spread: torch.Tensor
 
-    def __init__(self, encoder: TransformerEncoder, heads: Sequence[HeadShape], readings: Readings, seed: int) -> None:
+    def __init__(
+        self,
+        encoder: TransformerEncoder,
+        heads: Sequence[HeadShape],
+        readouts: Sequence[tuple[int, str]],
+        seed: int,
+        dropout: float = 0.0,
+    ) -> None:
         """Train a loaded encoder that nobody else uses.
 
         Args:
             encoder: a `TransformerEncoder` in float32.
             heads: of the tasks, in their order.
-            readings: what they read.
+            readouts: layer and pooling of each vector that the heads read side by side.
             seed: of the output layers' first weights.
+            dropout: on the heads' inputs in training.
         """
         super().__init__()
-        self.model, self.shapes, self.readings = encoder.model, tuple(heads), readings
+        self.model, self.shapes, self.readouts = encoder.model, tuple(heads), tuple(readouts)
         self.n_layers = encoder.n_layers
-        width = encoder.width * len(readings.readouts)
-        generator = seeded(seed)
-        self.dropout = torch.nn.Dropout(readings.dropout)
+        width = encoder.width * len(self.readouts)
+        generator = torch.Generator().manual_seed(seed)
+        self.dropout = torch.nn.Dropout(dropout)
         self.heads = torch.nn.ModuleList()
         for shape in heads:
             inputs = encoder.width if shape.kind not in POOLED else width * (4 if shape.apart else 1)
@@ -86,7 +81,7 @@ class SharedEncoder(torch.nn.Module):
         return head
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
-        """Turn dropout on what heads read on or off; the encoder has none in either case (bench/log/2026-11.md)."""
+        """Switch the dropout of the heads' inputs; the encoder never has dropout (bench/log/2026-11.md)."""
         super().train(mode)
         self.model.train(mode=False)
         return self
@@ -100,13 +95,13 @@ class SharedEncoder(torch.nn.Module):
         self.spread = deviations.clamp_min(least).to(self.spread.device)
 
     def vectors(self, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """What is served of texts: the readouts, side by side, `[batch, width]` in float32."""
-        layers = sorted({layer for layer, _ in self.readings.readouts})
+        """Vectors of texts: the readouts, side by side, `[batch, width]` in float32."""
+        layers = sorted({layer for layer, _ in self.readouts})
         found = dict(zip(layers, states(self.model, inputs, layers, self.n_layers), strict=True))
-        return torch.cat([pooled(found[layer], pool, mode) for layer, mode in self.readings.readouts], dim=-1)
+        return torch.cat([pooled(found[layer], pool, mode) for layer, mode in self.readouts], dim=-1)
 
     def read(self, source: torch.Tensor, pool: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
-        """Run all layers, up to what the head of one task reads: `[batch, inputs]`, or `[batch, length, inputs]`.
+        """Run all layers: the inputs of one task's head, `[batch, inputs]` or `[batch, length, inputs]`.
 
         Args:
             source: the task's number.

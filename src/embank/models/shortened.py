@@ -1,4 +1,4 @@
-"""An encoder with some of its layers: a copy whose weights are its own, to be trained as a small encoder."""
+"""An encoder with some of its layers: a copy with separate weights, to be trained as a small encoder."""
 
 import copy
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from embank.errors import UsageError
 
 @dataclass(frozen=True, eq=False)
 class Shortened:
-    """What is left of an encoder.
+    """An encoder with fewer layers.
 
     Attributes:
         model: a transformers encoder of fewer layers.

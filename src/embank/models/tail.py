@@ -11,7 +11,7 @@ from embank.errors import UsageError
 from embank.labels.kinds import POOLED
 from embank.models.adapters import add_adapters
 from embank.models.lora import add_lora
-from embank.models.output_layer import output_layer, seeded
+from embank.models.output_layer import output_layer
 from embank.models.tail_design import TailDesign
 
 _OUTPUT = "output."
@@ -39,7 +39,7 @@ class Tail(torch.nn.Module):
         super().__init__()
         self.upper, self.design = upper, design
         self.dropout = torch.nn.Dropout(design.options.dropout)
-        self.output = output_layer(upper.width, design.outputs, seeded(seed))
+        self.output = output_layer(upper.width, design.outputs, torch.Generator().manual_seed(seed))
         self._trained = {f"{_UPPER}{name}": parameter for name, parameter in trained.items()}
         self._trained |= {f"{_OUTPUT}{name}": parameter for name, parameter in self.output.named_parameters()}
 
@@ -62,15 +62,15 @@ class Tail(torch.nn.Module):
         return logits
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
-        """What is trained: of the upper layers, by `upper.` and the name in the full model, and of the output layer."""
+        """Trained parameters by name: `upper.` and the name in the full model, and those of the output layer."""
         return dict(self._trained)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Copies of what is trained, on the CPU: with the encoder's own weights, all there is to a tail."""
+        """Copies of the trained parameters, on the CPU; with the encoder's weights they make the tail again."""
         return {name: parameter.detach().cpu().clone() for name, parameter in self._trained.items()}
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Take over what `state` gave, all of it and nothing else.
+        """Load the parameters that `state` returned, all of them and nothing else.
 
         Raises:
             UsageError: a tensor is missing, strange, or of another shape; nothing was changed.

@@ -1,4 +1,4 @@
-"""The contract of tails: what one predicts, which of its weights are its own, and how it is built.
+"""The contract of tails: the kind of task, the trained weights, and how a tail is built.
 
 A tail owns the upper layers of an encoder for one task, and starts from banked states of a middle layer: embedding
 recycling (Saad-Falcon et al. 2023, "Embedding Recycling for Language Models", Findings of EACL, arXiv 2207.04993).
@@ -34,7 +34,7 @@ _ALONE = 3e-2
 
 @dataclass(frozen=True, kw_only=True)
 class TailSettings:
-    """What a user may say about a tail.
+    """Settings of a tail, as a user gives them.
 
     Attributes:
         method: "full", "adapters" or "lora".
@@ -63,7 +63,7 @@ class TailSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TailOptions:
-    """What may be set about a tail, and seldom has to be.
+    """Options of a tail that seldom have to be set.
 
     Attributes:
         pooling: "mean", "max", "first", or "last" (for families that read from left to right).
@@ -82,7 +82,7 @@ class TailOptions:
     lora_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what no tail can be made of."""
+        """Refuse unknown poolings, and numbers out of range."""
         _known(self.pooling, POOLINGS, "pooling")
         for name in ("width", "rank"):
             if getattr(self, name) < 1:
@@ -94,7 +94,7 @@ class TailOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TailDesign:
-    """What a tail is to be.
+    """The design of a tail.
 
     Attributes:
         cut: the layer whose states it starts from.

@@ -1,4 +1,4 @@
-"""A tail in the folder of a task: what was trained as safetensors, everything else as JSON; nothing is pickled."""
+"""A tail in the folder of a task: trained weights as safetensors, everything else as JSON; nothing is pickled."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ DESCRIPTION = "tail.json"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StoredTail:
-    """What a task's folder holds of a tail.
+    """A tail as a task's folder holds it.
 
     Attributes:
         design: what it is.
@@ -55,7 +55,7 @@ def load_tail(folder: Path) -> StoredTail:
     """Read a tail back.
 
     Raises:
-        HeadError: none is there, it is of a newer format version, or it is damaged.
+        HeadError: it is missing, of a newer format version, or damaged.
     """
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))

@@ -68,7 +68,7 @@ class MultitaskProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class MultitaskReport:
-    """What multi-task training found.
+    """The result of multi-task training.
 
     Attributes:
         origin: the encoder that it began as.

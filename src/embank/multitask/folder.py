@@ -14,7 +14,7 @@ from embank.multitask import MultitaskReport
 def save_multitask(encoder: TransformerEncoder, report: MultitaskReport, out: Path) -> None:
     """Write a trained encoder, whole or not at all.
 
-    The tokenizer and, of a sentence-transformers folder, its pooling are those of the encoder that the trunk began as.
+    The tokenizer and, of a sentence-transformers folder, its pooling are those of the encoder that training began with.
 
     Args:
         encoder: the `TransformerEncoder` that was trained.
@@ -37,7 +37,7 @@ def save_multitask(encoder: TransformerEncoder, report: MultitaskReport, out: Pa
 
 
 def card(report: MultitaskReport, facts: EncoderFacts) -> str:
-    """The model card: where the trunk comes from, what it learned from, and how well."""
+    """The model card: where the encoder comes from, what it learned from, and how well."""
     training = report.settings["training"]
     rows = [_row(source) for source in report.sources]
     passes = ", ".join(f"{score:.3f}" for score in report.passes)
@@ -47,7 +47,7 @@ def card(report: MultitaskReport, facts: EncoderFacts) -> str:
         "tags: [embank, multi-task, sentence-transformers, feature-extraction]",
         "---",
         "",
-        "# A general-purpose trunk",
+        "# A multi-task encoder",
         "",
         f"An encoder ({facts.family}, {facts.layers} layers, {facts.width} wide) that began as "
         f"`{named(report.origin)}` and was trained on {len(report.sources)} source tasks at once, a head for each, "
@@ -61,7 +61,7 @@ def card(report: MultitaskReport, facts: EncoderFacts) -> str:
         f"Mean validation score after each pass: {passes}; pass {report.best} was kept. {report.steps} steps, "
         f"{report.seconds:.0f} s; batches of {training['batch']}, learning rate {training['rate']:g}, temperature "
         f"{report.settings['temperature']:g}, seed {training['seed']}; heads read {report.settings['reads']} layers. "
-        f"Scores are those of the trunk with its own heads on held-back rows of the "
+        f"Scores are those of the encoder with its own heads on held-back rows of the "
         "sources, beside those of linear heads on the encoder as it was (frozen); what it does for tasks that it has "
         "not seen, `embank multitask evaluate` measures.",
         "",

@@ -1,8 +1,8 @@
 """Linear heads on an encoder before it is trained (linear probing).
 
-Heads that begin at random pull the encoder to wherever they happen to point; heads that are already right leave it
-alone where it serves. Kumar et al. 2022, Fine-Tuning can Distort Pretrained Features and Underperform
-Out-of-Distribution (2202.10054): linear probing first, fine-tuning then.
+Random heads pull the encoder in random directions; heads that are already right leave it alone where it serves. Kumar
+et al. 2022, Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution (2202.10054): linear
+probing first, fine-tuning then.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from embank.training.outputs import on_device
 from embank.training.precision import precision
 
 _MOST = 2_000
-"""Examples of a source that a first head is learned on: what they read is kept in memory."""
+"""Examples of a source that a first head is learned on: the head's inputs are kept in memory."""
 
 _MOST_TOKENS = 100_000
 """The same where a head reads tokens."""
@@ -34,10 +34,10 @@ _ITERATIONS = 100
 
 @dataclass(frozen=True, eq=False)
 class HeadBatch:
-    """What a head reads of some examples, `[batch, inputs]` or `[batch, length, inputs]`.
+    """Inputs of a head for some examples, `[batch, inputs]` or `[batch, length, inputs]`.
 
     Attributes:
-        vectors: what it reads.
+        vectors: inputs of the head.
         targets: of these examples.
         which: their numbers.
     """

@@ -11,8 +11,8 @@ from embank.training.datasets import shuffled_batches
 def shares(sizes: Sequence[int], temperature: float) -> Float64[np.ndarray, " sources"]:
     """How often each source is drawn; they sum to 1.
 
-    Proportional to size ** (1 / temperature), as in multilingual and multi-task training: a high temperature lets small
-    sources be heard.
+    Proportional to size ** (1 / temperature), as in multilingual and multi-task training: a high temperature gives
+    small sources more weight.
 
     >>> shares([100, 10_000], 2.0).round(3).tolist()
     [0.091, 0.909]

@@ -6,23 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
+from embank.encode.options import BankOptions
+from embank.encoders.load import DEFAULT, locate, open_torch_encoder
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import UsageError
 from embank.fit.source_datasets import SourceDataset, readouts_of, sample_vectors, source_dataset
 from embank.fit.source_tasks import Source
-from embank.models.shared import Readings, SharedEncoder
+from embank.models.encoder_folder import refuse_existing
+from embank.models.shared import SharedEncoder
 from embank.models.tail_design import default_rate
 from embank.multitask import MultitaskProgress, MultitaskReport, MultitaskSettings, MultitaskWatch
-from embank.multitask.dataset import MultitaskDataset, MultitaskLoss
+from embank.multitask.dataset import MultitaskDataset
+from embank.multitask.folder import save_multitask
 from embank.multitask.heads_first import learn_head
 from embank.multitask.sampling import mixed_batches
 from embank.training.checkpoint import CheckpointFile, checkpoint_file, training_identity
 from embank.training.loop import Run, Trained, train
 from embank.training.objectives import init_bias
-from embank.training.settings import TrainingProgress, TrainingSettings
+from embank.training.settings import TrainingProgress
 
 _EPOCHS = 1
-_BATCHES_A_STEP = 4
+_BATCHES_PER_STEP = 4
 _RATE_SHARE = 0.75
 """One pass in steps of four batches at 1.5e-4 for an encoder 384 wide: of all that was tried, as good as the best for
 heads on 600 rows, better on 200, and better under binary columns (bench/log/2026-11.md)."""
@@ -44,6 +48,44 @@ class MultitaskModel:
 
 
 def train_multitask(
+    sources: Sequence[Source],
+    out: str | Path,
+    settings: MultitaskSettings,
+    *,
+    encoder: str = DEFAULT,
+    options: BankOptions | None = None,
+    watch: MultitaskWatch = lambda _: None,
+) -> MultitaskReport:
+    """Train one encoder on several source tasks, and write it as a folder that is an encoder.
+
+    A checkpoint lies beside the folder until it is written; called again after a kill, training goes on from there.
+
+    Args:
+        sources: tasks to learn from.
+        out: a folder that is not there yet.
+        settings: of the training.
+        encoder: where training begins: "minilm", a folder, or a hub name.
+        options: how it reads texts, as for a bank.
+        watch: progress callback, called after every step.
+
+    Raises:
+        UsageError: the folder exists, or no sources, or two of one name.
+        EncoderError: the encoder cannot be found or loaded.
+        HeadError: too few labels, or training went astray.
+    """
+    place, chosen = Path(out), options or BankOptions()
+    refuse_existing(place)
+    located = locate(encoder, chosen.reading, local_files_only=chosen.local_files_only)
+    opened = open_torch_encoder(located)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = place.with_name(f"{place.name}.training.safetensors")
+    trained = train_shared(opened, sources, settings, checkpoint, watch)
+    save_multitask(opened, trained.report, place)
+    checkpoint.unlink(missing_ok=True)
+    return trained.report
+
+
+def train_shared(
     encoder: TransformerEncoder,
     sources: Sequence[Source],
     settings: MultitaskSettings,
@@ -70,13 +112,16 @@ def train_multitask(
     if not names or len(set(names)) < len(names):
         found = ", ".join(names) or "none"
         raise UsageError(f"found the sources {found}; expected at least one, each under a name of its own")
-    training = _training(settings, encoder)
+    # What was measured best where the settings leave it open.
+    rate = settings.training.rate or default_rate("full", encoder.width) * _RATE_SHARE
+    epochs = settings.training.epochs or _EPOCHS
+    training = replace(settings.training, rate=rate, epochs=epochs, accumulate=_BATCHES_PER_STEP)
     settings = replace(settings, training=training)
     datasets = [
         source_dataset(encoder, number, source, settings.source_settings) for number, source in enumerate(sources)
     ]
-    readings = Readings(readouts_of(encoder, settings.reads))
-    module = SharedEncoder(encoder, [source.head for source in datasets], readings, training.seed)
+    readouts = readouts_of(encoder, settings.reads)
+    module = SharedEncoder(encoder, [source.head for source in datasets], readouts, training.seed)
     module.standardise(sample_vectors(module, datasets))
     for number, source in enumerate(datasets):
         init_bias(module.head(number), source.objective.init_bias(source.train))
@@ -104,13 +149,6 @@ def train_multitask(
     return MultitaskModel(module, report, position.losses)
 
 
-def _training(settings: MultitaskSettings, encoder: TransformerEncoder) -> TrainingSettings:
-    """What the loop is told, with what was measured best where the user left it open."""
-    training = settings.training
-    rate = training.rate or default_rate("full", encoder.width) * _RATE_SHARE
-    return replace(training, rate=rate, epochs=training.epochs or _EPOCHS, accumulate=_BATCHES_A_STEP)
-
-
 def _train(
     module: SharedEncoder,
     sources: Sequence[SourceDataset],
@@ -118,8 +156,7 @@ def _train(
     checkpoint: CheckpointFile | None,
     watch: MultitaskWatch,
 ) -> Trained:
-    training, loss = settings.training, MultitaskLoss(sources)
-    dataset = MultitaskDataset(sources, loss)
+    training, dataset = settings.training, MultitaskDataset(sources)
     latest: dict[str, float] = {}
 
     def prepare() -> dict[str, float]:
@@ -131,7 +168,7 @@ def _train(
         return dict(latest)
 
     def validate() -> float:
-        loss.clear()
+        dataset.losses.clear()
         latest.update({source.name: source.split.validate(module) for source in sources})
         # Explained variance has no floor: one source of numbers that is lost would outweigh all others.
         return sum(max(score, -1.0) for score in latest.values()) / len(latest)
@@ -146,7 +183,7 @@ def _train(
                 steps=now.steps,
                 epoch=now.epoch,
                 epochs=now.epochs,
-                losses=dict(loss.means),
+                losses={name: sum(losses) / len(losses) for name, losses in dataset.losses.items()},
                 scores=dict(latest),
             )
         )

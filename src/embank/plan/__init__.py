@@ -17,9 +17,6 @@ from embank.reports.wording import MEASURES, counted
 Family = Literal["frozen", "tail", "student", "finetune"]
 """Heads on vectors; upper layers on banked states; a small encoder per task; a whole encoder per task."""
 
-SECONDS, OPERATIONS = "seconds", "flops"
-"""Units of costs."""
-
 PlanWatch = Callable[[str], None]
 """Progress callback: receives what is being measured now, in words."""
 
@@ -104,7 +101,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a way costs, in seconds or in operations: linear in tasks and in texts.
+    """Seconds that a way takes: linear in tasks and in texts.
 
     Attributes:
         once: whatever the number of tasks and texts: opening the encoder, encoding labelled rows.
@@ -119,7 +116,7 @@ class Cost:
     task_text: float
 
     def total(self, tasks: float, texts: float, fresh: float | None = None) -> float:
-        """What tasks and texts cost together.
+        """Seconds for so many tasks and texts.
 
         Args:
             tasks: how many.
@@ -136,16 +133,15 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was measured of a way.
+    """Measurements of one way.
 
     Attributes:
         way: which.
         score: on held-out rows.
         seconds: measured on this machine, extrapolated to all labelled rows.
-        flops: from the architecture; training included.
+        text_flops: operations of one task on a text, from the architecture, the shared part included.
         text_bytes: per text in the bank.
         total_seconds: predicted for the user's tasks and texts, with the bank as it is.
-        total_flops: the same in operations.
         banked: texts that the bank has all its columns of.
         epochs: passes that training on all rows is given; `fit --plan` gives as many, and does not stop early.
         trial_seconds: that measuring took.
@@ -154,10 +150,9 @@ class Finding:
     way: Way
     score: Score
     seconds: Cost
-    flops: Cost
+    text_flops: float
     text_bytes: float
     total_seconds: float
-    total_flops: float
     banked: int = 0
     epochs: int | None = None
     trial_seconds: float = 0.0
@@ -176,11 +171,6 @@ class Finding:
     def more_per_second(self) -> float:
         """One more task on the same pass; equal to `texts_per_second` if no pass is shared."""
         return 1 / max(self.seconds.task_text, 1e-12)
-
-    @property
-    def text_flops(self) -> float:
-        """Operations of one task on a text, the shared part included."""
-        return self.flops.text + self.flops.task_text
 
     @property
     def cells(self) -> list[str]:
@@ -209,7 +199,7 @@ class Unmeasured:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """What is advised.
+    """The advised way, and why.
 
     Attributes:
         way: the cheapest whose score is within the tolerance plus one standard error of the best; None if nothing was
@@ -260,8 +250,8 @@ class TaskPlan:
     def parts(self) -> Iterator[str | Table]:
         """What was measured for it, as lines and a table."""
         yield ""
-        measure, rows = MEASURES[self.measure], counted(self.rows, "labelled text")
-        yield f"task {self.task}: {self.kind}, points of {measure}; {rows}"
+        measure, texts = MEASURES[self.measure], counted(self.rows, "labelled text")
+        yield f"task {self.task}: {self.kind}, points of {measure}; {texts}"
         yield f"  {self.protocol}"
         titles = ["way", "points", "95 %", "folds", "fit, s", "texts/s", "next task", "bytes", "MFLOP", "in all, s"]
         if self.findings:
@@ -286,16 +276,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Balance:
-    """Where ways break even, in one unit, for one state of the bank.
+    """Where ways break even, for one state of the bank.
 
     Attributes:
-        unit: "seconds" or "flops".
         bank: "empty", or "filled": it has all texts already.
         by_tasks: which way is cheapest, by the number of tasks.
         by_texts: the same by the number of texts.
     """
 
-    unit: str
     bank: str
     by_tasks: tuple[Change, ...]
     by_texts: tuple[Change, ...]
@@ -319,7 +307,7 @@ class Plan(Sheet):
         overall: for all tasks together.
         balances: where ways break even, mean of the tasks.
         notes: what else there is to know.
-        means: cost in seconds and in operations by the way's name, mean of the tasks.
+        means: cost by the way's name, mean of the tasks.
     """
 
     machine: str
@@ -335,7 +323,7 @@ class Plan(Sheet):
     overall: Recommendation
     balances: tuple[Balance, ...]
     notes: tuple[str, ...] = ()
-    means: Mapping[str, tuple[Cost, Cost]] = field(default_factory=dict)
+    means: Mapping[str, Cost] = field(default_factory=dict)
 
     @property
     def words(self) -> list[str]:
@@ -361,7 +349,7 @@ class Plan(Sheet):
                 continue
             for axis, changes in (("tasks", balance.by_tasks), ("texts", balance.by_texts)):
                 words = "; ".join(f"{titles[change.way]} from {change.at:,}" for change in changes)
-                yield f"cheapest by {axis} ({balance.unit}, bank {balance.bank}): {words}"
+                yield f"cheapest by {axis} (bank {balance.bank}): {words}"
         yield from self.notes
         for words in self.words:
             yield from ("", words)

@@ -5,12 +5,13 @@ that the rows cannot show is not paid for. Here it is that of the difference bet
 rows. Why this rule, and what it measured: docs/decisions/0020-advice-of-a-plan.md.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from statistics import fmean
 
 import numpy as np
 
-from embank.plan import Cost, Finding, Recommendation, TaskPlan, Unmeasured, Way
+from embank.plan import Cost, Finding, Recommendation, Score, TaskPlan, Unmeasured, Way
 from embank.plan.scores import Scores
 from embank.reports.wording import counted
 
@@ -33,7 +34,7 @@ _RULE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A way with what decides between ways.
+    """A way with the figures that decide between ways.
 
     Attributes:
         way: which.
@@ -118,7 +119,7 @@ def for_task(
     choice, best = advised(offers, tolerance), best_of(offers)
     of = {one.way.name: one for one in found}
     chosen, top = of[choice.way.name], of[best.way.name]
-    reasons = [f"It scores {written(chosen)} and takes about {span(chosen.total_seconds)} in all."]
+    reasons = [f"It scores {written(chosen.score)} and takes about {span(chosen.total_seconds)} in all."]
     if choice is best:
         cheaper = any(one.seconds < choice.seconds for one in offers)
         reasons.append(
@@ -127,7 +128,7 @@ def for_task(
     else:
         times = top.total_seconds / max(chosen.total_seconds, 1e-9)
         reasons.append(
-            f"The best score is that of {best.way.title}, {written(top)}: {_gap(choice)}, and it takes "
+            f"The best score is that of {best.way.title}, {written(top.score)}: {_gap(choice)}, and it takes "
             f"{times:,.1f} times as long."
         )
         if choice.behind > tolerance:
@@ -147,19 +148,19 @@ def for_task(
     )
 
 
-def overall(plans: Sequence[TaskPlan], offers: Mapping[str, Sequence[Offer]], tolerance: float) -> Recommendation:
+def overall(tasks: Sequence[tuple[TaskPlan, Sequence[Offer]]], tolerance: float) -> Recommendation:
     """Advice for all tasks together: one way for all of them, by mean score and mean cost.
 
     Args:
-        plans: one per task.
-        offers: of each task, compared, by the task's name.
+        tasks: the plan of each, and its offers.
         tolerance: in points.
     """
+    plans = [plan for plan, _ in tasks]
     if len(plans) == 1:
         return plans[0].recommendation
     several: dict[str, list[Offer]] = {}
-    for own in offers.values():
-        for one in own:
+    for _, offers in tasks:
+        for one in offers:
             several.setdefault(one.way.name, []).append(one)
     shared = [_mean_offer(own) for own in several.values() if len(own) == len(plans)]
     if not shared:
@@ -186,8 +187,8 @@ def overall(plans: Sequence[TaskPlan], offers: Mapping[str, Sequence[Offer]], to
     )
 
 
-def mean_costs(plans: Sequence[TaskPlan]) -> dict[str, tuple[Cost, Cost]]:
-    """Costs in seconds and in operations, in the mean of the tasks, of ways that were measured for all of them.
+def mean_costs(plans: Sequence[TaskPlan]) -> dict[str, Cost]:
+    """Costs in the mean of the tasks, of ways that were measured for all of them.
 
     Of frozen heads only the cheapest: codecs differ by less than the noise of their seconds.
     """
@@ -203,23 +204,19 @@ def mean_costs(plans: Sequence[TaskPlan]) -> dict[str, tuple[Cost, Cost]]:
     for name in sorted(totals, key=totals.__getitem__)[1:]:
         del several[name]
     return {
-        name: (_mean_cost([one.seconds for one in found]), _mean_cost([one.flops for one in found]))
+        name: Cost(*np.mean([astuple(one.seconds) for one in found], axis=0).tolist())
         for name, found in several.items()
         if len(found) == len(plans)
     }
 
 
-def written(found: Finding) -> str:
+def written(score: Score) -> str:
     """A score for people.
 
-    >>> from embank.plan import Cost, Score
-    >>> score = Score(points=80.1, low=78.2, high=82.0, runs=3, rows=300)
-    >>> free = Cost(0, 0, 0, 0)
-    >>> way = Way(name="finetune", family="finetune", title="full fine-tuning")
-    >>> written(Finding(way=way, score=score, seconds=free, flops=free, text_bytes=0, total_seconds=0, total_flops=0))
+    >>> from embank.plan import Score
+    >>> written(Score(points=80.1, low=78.2, high=82.0, runs=3, rows=300))
     '80.1 points (95 %: 78.2 to 82.0)'
     """
-    score = found.score
     return f"{score.points:.1f} points (95 %: {score.low:.1f} to {score.high:.1f})"
 
 
@@ -243,7 +240,7 @@ def _gap(offer: Offer) -> str:
 
 
 def _missing(found: Sequence[Finding], lacking: Sequence[Unmeasured]) -> str:
-    """Which ways the advice knows nothing of, and what is known for when time is short."""
+    """The ways that were not measured, and the rule for short time."""
     if not lacking:
         return ""
     words = [f"Not measured: {', '.join(one.way.title for one in lacking)}."]
@@ -257,17 +254,9 @@ def _missing(found: Sequence[Finding], lacking: Sequence[Unmeasured]) -> str:
 def _mean_offer(own: Sequence[Offer]) -> Offer:
     return Offer(
         way=own[0].way,
-        points=_mean([one.points for one in own]),
-        behind=_mean([one.behind for one in own]),
+        points=fmean(one.points for one in own),
+        behind=fmean(one.behind for one in own),
         standard_error=float(np.linalg.norm([one.standard_error for one in own])) / len(own),
-        seconds=_mean([one.seconds for one in own]),
-        text_bytes=_mean([one.text_bytes for one in own]),
+        seconds=fmean(one.seconds for one in own),
+        text_bytes=fmean(one.text_bytes for one in own),
     )
-
-
-def _mean_cost(costs: Sequence[Cost]) -> Cost:
-    return Cost(*(_mean([getattr(one, part) for one in costs]) for part in ("once", "text", "task", "task_text")))
-
-
-def _mean(numbers: Sequence[float]) -> float:
-    return float(np.mean(numbers))

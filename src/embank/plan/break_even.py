@@ -38,7 +38,7 @@ def by_texts(cost: Cost, tasks: float) -> Line:
 
 
 def passes(late: Line, early: Line) -> int | None:
-    """From which whole number on (1 or more) one line is below another; None: never.
+    """The first whole number (1 or more) from which one line is below another; None if it never is.
 
     >>> passes(Line(100, 1), Line(0, 15)), passes(Line(0, 1), Line(5, 1)), passes(Line(5, 2), Line(0, 1))
     (8, 1, None)
@@ -78,11 +78,10 @@ def _lowest(lines: Mapping[str, Line], number: int) -> str:
     return min(lines, key=lambda way: (lines[way].at(number), lines[way].slope))
 
 
-def balance(unit: str, bank: str, costs: Mapping[str, Cost], tasks: int, texts: int) -> Balance:
+def balance(bank: str, costs: Mapping[str, Cost], tasks: int, texts: int) -> Balance:
     """Where ways break even.
 
     Args:
-        unit: of the costs.
         bank: "empty" or "filled".
         costs: by the way's name.
         tasks: how many, while texts change.
@@ -90,7 +89,6 @@ def balance(unit: str, bank: str, costs: Mapping[str, Cost], tasks: int, texts: 
     """
     counted = {way: cost.filled() if bank == "filled" else cost for way, cost in costs.items()}
     return Balance(
-        unit=unit,
         bank=bank,
         by_tasks=cheapest({way: by_tasks(cost, texts) for way, cost in counted.items()}),
         by_texts=cheapest({way: by_texts(cost, tasks) for way, cost in counted.items()}),

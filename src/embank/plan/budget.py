@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+
+from embank.training.settings import TrainingProgress
 
 Clock = Callable[[], float]
 """Seconds that only grow."""
 
 
 class OutOfTimeError(Exception):
-    """The budget is used up: what is being measured is given up."""
+    """The budget is used up: the running measurement is given up."""
 
 
 class Budget:
@@ -40,8 +41,8 @@ class Budget:
         """Whether something that takes so long may be begun."""
         return seconds <= self.left
 
-    def check(self, *_: Any) -> None:
-        """Stop what is running if nothing is left; called in every step of a training and every batch.
+    def check(self, _: TrainingProgress | None = None) -> None:
+        """Stop a measurement when no time is left; called in every training step and every batch.
 
         Raises:
             OutOfTimeError: nothing is left.
@@ -50,5 +51,5 @@ class Budget:
             raise OutOfTimeError
 
     def part(self, share: float) -> "Budget":
-        """A share of what is left, as a budget of its own that begins now."""
+        """A share of the remaining seconds, as a separate budget that begins now."""
         return Budget(max(0.0, self.left * share), self._clock)

@@ -37,7 +37,7 @@ _PLAIN = ("mean", "max", "first", "last")
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """What one pass over the texts gave.
+    """Vectors and states from one pass over the texts.
 
     Attributes:
         places: for each text by number, its row in the vectors; -1 where it was not read.

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from embank.encode.columns import calibrated_on
-from embank.encoders.flops import Shape, flops, head_flops, training_flops
+from embank.encoders.flops import Shape, flops, head_flops
 from embank.plan import Cost, Finding, Unmeasured, Way
 from embank.plan.costs import Pace, mean_pace
 from embank.plan.head_trials import Coded
 from embank.plan.trials import NO_TURN, TaskTrials
-from embank.plan.ways import way_flops, way_training_flops
+from embank.plan.ways import way_flops
 from embank.recipe import ColumnName
 
 _STATE_BYTES = 2
@@ -23,7 +23,7 @@ LEARNING = ("int8", "int4", "binary")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ground:
-    """What all findings of a plan rest on.
+    """The measurements that all findings of a plan share.
 
     Attributes:
         pace: of the encoder.
@@ -45,7 +45,7 @@ class Ground:
 def findings(
     task: TaskTrials, ways: Sequence[Way], ground: Ground
 ) -> tuple[tuple[Finding, ...], tuple[Unmeasured, ...]]:
-    """What was measured of a task, cheapest first, and what was not."""
+    """The measured ways of a task, cheapest first, and the unmeasured ones."""
     scores = task.scores
     found = [_finding(task, way, ground) for way in ways if way.name in scores.guesses]
     lacking = [Unmeasured(way, task.reasons.get(way.name, NO_TURN)) for way in ways if way.name not in scores.guesses]
@@ -53,7 +53,8 @@ def findings(
 
 
 def _finding(task: TaskTrials, way: Way, ground: Ground) -> Finding:
-    seconds, operations = (_of_heads if way.family == "frozen" else _of_trained)(task, way, ground)
+    frozen = way.family == "frozen"
+    seconds = (_of_heads if frozen else _of_trained)(task, way, ground)
     banked = ground.banked.get(way.name, (0, 0))[0]
     fresh = max(0, ground.texts - banked)
     runs = task.heads.get(way.name) or task.trained.get(way.name) or {}
@@ -61,43 +62,32 @@ def _finding(task: TaskTrials, way: Way, ground: Ground) -> Finding:
         way=way,
         score=task.scores.score(way.name),
         seconds=seconds,
-        flops=operations,
+        text_flops=_flops(task, way, ground),
         text_bytes=_bytes(way, ground),
         total_seconds=seconds.total(ground.tasks, ground.texts, fresh),
-        total_flops=operations.total(ground.tasks, ground.texts, fresh),
         banked=banked,
-        epochs=None if way.family == "frozen" else task.epochs_on(len(task.rows.texts)),
+        epochs=None if frozen else task.epochs_on(len(task.rows.texts)),
         trial_seconds=sum(one.seconds for one in runs.values()),
     )
 
 
-def _of_heads(task: TaskTrials, way: Way, ground: Ground) -> tuple[Cost, Cost]:
-    """Seconds and operations of frozen heads."""
-    trials, count = list(task.heads[way.name].values()), len(task.rows.texts)
-    width = sum(column.codec.width for column in ground.coded[way.name].values())
-    fresh = count - ground.banked.get(way.name, (0, 0))[1]
-    text = flops(ground.shape, ground.pace.tokens)
-    head = head_flops(width, task.rows.outputs, max(one.hidden for one in trials))
+def _of_heads(task: TaskTrials, way: Way, ground: Ground) -> Cost:
+    """Seconds of frozen heads."""
+    fresh = len(task.rows.texts) - ground.banked.get(way.name, (0, 0))[1]
     # A codec that learns reads a first sample of the texts once more.
     new = way.name not in ground.banked and ColumnName.parse(way.columns[0]).codec in LEARNING
     read = fresh + (calibrated_on(fresh) if new else 0)
-    seconds = Cost(
+    return Cost(
         (ground.pace.opening if fresh else 0.0) + read * ground.pace.reading,
         ground.pace.reading,
         _fit_seconds(task, way, ground),
-        float(np.mean([one.predicting for one in trials])),
+        float(np.mean([one.predicting for one in task.heads[way.name].values()])),
     )
-    # Of a head's fit the products over rows are counted: each row with each, and what the path over penalties is left.
-    return seconds, Cost(read * text, text, 2.0 * count * width**2, head)
 
 
 def _fit_seconds(task: TaskTrials, way: Way, ground: Ground) -> float:
-    """A fit on all labelled rows, from the largest fits with columns of this width: whatever the codec, decoded."""
-
-    def width(name: str) -> int:
-        return sum(column.codec.width for column in ground.coded[name].values())
-
-    alike = [name for name in task.heads if width(name) == width(way.name)]
+    """Seconds of a fit on all labelled rows, from the largest fits of this width, whatever the codec."""
+    alike = [name for name in task.heads if _width(name, ground) == _width(way.name, ground)]
     fits = [one for name in alike for one in task.heads[name].values()]
     if task.whole is not None and next(iter(task.heads)) in alike:
         fits.append(task.whole)
@@ -106,23 +96,31 @@ def _fit_seconds(task: TaskTrials, way: Way, ground: Ground) -> float:
     return float(np.mean([one.seconds for one in fits if one.rows == most])) / most * count
 
 
-def _of_trained(task: TaskTrials, way: Way, ground: Ground) -> tuple[Cost, Cost]:
-    """Seconds and operations of what is trained through layers."""
-    shape, tokens, count = ground.shape, ground.pace.tokens, len(task.rows.texts)
+def _of_trained(task: TaskTrials, way: Way, ground: Ground) -> Cost:
+    """Seconds of ways that train layers."""
+    count = len(task.rows.texts)
     pace = mean_pace([one.pace for one in task.trained[way.name].values()])
-    passes = task.epochs_on(count)
-    training = passes * count * way_training_flops(way, shape, tokens)
-    if way.family == "student":  # its teacher is trained first, and reads all rows for it
-        training += count * (passes * training_flops(flops(shape, tokens)) + flops(shape, tokens))
-    text_seconds, text_flops, opening, fresh = 0.0, 0.0, 0.0, 0
-    if way.columns:
-        fresh = count - ground.banked.get(way.name, (0, 0))[1]
-        opening = ground.pace.opening if fresh else 0.0
-        text_seconds, text_flops = ground.pace.until(shape, way.cut), flops(shape, tokens, 0, way.cut)
-    head = head_flops(shape.width, task.rows.outputs)
-    seconds = Cost(opening + fresh * text_seconds, text_seconds, pace.seconds(count, passes), pace.predicting)
-    own = way_flops(way, shape, tokens) + head
-    return seconds, Cost(fresh * text_flops, text_flops, training, own)
+    training = pace.seconds(count, task.epochs_on(count))
+    if way.outside:
+        return Cost(0.0, 0.0, training, pace.predicting)
+    fresh = count - ground.banked.get(way.name, (0, 0))[1]
+    reading = ground.pace.until(ground.shape, way.cut)
+    return Cost((ground.pace.opening if fresh else 0.0) + fresh * reading, reading, training, pace.predicting)
+
+
+def _flops(task: TaskTrials, way: Way, ground: Ground) -> float:
+    """Operations of one task on a text."""
+    shape, tokens, outputs = ground.shape, ground.pace.tokens, task.rows.outputs
+    if way.family == "frozen":
+        hidden = max(one.hidden for one in task.heads[way.name].values())
+        return flops(shape, tokens) + head_flops(_width(way.name, ground), outputs, hidden)
+    below = 0.0 if way.outside else flops(shape, tokens, 0, way.cut)
+    return below + way_flops(way, shape, tokens) + head_flops(shape.width, outputs)
+
+
+def _width(way: str, ground: Ground) -> int:
+    """Dimensions that frozen heads read."""
+    return sum(column.codec.width for column in ground.coded[way].values())
 
 
 def _bytes(way: Way, ground: Ground) -> float:

@@ -1,9 +1,8 @@
-"""Trials of frozen heads: coded vectors in memory, the fit that a bank makes, and what a prediction takes."""
+"""Trials of frozen heads: coded vectors in memory, the fit that a bank makes, and the seconds of a prediction."""
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from embank.arrays import Vectors
 from embank.codecs import Codec
 from embank.fit.column_selection import SelectionSettings
 from embank.fit.heads import best_head
+from embank.heads.served import ServedHead
 from embank.plan.rows import Fold, TaskRows, held_back
 
 SETTINGS = SelectionSettings(columns="all")
@@ -92,7 +92,7 @@ def _vectors(column: Coded, places: np.ndarray) -> Vectors:
     return column.codec.decode(column.rows[places])
 
 
-def _seconds_per_text(head: Any, columns: Sequence[Coded], labels: int) -> float:
+def _seconds_per_text(head: ServedHead, columns: Sequence[Coded], labels: int) -> float:
     """One head on texts whose rows are banked: cast, one product per column, probabilities, decision."""
     first = head.layers[0]
     folded, before = [], 0

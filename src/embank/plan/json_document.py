@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from embank.errors import InputError
-from embank.plan import Cost, Finding, Plan, Recommendation, TaskPlan, Way
+from embank.plan import Finding, Plan, Recommendation, TaskPlan, Way
 
-SCHEMA = "embank-plan/2"
+SCHEMA = "embank-plan/3"
 """The schema that a file states; it changes when a key changes its meaning or goes."""
 
 _DIGITS = 6
@@ -18,7 +18,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Advice:
-    """What a plan advises for one task.
+    """A plan's advice for one task.
 
     Attributes:
         task: its column of labels.
@@ -57,7 +57,7 @@ def plan_json(plan: Plan) -> str:
 
 
 def read_plan(path: Path) -> list[Advice]:
-    """What a plan's JSON advises for each of its tasks; tasks without advice are left out.
+    """The advice for each task in a plan's JSON; tasks without advice are left out.
 
     Raises:
         InputError: it cannot be read, or is not a plan of this schema.
@@ -97,14 +97,8 @@ def _task(plan: TaskPlan) -> dict[str, Any]:
 
 
 def _way(way: Way) -> dict[str, Any]:
-    return {
-        "way": way.name,
-        "family": way.family,
-        "title": way.title,
-        "columns": list(way.columns),
-        "cut": way.cut,
-        "layers": way.layers,
-    }
+    found = asdict(way)
+    return {"way": found.pop("name"), **found}
 
 
 def _finding(one: Finding) -> dict[str, Any]:
@@ -121,35 +115,22 @@ def _finding(one: Finding) -> dict[str, Any]:
         "more_per_second": _rounded(one.more_per_second),
         "bytes_per_text": _rounded(one.text_bytes),
         "flops_per_text": _rounded(one.text_flops),
-        "seconds": _cost(one.seconds),
-        "flops": _cost(one.flops),
+        "seconds": {
+            "once": _rounded(one.seconds.once),
+            "shared_per_text": _rounded(one.seconds.text),
+            "per_task": _rounded(one.seconds.task),
+            "per_text_and_task": _rounded(one.seconds.task_text),
+        },
         "total_seconds": _rounded(one.total_seconds),
-        "total_flops": _rounded(one.total_flops),
         "banked_texts": one.banked,
         "epochs": one.epochs,
         "trial_seconds": _rounded(one.trial_seconds),
     }
 
 
-def _cost(cost: Cost) -> dict[str, float]:
-    return {
-        "once": _rounded(cost.once),
-        "shared_per_text": _rounded(cost.text),
-        "per_task": _rounded(cost.task),
-        "per_text_and_task": _rounded(cost.task_text),
-    }
-
-
 def _recommendation(one: Recommendation) -> dict[str, Any]:
-    return {
-        "way": one.way.name if one.way else None,
-        "best": one.best.name if one.best else None,
-        "headline": one.headline,
-        "words": one.words,
-        "behind": _rounded(one.behind),
-        "standard_error": _rounded(one.standard_error),
-        "complete": one.complete,
-    }
+    found = {name: _rounded(value) if isinstance(value, float) else value for name, value in asdict(one).items()}
+    return {**found, "way": one.way.name if one.way else None, "best": one.best.name if one.best else None}
 
 
 def _rounded(number: float) -> float:

@@ -1,4 +1,4 @@
-"""A plan as one HTML file: advice, figures, tables, what was left out, the machine."""
+"""A plan as one HTML file: advice, figures, tables, unmeasured ways, the machine."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,6 @@ _SECOND_TAIL = 4
 """Numbers of colours."""
 
 _MEASURES = {"macro_f1": "macro-F1", "r2": "R2"}
-_UNITS = {"seconds": "seconds", "flops": "operations"}
 _STATES = {"empty": "With nothing encoded yet", "filled": "With all texts in the bank already"}
 
 _TIMES = tuple(
@@ -99,7 +98,7 @@ def _scores(plan: Plan, one: TaskPlan, number: int) -> str:
         title=f"{one.task}: {says}",
         caption="Points on held-out rows with 95 % intervals, the cheapest way on top; circled: the advised way; "
         f"shaded: within {plan.tolerance:g} points of the best.",
-        alt="; ".join(f"{own.way.title}: {written(own)}" for own in one.findings),
+        alt="; ".join(f"{own.way.title}: {written(own.score)}" for own in one.findings),
         x=Axis(label="score", unit=f"points of {_MEASURES.get(one.measure, one.measure)}"),
     )
     rows = [
@@ -149,15 +148,14 @@ def _over_tasks(plan: Plan) -> list[str]:
     """Total time against the number of tasks, for an empty bank and for one that is filled."""
     if not plan.means or not figures.is_available():
         return []
-    drawn = [_by_tasks(plan, one) for one in plan.balances if one.unit == "seconds"]
-    return [html.heading("With more tasks"), html.figures(drawn)]
+    return [html.heading("With more tasks"), html.figures([_by_tasks(plan, one) for one in plan.balances])]
 
 
 def _by_tasks(plan: Plan, balance: Balance) -> str:
     ways = {own.way.name: own.way for task in plan.plans for own in task.findings if own.way.name in plan.means}
     several = {
         name: by_tasks(cost if balance.bank == "empty" else cost.filled(), plan.texts)
-        for name, (cost, _) in plan.means.items()
+        for name, cost in plan.means.items()
     }
     most = max([_MOST_TASKS, 2 * plan.tasks, *(2 * one.at for one in balance.by_tasks if one.at <= 10 * _MOST_TASKS)])
     places = [most ** (at / _SAMPLES) for at in range(_SAMPLES + 1)]
@@ -216,17 +214,13 @@ def _table(one: TaskPlan, chosen: int) -> str:
 def _break_even(plan: Plan) -> list[str]:
     titles = _labels(plan)
     rows = [
-        (
-            f"{_UNITS[one.unit]}, bank {one.bank}",
-            _cheapest(one.by_tasks, titles, "task"),
-            _cheapest(one.by_texts, titles, "text"),
-        )
+        (one.bank, _cheapest(one.by_tasks, titles, "task"), _cheapest(one.by_texts, titles, "text"))
         for one in plan.balances
         if one.by_tasks
     ]
     if not rows:
         return []
-    heads = ("counted in", f"by tasks, {plan.texts:,} texts each", f"by texts, {counted(plan.tasks, 'task')}")
+    heads = ("bank", f"by tasks, {plan.texts:,} texts each", f"by texts, {counted(plan.tasks, 'task')}")
     caption = "Which way is cheapest, and from which number on."
     return [html.heading("Break-even"), html.table(caption, heads, rows, words=True)]
 

@@ -17,7 +17,6 @@ from embank.fit.targets import targets_of
 from embank.labels.kinds import POOLED, Kind
 from embank.labels.read import Labels, read_labels
 from embank.metrics.classification import PRIMARY
-from embank.texts import Text, keys_and_faults
 
 FOLDS = 3
 """More of them would train on more rows each and score fewer, for the same seconds: where a way can be run once or
@@ -86,21 +85,6 @@ def protocol(folds: Sequence[Fold]) -> str:
     )
 
 
-def numbered(texts: Sequence[Any]) -> tuple[list[int], list[Text]]:
-    """A number for each row, the same for equal texts and -1 for an unreadable text; and the texts by number."""
-    plain = [tuple(text) if isinstance(text, list) else text for text in texts]
-    keys, _ = keys_and_faults(plain)
-    numbers: dict[bytes, int] = {}
-    distinct: list[Text] = []
-    rows = []
-    for key, text in zip(keys, plain, strict=True):
-        if key is not None and key not in numbers:
-            numbers[key] = len(distinct)
-            distinct.append(text)
-        rows.append(-1 if key is None else numbers[key])
-    return rows, distinct
-
-
 def task_rows(task: str, numbers: Sequence[int], labels: Sequence[Any], kind: str) -> TaskRows:
     """Read a column of labels.
 
@@ -140,7 +124,7 @@ def folds_of(rows: TaskRows, most: int, seed: int) -> tuple[Fold, ...]:
 
 
 def held_back(rows: TaskRows, fold: Fold) -> np.ndarray:
-    """Which of a fold's training rows are held back for choices, `[train]`; as a fit would, by the fold's own seed.
+    """Mask of a fold's training rows that choose settings, `[train]`; split as in a fit, with the fold's seed.
 
     Raises:
         HeadError: a fold with one class only, as of a class that has a single text.
@@ -168,6 +152,6 @@ def decided(rows: TaskRows, outcome: np.ndarray, names: Sequence[str]) -> np.nda
     return matrix
 
 
-def _stratum(value: Any) -> tuple[str, float]:
+def _stratum(value: str | float | tuple[str, ...]) -> tuple[str, float]:
     """Sort key of rows before they are divided into folds."""
     return ("", value) if isinstance(value, float) else (str(value), 0.0)

@@ -11,38 +11,26 @@ from typing import Any
 
 import numpy as np
 
+from embank.encoders.backends import processor
 from embank.encoders.flops import Shape
 from embank.encoders.load import open_torch_encoder
 from embank.errors import UsageError
 from embank.fit.examples import HELD_BACK
-from embank.plan import (
-    OPERATIONS,
-    SECONDS,
-    Balance,
-    Cost,
-    Finding,
-    Plan,
-    PlanSettings,
-    PlanWatch,
-    Recommendation,
-    TaskPlan,
-    Unmeasured,
-    Way,
-)
-from embank.plan.advice import for_task, mean_costs, offers_of, overall
+from embank.plan import Plan, PlanSettings, PlanWatch, TaskPlan, Way
+from embank.plan.advice import Offer, for_task, mean_costs, offers_of, overall
 from embank.plan.break_even import balance
 from embank.plan.budget import Budget, OutOfTimeError
 from embank.plan.costs import BATCH, FEWEST_EPOCHS, STEPS
 from embank.plan.encoder_pass import Opened, coded, opened, read_texts
 from embank.plan.findings import Ground, findings
 from embank.plan.head_trials import Coded
-from embank.plan.rows import FOLDS, Fold, TaskRows, folds_of, numbered, protocol, task_rows, used
+from embank.plan.rows import FOLDS, Fold, TaskRows, folds_of, protocol, task_rows, used
 from embank.plan.training_trials import TrainingTrials
 from embank.plan.trials import TaskTrials, try_heads, try_training
 from embank.plan.ways import frozen_ways, trained_ways, way_training_flops
 from embank.session import Session
 from embank.store.catalogue import UNKNOWN
-from embank.texts import Text, keys_and_faults
+from embank.texts import NumberedTexts, numbered
 
 _RESERVE = 0.02
 """The share of the minutes that is kept for arithmetic at the end."""
@@ -60,9 +48,9 @@ _MOST_BYTES = 2e9
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Stage:
-    """What is known once the encoder has been timed."""
+    """The inputs of all trials, once the encoder has been timed."""
 
-    texts: Sequence[Text]
+    texts: NumberedTexts
     rows: Sequence[TaskRows]
     opened: Opened
     shape: Shape
@@ -103,28 +91,26 @@ def make_plan(
         ExtraMissingError: torch is not installed.
     """
     budget = Budget(60 * settings.minutes * (1 - _RESERVE))
-    distinct, rows = _task_rows(texts, labels, settings.kind)
+    distinct = numbered(texts)
+    rows = _task_rows(distinct, labels, settings.kind)
     tasks = settings.tasks or len(rows)
-    count = settings.texts or max(session.store.catalogue.n_texts(), len(distinct))
-    shuffled = [distinct[at] for at in np.random.default_rng(settings.seed).permutation(len(distinct)).tolist()]
+    different = len(distinct.texts)
+    count = settings.texts or max(session.store.catalogue.n_texts(), different)
+    shuffled = [distinct.texts[at] for at in np.random.default_rng(settings.seed).permutation(different).tolist()]
     watch("opening the encoder, and timing it")
-    first = opened(session, shuffled, len(distinct) + count, budget)
+    first = opened(session, shuffled, different + count, budget)
     load_encoder = partial(open_torch_encoder, first.located)
     with TemporaryDirectory() as folder:
         trainer = TrainingTrials(
-            load_encoder=load_encoder, texts=distinct, states={}, folder=Path(folder), budget=budget
+            load_encoder=load_encoder, texts=distinct.texts, states={}, folder=Path(folder), budget=budget
         )
         stage = _staged(distinct, rows, first, trainer.shape())
         measured, columns = _measured(stage, trainer, session, settings.seed, watch)
     notes = stage.notes if columns else (*stage.notes, "The time was up before the texts were read.")
     banked = _banked(session, stage)
     ground = Ground(pace=first.pace, shape=stage.shape, coded=columns, banked=banked, tasks=tasks, texts=count)
-    plans, offers = [], {}
-    for one in measured:
-        found, lacking = findings(one, stage.ways, ground)
-        offers[one.rows.task] = offers_of(found, one.scores) if found else []
-        advice = for_task(one.rows.task, found, lacking, offers[one.rows.task], settings.tolerance)
-        plans.append(_task_plan(one, found, lacking, advice))
+    compared = [_compared(one, stage.ways, ground, settings.tolerance) for one in measured]
+    plans = [plan for plan, _ in compared]
     means = mean_costs(plans)
     facts = f"{first.encoder.facts.name}, {first.located.origin}, {first.located.layers} layers"
     return Plan(
@@ -138,27 +124,46 @@ def make_plan(
         minutes=settings.minutes,
         seconds=budget.spent,
         plans=tuple(plans),
-        overall=overall(plans, offers, settings.tolerance),
-        balances=_balances(means, tasks, count),
+        overall=overall(compared, settings.tolerance),
+        balances=tuple(balance(bank, means, tasks, count) for bank in ("empty", "filled")),
         notes=notes,
         means=means,
     )
 
 
-def _task_rows(
-    texts: Sequence[Any], labels: Mapping[str, Sequence[Any]], kind: str
-) -> tuple[list[Text], list[TaskRows]]:
-    """The texts, each once, and the labelled ones of each task."""
+def _compared(
+    task: TaskTrials, ways: Sequence[Way], ground: Ground, tolerance: float
+) -> tuple[TaskPlan, Sequence[Offer]]:
+    """The ways of one task with its advice, and the offers that the advice chose from."""
+    found, lacking = findings(task, ways, ground)
+    offers = offers_of(found, task.scores) if found else []
+    plan = TaskPlan(
+        task=task.rows.task,
+        kind=task.rows.kind,
+        measure=task.rows.measure,
+        rows=len(task.rows.texts),
+        tried=len(used(task.folds)),
+        protocol=f"{protocol(task.folds)}; trainings make {task.epochs} passes",
+        findings=found,
+        unmeasured=lacking,
+        recommendation=for_task(task.rows.task, found, lacking, offers, tolerance),
+    )
+    return plan, offers
+
+
+def _task_rows(texts: NumberedTexts, labels: Mapping[str, Sequence[Any]], kind: str) -> list[TaskRows]:
+    """The labelled texts of each task."""
     if not labels:
         raise UsageError("a plan needs a column of labels for each task: --label COL, again for more")
     for task, own in labels.items():
-        if len(own) != len(texts):
-            raise UsageError(f"found {len(texts)} texts and {len(own)} labels of {task!r}; expected one label per text")
-    rows_of, distinct = numbered(texts)
-    return distinct, [task_rows(task, rows_of, own, kind) for task, own in labels.items()]
+        if len(own) != len(texts.rows):
+            raise UsageError(
+                f"found {len(texts.rows)} texts and {len(own)} labels of {task!r}; expected one label per text"
+            )
+    return [task_rows(task, texts.rows, own, kind) for task, own in labels.items()]
 
 
-def _staged(texts: Sequence[Text], rows: Sequence[TaskRows], first: Opened, shape: Shape) -> _Stage:
+def _staged(texts: NumberedTexts, rows: Sequence[TaskRows], first: Opened, shape: Shape) -> _Stage:
     located = first.located
     trained = trained_ways(located.name, located.folder.family, located.layers)
     notes: tuple[str, ...] = ()
@@ -180,7 +185,7 @@ def _measured(
     numbers = np.unique(np.concatenate([one.rows.texts[used(one.folds)] for one in measured]))
     watch(f"reading {len(numbers):,} texts once")
     try:
-        readings = read_texts(stage.opened, stage.texts, numbers, stage.cuts, budget)
+        readings = read_texts(stage.opened, stage.texts.texts, numbers, stage.cuts, budget)
     except OutOfTimeError:
         return measured, {}
     for one in measured:
@@ -206,7 +211,7 @@ def _most_rows(stage: _Stage, budget: Budget) -> int:
 
 
 def _weights(stage: _Stage) -> dict[Way, float]:
-    """What a trial of each way takes beside others, by operations; a student's holds its teacher's."""
+    """Relative cost of a trial of each way, by operations; a student's includes its teacher's."""
     tokens = stage.opened.pace.tokens
     own = {way: way_training_flops(way, stage.shape, tokens) for way in stage.trained}
     whole = max(own.values())
@@ -219,28 +224,11 @@ def _readable(task: TaskTrials, places: np.ndarray) -> tuple[Fold, ...]:
     return tuple(Fold(one.number, one.train[known[one.train]], one.test[known[one.test]]) for one in task.folds)
 
 
-def _task_plan(
-    task: TaskTrials, found: tuple[Finding, ...], lacking: tuple[Unmeasured, ...], advice: Recommendation
-) -> TaskPlan:
-    return TaskPlan(
-        task=task.rows.task,
-        kind=task.rows.kind,
-        measure=task.rows.measure,
-        rows=len(task.rows.texts),
-        tried=len(used(task.folds)),
-        protocol=f"{protocol(task.folds)}; trainings make {task.epochs} passes",
-        findings=found,
-        unmeasured=lacking,
-        recommendation=advice,
-    )
-
-
 def _banked(session: Session, stage: _Stage) -> dict[str, tuple[int, int]]:
     """For each way, the bank's texts that have all its columns, and the labelled texts among them."""
     store = session.store
     present = store.catalogue.columns()
-    keys, _ = keys_and_faults(stage.texts)
-    labelled = store.catalogue.lookup([key for key in keys if key is not None]) if present else np.empty(0, np.int64)
+    labelled = store.catalogue.lookup(stage.texts.keys) if present else np.empty(0, np.int64)
     labelled = labelled[labelled != UNKNOWN]
     found = {}
     for way in stage.ways:
@@ -251,20 +239,7 @@ def _banked(session: Session, stage: _Stage) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _balances(means: Mapping[str, tuple[Cost, Cost]], tasks: int, texts: int) -> tuple[Balance, ...]:
-    return tuple(
-        balance(unit, bank, {name: costs[at] for name, costs in means.items()}, tasks, texts)
-        for at, unit in enumerate((SECONDS, OPERATIONS))
-        for bank in ("empty", "filled")
-    )
-
-
 def machine() -> str:
     """The processor, its cores, the system and the Python."""
-    name = platform.processor() or platform.machine()
-    described = Path("/proc/cpuinfo")
-    if described.is_file():
-        lines = described.read_text(errors="replace").splitlines()
-        models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        name = models[0] if models else name
+    name = processor() or platform.processor() or platform.machine()
     return f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"

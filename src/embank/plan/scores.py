@@ -1,4 +1,4 @@
-"""Scores on held-out rows, and differences between ways on the same rows, with what they are uncertain by.
+"""Scores on held-out rows, and differences between ways on the same rows, with their uncertainty.
 
 The folds of a way are scored together: each row once, by a training that has not seen it. Intervals and standard errors
 are bootstraps over rows (Efron & Tibshirani 1993, chapters 6 and 13), with the same resampled rows for all ways. Rows
@@ -41,15 +41,15 @@ def statistic(truth: np.ndarray, guess: np.ndarray, kind: Kind) -> Statistic:
     """
     if kind == "regression":
         return lambda rows: POINTS * _r2(truth[rows], guess[rows])
-    right, said = truth.astype(bool), guess.astype(bool)
+    true, guessed = truth.astype(bool), guess.astype(bool)
     if kind == "single":
         names = np.unique(np.concatenate([truth.astype(str), guess.astype(str)]))
-        right, said = (labels.astype(str)[:, None] == names for labels in (truth, guess))
-    both = right & said
+        true, guessed = (labels.astype(str)[:, None] == names for labels in (truth, guess))
+    both = true & guessed
 
     def macro_f1(rows: np.ndarray) -> Any:
         hits = both[rows].sum(axis=-2)
-        size = right[rows].sum(axis=-2) + said[rows].sum(axis=-2)
+        size = true[rows].sum(axis=-2) + guessed[rows].sum(axis=-2)
         share = np.divide(2.0 * hits, size, out=np.zeros(size.shape), where=size > 0)
         # As in scikit-learn: a class that neither side names does not count, a label of several counts as 0.
         return (

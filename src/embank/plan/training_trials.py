@@ -1,4 +1,4 @@
-"""Trials of what is trained through layers: tails, students and whole encoders, stopped when the time is up.
+"""Trials of ways that train layers: tails, students and whole encoders, stopped when the time is up.
 
 This module needs torch; `plan.run` loads it when a plan begins.
 """

@@ -32,7 +32,7 @@ Trainer = Callable[[Way, TaskRows, Fold, int], "TrainedTrial"]
 
 @dataclass(eq=False, kw_only=True)
 class TaskTrials:
-    """What has been measured of one task so far.
+    """The trials of one task so far.
 
     Attributes:
         rows: its labelled texts.
@@ -147,7 +147,7 @@ def _expected(task: TaskTrials, way: Way, weights: Mapping[Way, float]) -> float
 
 
 def _try(task: TaskTrials, way: Way, fold: Fold, train: Trainer, budget: Budget) -> str:
-    """One trial; why it came to nothing, or no words."""
+    """Run one trial; the reason if it failed, otherwise an empty string."""
     began = budget.spent
     try:
         found = train(way, task.rows, fold, task.epochs)

@@ -1,4 +1,4 @@
-"""The contract of prediction: loaded tasks, and what comes out for a block of texts."""
+"""Loaded tasks, and their outputs for a block of texts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from embank.arrays import Outputs
 from embank.heads.served import ServedHead
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LoadedTask:
     """A task that is ready to predict.
 
@@ -18,7 +18,7 @@ class LoadedTask:
         name: of the task.
         head: what predicts.
         columns: names of the columns that it reads, in the order of its weights.
-        reads: `tasks.TOGETHER` or `tasks.APART`.
+        reads: TOGETHER or APART.
         record: what `fit` recorded.
     """
 
@@ -31,7 +31,7 @@ class LoadedTask:
 
 @dataclass(frozen=True, eq=False)
 class TaskOutputs:
-    """What one task says of a block of texts.
+    """The outputs of one task for a block of texts.
 
     Attributes:
         task: which.

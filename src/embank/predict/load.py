@@ -1,4 +1,4 @@
-"""Loading tasks from a bank; one whose columns were deleted or changed is refused, with the command that mends it."""
+"""Loading tasks from a bank; one whose columns were deleted or changed is refused, with the command that repairs it."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ def load_tasks(store: Store, names: Sequence[str] = ()) -> list[LoadedTask]:
     """Load tasks by name, or all of them; tails are left out.
 
     Raises:
-        UsageError: the bank has no task of that name, or none at all.
+        UsageError: unknown task, or a bank without tasks.
         HeadError: a column that a task reads is gone, or is no longer what it was fitted on.
     """
     stored = store.catalogue.tasks()
@@ -33,28 +33,37 @@ def load_tasks(store: Store, names: Sequence[str] = ()) -> list[LoadedTask]:
 
 
 def tail_tasks(store: Store, names: Sequence[str] = ()) -> list[StoredTask]:
-    """Those of the named tasks (or of all) that are tails; `load_tasks` has looked whether they are there.
+    """Those of the named tasks (or of all) that are tails; `load_tasks` refuses unknown names.
 
     Raises:
         HeadError: the states that a tail starts from are of another recipe now.
     """
-    stored, columns = store.catalogue.tasks(), store.catalogue.columns()
+    stored = store.catalogue.tasks()
     found = [stored[name] for name in names or stored if stored[name].states is not None]
     for task in found:
-        for name, fingerprint in task.record["columns"].items():
-            if name in columns and columns[name].recipe.fingerprint != fingerprint:
-                mend = f"fit it again: embank fit {store.root} --refit --task {task.name}"
-                raise HeadError(f"task {task.name!r} was fitted on another {name} than the bank has now; {mend}")
+        _check_columns(store, task)
     return found
 
 
 def _load(store: Store, task: StoredTask) -> LoadedTask:
-    columns = store.catalogue.columns()
-    for name, fingerprint in task.record["columns"].items():
-        mend = f"fit it again: embank fit {store.root} --refit --task {task.name}"
-        if name not in columns:
-            raise HeadError(f"task {task.name!r} reads column {name}, which this bank no longer has; {mend}")
-        if columns[name].recipe.fingerprint != fingerprint:
-            raise HeadError(f"task {task.name!r} was fitted on another {name} than the bank has now; {mend}")
+    _check_columns(store, task)
     head = load_head(store.root / task.folder)
-    return LoadedTask(task.name, head, tuple(task.record["columns"]), task.record["reads"], task.record)
+    return LoadedTask(
+        name=task.name,
+        head=head,
+        columns=tuple(task.record["columns"]),
+        reads=task.record["reads"],
+        record=task.record,
+    )
+
+
+def _check_columns(store: Store, task: StoredTask) -> None:
+    """Refuse a task that was fitted on other columns than the bank has now; the states of a tail may be gone."""
+    columns = store.catalogue.columns()
+    repair = f"fit it again: embank fit {store.root} --refit --task {task.name}"
+    for name, fingerprint in task.record["columns"].items():
+        if name not in columns:
+            if task.states is None:
+                raise HeadError(f"task {task.name!r} reads column {name}, which this bank no longer has; {repair}")
+        elif columns[name].recipe.fingerprint != fingerprint:
+            raise HeadError(f"task {task.name!r} was fitted on another {name} than the bank has now; {repair}")

@@ -1,14 +1,12 @@
 """Predictions as blocks of a table: over the whole bank, or over a user's rows in their order."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from embank.arrays import TextIds
 from embank.encode import EncodeReport, TextBlock, Watch
 from embank.errors import UsageError
 from embank.labels.kinds import APART
@@ -26,27 +24,13 @@ if TYPE_CHECKING:
     from embank.predict.tails import Tails
 
 
-@dataclass(frozen=True, eq=False)
-class NumberedBlock:
-    """A block of a user's rows with the numbers of their texts.
-
-    Attributes:
-        ids: what the user calls the rows, or None.
-        numbers: of their texts, -1 for none.
-        seconds: numbers of second texts, -1 for none; None if no text is a pair.
-        texts: the texts themselves.
-    """
-
-    ids: Sequence[Any] | None
-    numbers: TextIds
-    seconds: TextIds | None
-    texts: Sequence[Any]
-
-
 TAIL_BLOCK = 2048
-"""Texts in a block where tails predict: enough to sort by length."""
+"""Texts of a block that tails predict: enough to sort by length."""
 
 Table = dict[str, pa.Array]
+
+_Rows = tuple[TextBlock, TextBlock | None]
+"""A block of texts, and the second texts of its rows, or None."""
 
 
 class Predictor:
@@ -90,14 +74,14 @@ class Predictor:
             blocks: the user's rows; None is every text of the bank.
             seconds: blocks of second texts, as long as `blocks`, or None.
             proba: add the probabilities of all classes.
-            watch: called after each block with what was encoded so far.
+            watch: progress callback, called after each block with what was encoded so far.
 
         Raises:
             UsageError: tasks that read two texts apart without second texts.
         """
         store, heads = self._session.store, self._heads
         if blocks is None:
-            return answer_all(store, heads, proba=proba, tails=self._tails)
+            return _answer_all(store, heads, proba=proba, tails=self._tails)
         if seconds is None:
             apart = [task.name for task in heads if task.reads == APART]
             if apart and (self._named or (len(apart) == len(heads) and self._tails is None)):
@@ -106,8 +90,39 @@ class Predictor:
                 )
         else:
             heads = [task for task in heads if task.reads == APART or self._named]
-        rows = numbered_blocks(self._session, blocks, seconds, watch)
-        return answer_rows(store, heads, rows, proba=proba, tails=self._tails)
+        others: Iterable[TextBlock | None] = repeat(None) if seconds is None else seconds
+        return self._answer_rows(heads, zip(blocks, others, strict=False), proba=proba, watch=watch)
+
+    def _answer_rows(
+        self, tasks: Sequence[LoadedTask], blocks: Iterable[_Rows], *, proba: bool, watch: Watch
+    ) -> Iterator[Table]:
+        """One row out for each row in; a row without an id is called by its position from 0. New texts are banked."""
+        session, position = self._session, 0
+        wanted = session.own_columns()
+        total = EncodeReport()
+        for block, second in blocks:
+            texts, report = session.numbers(block, wanted)
+            total.add(report)
+            pairs = texts
+            if second is not None:
+                others, report = session.numbers(second, wanted)
+                total.add(report)
+                pairs = np.stack([texts, others], axis=1)
+            watch(total)
+            # made anew for each block: texts may have been added since the last one
+            heads = FusedHeads(session.store, tasks)
+            sound = (pairs >= 0) if second is None else (pairs >= 0).all(axis=1)
+            distinct, which = np.unique(pairs[sound], axis=0, return_inverse=True)
+            halves = (distinct,) if second is None else (distinct[:, 0].copy(), distinct[:, 1].copy())
+            columns = _columns(heads.predict(*halves), proba=proba)
+            if self._tails is not None and second is None:
+                known = {int(number): text for number, text in zip(texts, block.texts, strict=True) if number >= 0}
+                columns |= self._tails.answer(distinct, known, proba=proba)
+            rows = np.full(len(texts), -1, np.int64)
+            rows[sound] = which.reshape(-1)
+            called = pa.array(range(position, position + len(texts))) if block.ids is None else given_ids(block.ids)
+            position += len(texts)
+            yield {"id": called, **spread(columns, rows)}
 
 
 def _load_tails(session: Session, names: Sequence[str]) -> "Tails | None":
@@ -120,7 +135,7 @@ def _load_tails(session: Session, names: Sequence[str]) -> "Tails | None":
     return Tails(session, stored)
 
 
-def answer_all(
+def _answer_all(
     store: Store, tasks: Sequence[LoadedTask], *, proba: bool, tails: "Tails | None" = None
 ) -> Iterator[Table]:
     """Predict every text of the bank, in order of its number; a text without an id is called by its hash.
@@ -152,62 +167,6 @@ def _answer_with_tails(store: Store, tasks: Sequence[LoadedTask], tails: "Tails"
         columns = _columns(heads.predict(texts), proba=proba) | tails.answer(texts, {}, proba=proba)
         rows, ids = names.rows_of(texts)
         yield {"id": ids, **(spread(columns, rows) if len(rows) != len(texts) else columns)}
-
-
-def numbered_blocks(
-    session: Session,
-    blocks: Iterable[TextBlock],
-    seconds: Iterable[TextBlock] | None = None,
-    watch: Watch = lambda _: None,
-) -> Iterator[NumberedBlock]:
-    """Blocks with the numbers of their texts; new texts are added to the bank on the way.
-
-    Args:
-        session: of the bank.
-        blocks: the user's rows.
-        seconds: blocks of second texts, as long as `blocks`, or None.
-        watch: called after each block with what was encoded so far.
-    """
-    wanted = session.own_columns()
-    total = EncodeReport()
-    for block, second in zip(blocks, repeat(None) if seconds is None else seconds, strict=False):
-        numbers, report = session.numbers(block, wanted)
-        total.add(report)
-        others = None
-        if second is not None:
-            others, report = session.numbers(second, wanted)
-            total.add(report)
-        watch(total)
-        yield NumberedBlock(block.ids, numbers, others, block.texts)
-
-
-def answer_rows(
-    store: Store,
-    tasks: Sequence[LoadedTask],
-    blocks: Iterable[NumberedBlock],
-    *,
-    proba: bool,
-    tails: "Tails | None" = None,
-) -> Iterator[Table]:
-    """Predict a user's rows, one row out for each row in; a row without an id is called by its position from 0."""
-    position = 0
-    for block in blocks:
-        ids, texts, seconds = block.ids, block.numbers, block.seconds
-        # made anew for each block: texts may have been added since the last one
-        heads = FusedHeads(store, tasks)
-        sound = texts >= 0 if seconds is None else (texts >= 0) & (seconds >= 0)
-        pairs = texts[sound] if seconds is None else np.stack([texts[sound], seconds[sound]], axis=1)
-        distinct, which = np.unique(pairs, axis=0, return_inverse=True)
-        found = heads.predict(*((distinct,) if seconds is None else (distinct[:, 0].copy(), distinct[:, 1].copy())))
-        rows = np.full(len(texts), -1, np.int64)
-        rows[sound] = which.reshape(-1)
-        called = pa.array(range(position, position + len(texts))) if ids is None else given_ids(ids)
-        position += len(texts)
-        columns = _columns(found, proba=proba)
-        if tails is not None and seconds is None:
-            known = {int(number): text for number, text in zip(texts, block.texts, strict=True) if number >= 0}
-            columns |= tails.answer(distinct, known, proba=proba)
-        yield {"id": called, **spread(columns, rows)}
 
 
 def _columns(found: Sequence[TaskOutputs], *, proba: bool) -> Table:

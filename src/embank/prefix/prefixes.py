@@ -1,4 +1,4 @@
-"""A folder of prefixes: one is added, replaced or removed at a time, and what banks made with it is dropped."""
+"""A folder of prefixes: one is added, replaced or removed at a time, and the columns made with it are dropped."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from embank.encode.options import BankOptions
 from embank.encoders.load import DEFAULT, locate, open_torch_encoder
 from embank.encoders.prefix.folder import (
     APART,
+    TOGETHER,
     PrefixTrunk,
     TrunkReference,
     create_prefix_trunk,
@@ -20,8 +21,8 @@ from embank.encoders.prefix.folder import (
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import EncoderError, UsageError
 from embank.fit.source_tasks import Source
-from embank.prefix.columns import columns_under
 from embank.prefix.train import PrefixSettings, TrainedPrefix, train_prefix
+from embank.recipe import ColumnName
 from embank.session import Session
 from embank.store.deletion import drop_column
 from embank.store.folder import Store
@@ -69,7 +70,7 @@ class Prefixes:
         """Work on a folder.
 
         Args:
-            folder: of prefixes; `add` makes one that is not there.
+            folder: of prefixes; `add` makes it if it does not exist.
             options: how the encoder reads texts, as for a bank.
             banks: folders of banks that lose the columns which a change makes void.
         """
@@ -89,11 +90,11 @@ class Prefixes:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the prefixes; none where there is no folder yet."""
+        """Names of the prefixes; empty if the folder does not exist yet."""
         return tuple(prefix.name for prefix in self.read().prefixes) if self.folder.exists() else ()
 
     def check_name(self, name: str) -> None:
-        """Refuse what cannot be the name of a prefix.
+        """Refuse malformed names of prefixes.
 
         Raises:
             UsageError: the message says what names are made of.
@@ -115,8 +116,8 @@ class Prefixes:
             source: what is learned from; its name becomes the prefix's.
             settings: how.
             encoder: what a new folder stands on: "minilm", a folder, or a hub name. None: minilm, or what it stands on.
-            combine: how a new folder is read where nothing else is said: "apart" (None) or "together".
-            watch: called after every step.
+            combine: how a new folder is read by default: "apart" (None) or "together".
+            watch: progress callback, called after every step.
 
         Raises:
             UsageError: the name is there already or cannot be one, or the folder is read otherwise.
@@ -174,7 +175,7 @@ class Prefixes:
         return PrefixChange(found, dropped)
 
     def _encoder(self, place: str | None, combine: str | None) -> tuple[TransformerEncoder, TrunkReference]:
-        """The encoder that prefixes are trained on, opened once, and what a new folder says of it."""
+        """The encoder that prefixes are trained on, opened once, and its reference for a new folder."""
         known = self.read().reference if self.folder.exists() else None
         if known is not None and combine not in (None, known.combine):
             raise UsageError(f"{self.folder} is read {known.combine}; to read it {combine}, name it with #{combine}")
@@ -197,10 +198,19 @@ class Prefixes:
         """Drop columns that had these prefixes, or all of the folder's, from the banks."""
         found = []
         for bank in self._banks:
-            columns = columns_under(bank, self.folder, digests)
             with Store(bank) as store:
                 session = Session(store, self._options)
-                for column in columns:
+                for column in self._void(store, digests):
                     tasks = drop_column(store, column, session.encoders_in_use)
                     found.append(DroppedColumn(bank, column, tuple(tasks)))
         return tuple(found)
+
+    def _void(self, store: Store, digests: Collection[str]) -> list[str]:
+        """Columns of a bank that these prefixes made, and all that any set of this folder made together."""
+        origin = f"{self.folder.resolve()}#{TOGETHER}"
+        sets = {name for name, (_, facts) in store.catalogue.encoders().items() if facts.get("origin") == origin}
+        return [
+            name
+            for name, column in store.catalogue.columns().items()
+            if column.recipe.reading.prefix in digests or ColumnName.parse(name).encoder in sets
+        ]

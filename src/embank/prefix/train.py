@@ -14,7 +14,7 @@ from embank.encoders.torch import TransformerEncoder
 from embank.errors import UsageError
 from embank.fit.source_datasets import SourceDataset, readouts_of, sample_vectors, source_dataset
 from embank.fit.source_tasks import Reads, Source, SourceScore, SourceSettings
-from embank.models.shared import Readings, SharedEncoder
+from embank.models.shared import SharedEncoder
 from embank.training.checkpoint import checkpoint_file, training_identity
 from embank.training.objectives import init_bias
 from embank.training.outputs import on_device
@@ -23,13 +23,13 @@ from embank.training.supervised import train_supervised
 
 _RATE = 5e-3
 _RATE_REPARAMETRISED = 2e-3
-"""Learning rates of prefixes, and of what makes them in training (bench/log/2026-11.md)."""
+"""Learning rates of prefixes, and of the MLP that makes them in training (bench/log/2026-11.md)."""
 
 _SPREAD = 0.02
 """Deviation of the first weights of the MLP that makes a prefix."""
 
 _HEAD_DROPOUT = 0.1
-"""On what the source's head reads; the frozen encoder has none."""
+"""Dropout of the head's inputs; the frozen encoder has none."""
 
 _HEARD = 32
 """Texts whose keys and values a prefix may begin with."""
@@ -142,8 +142,8 @@ def train_prefix(
     settings = replace(settings, training=replace(settings.training, rate=rate))
     training = settings.training
     dataset = source_dataset(encoder, 0, source, settings.source_settings)
-    readings = Readings(readouts_of(encoder, settings.reads), _HEAD_DROPOUT)
-    shared = SharedEncoder(encoder, [dataset.head], readings, training.seed)
+    readouts = readouts_of(encoder, settings.reads)
+    shared = SharedEncoder(encoder, [dataset.head], readouts, training.seed, _HEAD_DROPOUT)
     shared.standardise(sample_vectors(shared, [dataset]))
     init_bias(shared.head(0), dataset.objective.init_bias(dataset.train))
     module = PrefixLearner(shared, _first_prefix(shared, dataset, settings), settings)
@@ -210,7 +210,7 @@ class PrefixLearner(torch.nn.Module):
     start: torch.Tensor
 
     def prefix(self) -> Prefix:
-        """The prefix as it is; whatever makes it in training is folded away."""
+        """The prefix; the MLP that makes it in training is folded away."""
         both: torch.Tensor = self.learned
         if self.made is not None:
             _, layers, length, width = self.start.shape
@@ -225,13 +225,13 @@ class PrefixLearner(torch.nn.Module):
         return found
 
     def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
-        """Turn dropout on what the head reads on or off; the encoder has none in either case."""
+        """Switch the dropout of the head's inputs; the encoder never has dropout."""
         super().train(mode)
         self.shared.model.train(mode=False)
         return self
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
-        """The prefix, or what makes it, and the head."""
+        """The prefix, or the MLP that makes it, and the head."""
         made = {} if self.made is None else {f"made.{name}": one for name, one in self.made.named_parameters()}
         head = {f"heads.{name}": one for name, one in self.shared.heads.named_parameters()}
         return {"learned": self.learned, **made, **head}

@@ -11,16 +11,17 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embank.optional import is_installed, load
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis as DrawnAxis
 
 WIDTH, ROW, LINES_HEIGHT = 4.8, 0.29, 3.5
 """Inches: a figure's width, the height of one row of dots, and that of a figure of lines. Narrow, so that letters can
 be read on a phone; a wide page sets two figures side by side."""
-
-_PIXELS = 96
-"""Per inch, of CSS."""
 
 COLOURS = (
     ("#1a56db", "#3b95ff"),
@@ -79,7 +80,7 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """What surrounds a drawing.
+    """Title, caption and axes of a figure.
 
     Attributes:
         name: unique on its page: letters, digits and hyphens.
@@ -158,7 +159,7 @@ def dots(frame: Frame, rows: Sequence[Dot], zone: tuple[float, float] | None = N
         ExtraMissingError: matplotlib is not installed.
     """
 
-    def draw(axes: Any) -> None:
+    def draw(axes: "Axes") -> None:
         if zone is not None:
             axes.axvspan(*zone, color=_DRAWN["zone"], zorder=0, linewidth=0)
         for place, row in enumerate(rows):
@@ -194,7 +195,7 @@ def lines(frame: Frame, several: Sequence[Line], crossings: Sequence[Crossing] =
         ExtraMissingError: matplotlib is not installed.
     """
 
-    def draw(axes: Any) -> None:
+    def draw(axes: "Axes") -> None:
         for line in several:
             at = line.series % len(COLOURS)
             axes.plot(line.x, line.y, color=_DRAWN[f"series-{at}"], linestyle=_DASHES[at], linewidth=2, label=line.name)
@@ -214,7 +215,7 @@ def style_sheet() -> str:
     return f":root {{ {light} }}\n{screen} {{ :root {{ {dark} }} }}"
 
 
-def _figure(frame: Frame, draw: Callable[[Any], None], height: float) -> str:
+def _figure(frame: Frame, draw: "Callable[[Axes], None]", height: float) -> str:
     """A drawing in its frame."""
     matplotlib = load("matplotlib", "report")
     figures, backend = load("matplotlib.figure", "report"), load("matplotlib.backends.backend_svg", "report")
@@ -234,7 +235,7 @@ def _figure(frame: Frame, draw: Callable[[Any], None], height: float) -> str:
     )
 
 
-def _finish(axis: Any, set_scale: Callable[[str], None], wanted: Axis) -> None:
+def _finish(axis: "DrawnAxis", set_scale: Callable[[str], None], wanted: Axis) -> None:
     """Scale, ticks and title of an axis."""
     low, high = axis.get_view_interval()
     if wanted.logarithmic:

@@ -12,7 +12,6 @@ from embank.encode.columns import readout_of
 from embank.encode.default_columns import resolve
 from embank.encode.external import is_given
 from embank.encode.options import BankOptions
-from embank.encoders import Readout
 from embank.encoders.compute import open_fastest
 from embank.encoders.load import locate
 from embank.errors import UsageError
@@ -20,7 +19,7 @@ from embank.recipe import ColumnName
 from embank.session import Session
 from embank.store.catalogue import UNKNOWN
 from embank.store.vectors import codec_of, decoded, reduction_of
-from embank.texts import Text, keys_and_faults
+from embank.texts import Text, hashed
 
 
 def query_vectors(session: Session, column: str, texts: Sequence[Any]) -> Vectors:
@@ -30,18 +29,12 @@ def query_vectors(session: Session, column: str, texts: Sequence[Any]) -> Vector
         `[texts, width]` float32, of a new text before the codec.
 
     Raises:
-        UsageError: no such column, a text that cannot be encoded, or a new text for vectors that were made elsewhere.
+        UsageError: unknown column, a text that cannot be encoded, or a new text for vectors that were made elsewhere.
     """
     store = session.store
     (name,) = session.full_names([column])
     stored = store.column(name)
-    keys, faults = keys_and_faults(texts)
-    if faults:
-        first = min(faults)
-        raise UsageError(
-            f"{len(faults)} of {len(texts)} queries cannot be encoded, the first is {first}: {faults[first]}"
-        )
-    numbers = store.catalogue.lookup([key or b"" for key in keys])
+    numbers = store.catalogue.lookup(_keys(texts, "queries"))
     reader = store.reader(name)
     there = numbers != UNKNOWN
     there[there] = reader.has(numbers[there])
@@ -57,9 +50,9 @@ def query_vectors(session: Session, column: str, texts: Sequence[Any]) -> Vector
             f"{name} holds vectors that were made elsewhere, and query {new[0]} has none there: "
             "search with vectors of your own, or name a column of an encoder"
         )
-    asked = [texts[at] for at in new.tolist()]
+    absent = [texts[at] for at in new.tolist()]
     readout = readout_of(parsed)
-    encoded = encode_texts(session.encoder_for(parsed, asked), asked, [readout])
+    encoded = encode_texts(session.encoders.encoder_for(parsed, absent), absent, [readout])
     if encoded.failures:
         at, reason = next(iter(sorted(encoded.failures.items())))
         raise UsageError(f"query {new[at]} cannot be encoded: {reason}")
@@ -84,16 +77,21 @@ def encoder_vectors(encoder: str | Path, texts: Sequence[Text], options: BankOpt
     chosen = options or BankOptions()
     located = locate(str(encoder), chosen.reading, local_files_only=chosen.local_files_only)
     name = resolve(located, [ColumnName(located.name, located.layers, "own", ())])[0]
-    readout = Readout(name.layer, name.pooling, name.taken)
-    _, faults = keys_and_faults(texts)
-    if faults:
-        first = min(faults)
-        raise UsageError(
-            f"{len(faults)} of {len(texts)} texts cannot be encoded, the first is {first}: {faults[first]}"
-        )
+    readout = readout_of(name)
+    _keys(texts, "texts")
     opened, _ = open_fastest(located, chosen.compute, texts, [readout])
     encoded = encode_texts(opened, list(texts), [readout])
     if encoded.failures:
         at, reason = min(encoded.failures.items())
         raise UsageError(f"text {at} cannot be encoded: {reason}")
     return encoded.vectors[readout]
+
+
+def _keys(texts: Sequence[Any], what: str) -> list[bytes]:
+    """Keys of texts; one that cannot be encoded is refused by its place among all of them."""
+    found = hashed(texts)
+    if found.faults:
+        first = min(found.faults)
+        total = f"{len(found.faults)} of {len(texts)} {what}"
+        raise UsageError(f"{total} cannot be encoded, the first is {first}: {found.faults[first]}")
+    return list(found.keys)

@@ -11,7 +11,8 @@ from jaxtyping import Float32
 
 from embank.arrays import Vectors
 from embank.encode import EncodeReport, TextBlock, Watch
-from embank.encode.run import EncodeRun, EncodeSettings
+from embank.encode.options import EncodeSettings
+from embank.encode.run import EncodeRun
 from embank.encoders import Batch, EncoderFacts, Readout, Tokens
 from embank.errors import UsageError
 from embank.recipe import STATES, ColumnName, Reading

@@ -1,4 +1,4 @@
-"""A checkpoint: all that decides how training goes on, in one safetensors file that is whole or absent."""
+"""A checkpoint: the whole state of a training, in one safetensors file that is whole or absent."""
 
 import json
 from collections.abc import Mapping
@@ -143,7 +143,7 @@ class CheckpointFile:
 
 
 def checkpoint_file(path: Path | None, identity: str) -> CheckpointFile | None:
-    """Where to keep checkpoints of a training; None where it keeps none."""
+    """Where to keep checkpoints of a training; None if `path` is None."""
     return None if path is None else CheckpointFile(path, identity)
 
 
@@ -170,7 +170,7 @@ _GROUPS = ("weights", "moments", "best")
 
 
 def _digest(notes: Mapping[str, str], tensors: Tensors) -> str:
-    """Of all that a checkpoint says: safetensors itself does not notice a flipped bit."""
+    """Digest of a checkpoint's content: safetensors itself does not notice a flipped bit."""
     digest = blake2b(json.dumps(sorted(notes.items())).encode(), digest_size=16)
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())

@@ -1,4 +1,4 @@
-"""What a training loop is given: batches of examples as (inputs, targets), in an order that a seed decides."""
+"""Datasets of a training loop: batches of examples as (inputs, targets), in an order that a seed decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,27 +21,17 @@ Which = Int64[np.ndarray, " batch"]
 """Numbers of examples."""
 
 T = TypeVar("T")
-OutputsT_contra = TypeVar("OutputsT_contra", contravariant=True)
-TargetsT_contra = TypeVar("TargetsT_contra", contravariant=True)
-
-
-class Loss(Protocol[OutputsT_contra, TargetsT_contra]):
-    """What training makes small."""
-
-    def loss(self, outputs: OutputsT_contra, targets: TargetsT_contra) -> torch.Tensor:
-        """One number out of a module's outputs for a batch and the targets of it."""
-        ...
 
 
 class Objective(Protocol[T]):
-    """What is asked of examples: targets, and the loss that compares outputs with them."""
+    """Targets of examples, and the loss that compares a module's outputs with them."""
 
     def targets(self, which: Which, length: int) -> T:
         """Targets of some examples, padded to `length` where they are per token."""
         ...
 
     def loss(self, outputs: Any, targets: T) -> torch.Tensor:  # outputs are whatever the module gives
-        """One number out of a module's outputs for a batch and the targets of it."""
+        """One number out of a module's outputs for a batch and its targets."""
         ...
 
 
@@ -54,76 +44,56 @@ class InputSource(Protocol):
         ...
 
     def inputs(self, which: Which) -> Inputs:
-        """What the module reads of some examples, padded to one length; `pool` `[rows, length]` is among it."""
+        """Inputs of some examples, padded to one length; `pool` `[rows, length]` is among them."""
         ...
 
 
 class Dataset(Protocol[T]):
-    """Examples to train on."""
+    """Examples to train on, and the loss of a module on them."""
 
     @property
     def lengths(self) -> Int64[np.ndarray, " examples"]:
         """Tokens of each example."""
         ...
 
-    @property
-    def objective(self) -> Loss[Any, T]:
-        """What is asked of the examples; nobody else in a training holds it."""
-        ...
-
     def __getitem__(self, which: Which) -> tuple[Inputs, T]:
         """Inputs and targets of a batch."""
+        ...
+
+    def loss(self, outputs: Any, targets: T) -> torch.Tensor:  # outputs are whatever the module gives
+        """One number out of a module's outputs for a batch and its targets; training makes it small."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledDataset(Generic[T]):
-    """Inputs of examples with what is asked of them.
+    """Inputs of examples with their targets.
 
     Attributes:
-        inputs: of the examples.
+        inputs: of all examples.
         objective: their targets and the loss.
+        chosen: the examples that are in the dataset, numbered anew from 0; None: all of them.
     """
 
     inputs: InputSource
     objective: Objective[T]
+    chosen: Which | None = None
 
     @property
     def lengths(self) -> Int64[np.ndarray, " examples"]:
         """Tokens of each example."""
-        return self.inputs.lengths
+        lengths = self.inputs.lengths
+        return lengths if self.chosen is None else np.asarray(lengths[self.chosen], np.int64)
 
     def __getitem__(self, which: Which) -> tuple[Inputs, T]:
         """Inputs and targets of a batch."""
+        which = which if self.chosen is None else self.chosen[which]
         inputs = self.inputs.inputs(which)
         return inputs, self.objective.targets(which, inputs["pool"].shape[-1])
 
-
-@dataclass(frozen=True, eq=False)
-class Subset(Generic[T]):
-    """Some examples of a dataset, numbered anew from 0.
-
-    Attributes:
-        dataset: all examples.
-        chosen: numbers of those that are in the subset.
-    """
-
-    dataset: Dataset[T]
-    chosen: Which
-
-    @property
-    def lengths(self) -> Int64[np.ndarray, " examples"]:
-        """Tokens of each example."""
-        return np.asarray(self.dataset.lengths[self.chosen], np.int64)
-
-    @property
-    def objective(self) -> Loss[Any, T]:
-        """What is asked of the examples."""
-        return self.dataset.objective
-
-    def __getitem__(self, which: Which) -> tuple[Inputs, T]:
-        """Inputs and targets of a batch."""
-        return self.dataset[self.chosen[which]]
+    def loss(self, outputs: Any, targets: T) -> torch.Tensor:  # outputs are whatever the module gives
+        """The objective's loss."""
+        return self.objective.loss(outputs, targets)
 
 
 def shuffled_batches(lengths: Int64[np.ndarray, " examples"], batch: int, seed: Sequence[int]) -> list[np.ndarray]:

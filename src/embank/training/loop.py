@@ -25,7 +25,7 @@ _LEAST_STEPS = 300
 """Heads want about that many steps, however few examples there are."""
 
 _LEAST_EPOCHS = 4
-"""Fewest passes where nobody says how many."""
+"""Fewest passes if the settings leave their number open."""
 
 Sampler = Callable[[int], list[np.ndarray]]
 """The batches of a pass, by its number from 0: as many in every pass, and the same ones whenever they are asked for."""
@@ -124,11 +124,12 @@ class _Loop(Generic[T]):
         self._resumed = kept is not None
         self._steps = math.ceil(len(run.batches(0)) / run.settings.accumulate)
         self._epochs = run.settings.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_STEPS / self._steps))
-        self._clock = _Clock(self._position.seconds)
+        self._kept_at = time.monotonic()
+        self._began = self._kept_at - self._position.seconds
 
     @property
     def dtype(self) -> Dtype:
-        """What it computes in, from its first step on."""
+        """The precision of the training, from its first step on."""
         return self._position.dtype
 
     @property
@@ -144,7 +145,7 @@ class _Loop(Generic[T]):
             self._position.first = dict(self._run.prepare())
 
     def run_pass(self, watch: TrainingWatch) -> None:
-        """Go through all examples once, or what is left of a pass that was interrupted, and validate."""
+        """Go through all examples once, or through the rest of an interrupted pass, and validate."""
         position, settings = self._position, self._run.settings
         total = self._epochs * self._steps
         batches = self._run.batches(position.epoch)
@@ -165,7 +166,7 @@ class _Loop(Generic[T]):
                     score=score,
                 )
             )
-            if self._run.checkpoint and self._clock.since_mark > self._run.checkpoint.seconds:
+            if self._run.checkpoint and time.monotonic() - self._kept_at > self._run.checkpoint.seconds:
                 self._keep()
         score = self._run.validate() if self._is_sound() else math.nan
         position.epoch += 1
@@ -186,17 +187,17 @@ class _Loop(Generic[T]):
             for name, parameter in self._weights.items():
                 parameter.copy_(self._best[name])
         self._run.module.train(mode=False)
-        self._position.seconds = self._clock.total
+        self._position.seconds = time.monotonic() - self._began
         return Trained(self._position, self._resumed)
 
     def _is_sound(self) -> bool:
-        """Whether all weights are numbers. Where they are not, outputs are none, and yet may have a score."""
+        """Whether all weights are finite. Outputs of other weights are meaningless, and yet may have a score."""
         return all(bool(parameter.isfinite().all()) for parameter in self._weights.values())
 
     def _keep(self) -> None:
-        self._clock.mark()
+        self._kept_at = time.monotonic()
         if self._run.checkpoint:
-            self._position.seconds = self._clock.total
+            self._position.seconds = self._kept_at - self._began
             kept = Checkpoint(
                 identity=self._run.checkpoint.identity,
                 position=self._position,
@@ -219,7 +220,7 @@ def _step(run: Run[T], optimiser: torch.optim.Optimizer, batches: list[np.ndarra
         inputs, targets = run.dataset[which]
         with precision():
             outputs = run.module(**on_device(inputs, run.module))
-        loss = run.dataset.objective.loss(outputs, targets) / len(batches)
+        loss = run.dataset.loss(outputs, targets) / len(batches)
         loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
     torch.nn.utils.clip_grad_norm_(run.module.trainable().values(), run.settings.clip)
@@ -247,22 +248,3 @@ def _restore(weights: dict[str, torch.nn.Parameter], optimiser: torch.optim.Opti
         kind, _, name = entry.partition(".")
         optimiser.state[weights[name]][kind] = tensor.to(weights[name].device)
     torch.set_rng_state(kept.random)
-
-
-class _Clock:
-    """Seconds of a training, those before an interruption included."""
-
-    def __init__(self, before: float) -> None:
-        self._before = before
-        self._began = self._marked = time.monotonic()
-
-    @property
-    def total(self) -> float:
-        return self._before + time.monotonic() - self._began
-
-    @property
-    def since_mark(self) -> float:
-        return time.monotonic() - self._marked
-
-    def mark(self) -> None:
-        self._marked = time.monotonic()

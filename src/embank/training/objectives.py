@@ -1,8 +1,9 @@
-"""What a model is trained for: targets of examples, the loss, and measures out of its outputs; here for whole texts."""
+"""Objectives: targets of examples, the loss, and measures of a model's outputs; here for whole texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,10 +21,13 @@ from embank.training.losses import class_loss
 Outputs = Sequence[np.ndarray]
 """For each example what a model gave: `[outputs]`, or `[tokens, outputs]` of kinds that read tokens."""
 
+PLAIN: Mapping[str, Any] = MappingProxyType({})
+"""Nothing was learned from held-back examples: decisions are plain."""
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """What the outputs of a batch are compared with.
+    """Targets of a batch.
 
     Attributes:
         values: class numbers `[batch]`, 0 and 1 `[batch, labels]`, numbers `[batch]`, tag numbers `[batch, length]`, or
@@ -36,7 +40,10 @@ class Targets:
 
 
 class TaskObjective(Objective[Targets], Protocol):
-    """One task's examples, as a model is trained and scored on them."""
+    """One task's examples, as a model is trained and scored on them.
+
+    The loss is a mean over texts, labels or tokens, in float32; see `embank.training.losses`.
+    """
 
     @property
     def kind(self) -> Kind:
@@ -53,32 +60,20 @@ class TaskObjective(Objective[Targets], Protocol):
         """The measure that counts."""
         ...
 
-    def targets(self, which: Which, length: int) -> Targets:
-        """Targets of some examples, padded to `length` where they are per token."""
-        ...
-
-    def loss(self, outputs: torch.Tensor, targets: Targets) -> torch.Tensor:
-        """A mean over texts, labels or tokens, in float32; see `embank.training.losses`."""
-        ...
-
     def init_bias(self, train: Which) -> np.ndarray | None:
-        """What the output layer's bias begins as, `[outputs]`, so that rare labels begin rare; None for zeros."""
+        """The output layer's first bias, `[outputs]`, so that rare labels begin rare; None for zeros."""
         ...
 
-    def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """How good outputs of some examples are, decided plainly."""
-        ...
-
-    def measure_calibrated(self, learned: Mapping[str, Any], which: Which, outputs: Outputs) -> dict[str, float]:
-        """How good outputs of some examples are, decided with what `calibrated` gave."""
+    def measure(self, which: Which, outputs: Outputs, learned: Mapping[str, Any] = PLAIN) -> dict[str, float]:
+        """How good outputs of some examples are, decided with what `calibrated` gave; plainly without it."""
         ...
 
     def guess(self, train: Which, which: Which) -> dict[str, float]:
-        """The measures of guessing without reading, from what training examples show."""
+        """The measures of guessing without reading the texts, from the labels of training examples."""
         ...
 
     def calibrated(self, which: Which, outputs: Outputs) -> dict[str, Any]:
-        """What is learned from outputs on held-back examples: temperature and offsets; also scale and names."""
+        """Calibration from outputs on held-back examples: temperature and offsets; also scale and names."""
         ...
 
 
@@ -92,7 +87,7 @@ def init_bias(output: torch.nn.Linear, bias: np.ndarray | None) -> None:
             output.bias.copy_(torch.from_numpy(bias))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PooledObjective:
     """A class, labels or a number for each text.
 
@@ -155,12 +150,8 @@ class PooledObjective:
         odds: np.ndarray = np.log((with_it + 1) / (len(train) - with_it + 1)).astype(np.float32)
         return odds
 
-    def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """As for linear heads; decisions are plain."""
-        return self.measure_calibrated({}, which, outputs)
-
-    def measure_calibrated(self, learned: Mapping[str, Any], which: Which, outputs: Outputs) -> dict[str, float]:
-        """As for linear heads, with their thresholds."""
+    def measure(self, which: Which, outputs: Outputs, learned: Mapping[str, Any] = PLAIN) -> dict[str, float]:
+        """As for linear heads, with the thresholds that were learned."""
         decided = self.served(learned).decide(self.scaled(np.stack(outputs)))
         guess = np.array(self.labels)[decided] if self.kind == "single" else decided
         return measures(self.y[which], guess, self.kind)
@@ -184,7 +175,7 @@ class PooledObjective:
         return {"temperature": found, "offsets": [float(one) for one in lean(logits, truth.astype(np.int64))]}
 
     def served(self, learned: Mapping[str, Any]) -> ServedHead:
-        """A head that decides as this kind does; it has no weights of its own."""
+        """A head without weights that decides as this kind does."""
         return decider(self.kind, self.labels, learned)
 
 

@@ -14,10 +14,10 @@ _BUDGET = 4096
 
 
 class Trainable(Protocol):
-    """What can be trained: a torch module that says which of its parameters are."""
+    """A torch module that names its trained parameters."""
 
     def __call__(self, **inputs: torch.Tensor) -> Any:
-        """Logits, or whatever the loss reads."""
+        """Logits, or other inputs of the loss."""
         ...
 
     def train(self, mode: bool = True) -> Any:  # noqa: FBT001, FBT002 - torch's own signature
@@ -36,7 +36,7 @@ def on_device(inputs: Inputs, module: Trainable) -> Inputs:
 
 
 def predict_outputs(module: Trainable, source: InputSource, which: Which) -> list[np.ndarray]:
-    """What a module gives for each example: `[outputs]`, or `[tokens, outputs]` of kinds that read tokens."""
+    """Outputs of a module for each example: `[outputs]`, or `[tokens, outputs]` of kinds that read tokens."""
     return predict_together({"": module}, source, which)[""]
 
 

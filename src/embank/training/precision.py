@@ -1,7 +1,7 @@
 """Which precision torch trains and predicts in: bfloat16 where its products are measured to be faster, else float32.
 
 That a processor has bfloat16 does not make it the faster one: some multiply it at twice the speed of float32, others,
-whose matrix units are not lent to a virtual machine, at half of it (bench/RESULTS.md).
+whose matrix units a virtual machine cannot use, at half of it (bench/RESULTS.md).
 """
 
 import time
@@ -47,7 +47,7 @@ def settled(dtype: Dtype) -> Iterator[None]:
 
 @cache
 def faster() -> Dtype:
-    """What is faster on this machine; measured once a process, in some tens of milliseconds."""
+    """The faster precision on this machine; measured once per process, in some tens of milliseconds."""
     if torch.cuda.is_available():
         return "bfloat16"
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 - torch has no public question for it

@@ -1,4 +1,4 @@
-"""What may be said about a training, and what training says of itself. Nothing here needs torch."""
+"""Settings of a training, and its progress. Nothing here needs torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from embank.training.checkpoint import CheckpointFile
-from embank.training.datasets import InputSource, LabelledDataset, Subset, Which
+from embank.training.datasets import InputSource, LabelledDataset, Which
 from embank.training.loop import Run, Trained, train
 from embank.training.objectives import Targets, TaskObjective, init_bias
 from embank.training.outputs import Trainable, predict_outputs
@@ -32,9 +32,9 @@ class LabelledSplit:
     held_back: Which
 
     @property
-    def training(self) -> Subset[Targets]:
+    def training(self) -> LabelledDataset[Targets]:
         """The examples that are trained on."""
-        return Subset(LabelledDataset(self.inputs, self.objective), self.train)
+        return LabelledDataset(self.inputs, self.objective, self.train)
 
     def validate(self, module: Trainable) -> float:
         """The primary measure of a module on the examples that are held back."""
@@ -103,8 +103,8 @@ def score(module: Trainable, data: LabelledSplit) -> Scores:
     on_train = predict_outputs(module, data.inputs, data.train)
     return Scores(
         learned=learned,
-        train=objective.measure_calibrated(learned, data.train, on_train),
-        validation=objective.measure_calibrated(learned, data.held_back, on_held_back),
+        train=objective.measure(data.train, on_train, learned),
+        validation=objective.measure(data.held_back, on_held_back, learned),
         baseline=objective.guess(data.train, data.held_back),
         texts_per_second=len(data.held_back) / max(seconds, 1e-9),
     )

@@ -27,7 +27,7 @@ from embank.metrics.tagging import has_entities, tagging_measures
 from embank.texts import Text
 from embank.training.datasets import Which
 from embank.training.losses import span_loss, tagging_loss
-from embank.training.objectives import Outputs, Targets
+from embank.training.objectives import PLAIN, Outputs, Targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,24 +71,20 @@ class TaggingObjective:
         return tagging_loss(outputs, targets.values)
 
     def init_bias(self, train: Which) -> np.ndarray | None:
-        """Logarithms of the tags' shares: most words are outside, and nothing but this bias has to learn that."""
+        """Logarithms of the tags' shares: most words are outside, and the weights need not learn that."""
         found = np.concatenate([self._targets[at] for at in train])
         counts = np.bincount(found[found != IGNORED], minlength=self.n_outputs) + 1
         shares: np.ndarray = np.log(counts / counts.sum()).astype(np.float32)
         return shares
 
-    def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """Entity F1, precision, recall and accuracy; or accuracy and macro-F1."""
+    def measure(self, which: Which, outputs: Outputs, learned: Mapping[str, Any] = PLAIN) -> dict[str, float]:
+        """Entity F1, precision, recall and accuracy; or accuracy and macro-F1. Calibration changes no decision."""
+        del learned
         guess = [
             word_tags(logits, self.words[at], len(self.tags[at]), self.names)[0]
             for at, logits in zip(which, outputs, strict=True)
         ]
         return tagging_measures([self.tags[at] for at in which], guess)
-
-    def measure_calibrated(self, learned: Mapping[str, Any], which: Which, outputs: Outputs) -> dict[str, float]:
-        """As `measure`: calibration does not change what is decided."""
-        del learned
-        return self.measure(which, outputs)
 
     def guess(self, train: Which, which: Which) -> dict[str, float]:
         """The commonest tag everywhere."""
@@ -106,7 +102,7 @@ class TaggingObjective:
         return {"temperature": temperature(np.concatenate(logits), np.concatenate(truth), "single")}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class SpanObjective:
     """A stretch of the context that answers a question.
 
@@ -145,21 +141,17 @@ class SpanObjective:
         return span_loss(outputs, targets.values, allowed)
 
     def init_bias(self, train: Which) -> np.ndarray | None:
-        """Nothing is known of a place before it is read."""
+        """None: all places begin alike."""
         del train
         return None
 
-    def measure(self, which: Which, outputs: Outputs) -> dict[str, float]:
-        """Exact match and F1 of SQuAD."""
+    def measure(self, which: Which, outputs: Outputs, learned: Mapping[str, Any] = PLAIN) -> dict[str, float]:
+        """Exact match and F1 of SQuAD. Calibration changes no decision."""
+        del learned
         guess = [
             answer_of(self.texts[at], self.places[at], logits)[0] for at, logits in zip(which, outputs, strict=True)
         ]
         return squad_scores(guess, [self.answers[at] for at in which])
-
-    def measure_calibrated(self, learned: Mapping[str, Any], which: Which, outputs: Outputs) -> dict[str, float]:
-        """As `measure`: calibration does not change what is decided."""
-        del learned
-        return self.measure(which, outputs)
 
     def guess(self, train: Which, which: Which) -> dict[str, float]:
         """The whole context."""
@@ -167,7 +159,7 @@ class SpanObjective:
         return squad_scores([_context(self.texts[at]) for at in which], [self.answers[at] for at in which])
 
     def calibrated(self, which: Which, outputs: Outputs) -> dict[str, Any]:
-        """Nothing: a span's score is the probability as the tail gives it."""
+        """Empty: a span's score is the probability as the tail gives it."""
         del which, outputs
         return {}
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from embank.encode import TextBlock
-from embank.encode.run import EncodeSettings
+from embank.encode.options import EncodeSettings
 from embank.store import FORMAT_VERSION
 from embank.store.folder import Store
 from embank.testing import FakeEncoder, encode_with
@@ -28,7 +28,7 @@ def main() -> None:
     reduced = Path(__file__).parent / "version-2-reduced"
     if not reduced.exists():
         with Store.create(reduced) as store:
-            blocks = [TextBlock("texts", 0, TEXTS, [*range(20), "snow"])]
+            blocks = [TextBlock("texts", 0, TEXTS, ids=[*range(20), "snow"])]
             encode_with(store, FakeEncoder(width=12), REDUCED, blocks, EncodeSettings())
         (reduced / "lock").unlink(missing_ok=True)
     root = Path(__file__).parent / f"version-{FORMAT_VERSION}"
@@ -37,10 +37,10 @@ def main() -> None:
     encoder, settings = FakeEncoder(width=12), EncodeSettings(keep_text=True)
     ids = [*range(20), "snow"]
     with Store.create(root) as store:
-        encode_with(store, encoder, COLUMNS[:3], [TextBlock("texts", 0, TEXTS, ids)], settings)
-        encode_with(store, encoder, COLUMNS[3:], [TextBlock("texts", 0, TEXTS[::2], ids[::2])], settings)
-        encode_with(store, encoder, COLUMNS, [TextBlock("pairs", 0, [PAIR, None], ["pair", "null"])], settings)
-        encode_with(store, encoder, STATES, [TextBlock("texts", 0, TEXTS[::2], ids[::2])], settings)
+        encode_with(store, encoder, COLUMNS[:3], [TextBlock("texts", 0, TEXTS, ids=ids)], settings)
+        encode_with(store, encoder, COLUMNS[3:], [TextBlock("texts", 0, TEXTS[::2], ids=ids[::2])], settings)
+        encode_with(store, encoder, COLUMNS, [TextBlock("pairs", 0, [PAIR, None], ids=["pair", "null"])], settings)
+        encode_with(store, encoder, STATES, [TextBlock("texts", 0, TEXTS[::2], ids=ids[::2])], settings)
         with store.writer() as writer:
             writer.set_task("topic", {"columns": [COLUMNS[0]], "kind": "single"}, {"head.json": b'{"labels": []}'})
     (root / "lock").unlink(missing_ok=True)
