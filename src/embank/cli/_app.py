@@ -66,8 +66,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"embank {embank.__version__}")
         raise typer.Exit
 

@@ -38,18 +38,18 @@ def progress(total: int | None, *, quiet: bool) -> "Iterator[Callable[[EncodeRep
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
     """Let the first Ctrl-C, or termination signal, ask for an orderly stop; the second one stops at once."""
-    asked = False
+    stopping = False
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal stopping
+        if stopping:
             raise KeyboardInterrupt
-        asked = True
+        stopping = True
         typer.echo("\nstopping after this batch; what is encoded will be kept (again to stop at once)", err=True)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield lambda: stopping
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

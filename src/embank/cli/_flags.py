@@ -62,7 +62,7 @@ _VARIABLES: Final = {
 """Flags that say the same in every command that has them, and drop nothing: one variable each."""
 
 DEFAULT_TEXT: Final = "text"
-"""The column of texts where nothing is said."""
+"""The column of texts if none is given."""
 
 CODECS: Final = ("float32", "float16", "int8", "int4", "binary")
 """Words that are offered for --codec."""

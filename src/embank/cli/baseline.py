@@ -145,7 +145,7 @@ def student(
     files: Files,
     rows: LabelledTexts,
     model: Model,
-    asked: StudentFlags,
+    flags: StudentFlags,
     loop: training.Loop,
     printed: Printed,
     checkpoint: Path | None = TRAINING.option(
@@ -158,7 +158,7 @@ def student(
 
     Says how good and how fast both are.
     """
-    wanted = asked.settings()
+    wanted = flags.settings()
     given = rows.read(files)
     with training.progress(quiet=printed.silent) as watch:
         made = embank.student_baseline(

@@ -96,7 +96,7 @@ class Student:
 def train(
     out: Annotated[Path, argument("OUT", "A new folder for the student.")],
     files: Annotated[list[Path], argument("FILE...", "Files of texts to learn from, without labels.")],
-    asked: Student,
+    flags: Student,
     compute: Compute,
     printed: Printed,
     text: TextColumn = "text",
@@ -111,22 +111,22 @@ def train(
 
     The folder is an encoder, also for other tools.
     """
-    settings, options = asked.settings(), compute.options()
+    settings, options = flags.settings(), compute.options()
     read = rows_of(Source(files=files, text=text, as_format=as_format))[text]
-    made_of = embank.DistilledFrom(teacher=asked.teacher, student=asked.student)
+    made_of = embank.DistilledFrom(teacher=flags.teacher, student=flags.student)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.with_name(f"{out.name}.bank")
     with _bank_of(bank, work, options) as opened, ExitStack() as shown:
         bars: list[Callable[[TrainingProgress], None]] = []
 
-        def told(now: "TrainingProgress") -> None:
+        def show_training(now: "TrainingProgress") -> None:
             if not bars:  # the bar of encoding ends where that of training begins
                 shown.close()
                 bars.append(shown.enter_context(training.progress(quiet=printed.silent)))
             bars[0](now)
 
         watch = shown.enter_context(console.progress(len(read), quiet=printed.silent))
-        report = opened.distill(read, out, settings, made_of, watch=watch, train_watch=told)
+        report = opened.distill(read, out, settings, made_of, watch=watch, train_watch=show_training)
     if bank is None:
         shutil.rmtree(work)
     printed.show(asdict(report), lambda: print_report(report, out))

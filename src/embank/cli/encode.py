@@ -118,7 +118,7 @@ class Reading:
         """The encoder, with how its prefixes are read.
 
         Raises:
-            UsageError: an unknown way, or no encoder that it is said of.
+            UsageError: an unknown way, or --prefixes without --encoder.
         """
         if self.prefixes is None:
             return self.encoder

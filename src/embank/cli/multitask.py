@@ -80,7 +80,7 @@ class Maker:
     """Trains encoders as the flags say."""
 
     settings: "MultitaskSettings"
-    asked: Training
+    flags: Training
     quiet: bool
 
     def __call__(self, sources: "Sequence[Source]", out: Path) -> "MultitaskReport":
@@ -90,8 +90,8 @@ class Maker:
                 sources,
                 out,
                 self.settings,
-                encoder=self.asked.encoder,
-                options=self.asked.options(),
+                encoder=self.flags.encoder,
+                options=self.flags.options(),
                 watch=watch,
             )
 
@@ -99,16 +99,16 @@ class Maker:
 @command(app, TRAIN_EXAMPLES)
 def train(
     out: Annotated[Path, argument("OUT", "A new folder for the encoder.")],
-    asked: Training,
+    flags: Training,
     printed: Printed,
 ) -> None:
     """Train one encoder on several source tasks.
 
     The folder is an encoder, also for other tools: embank encode --encoder OUT.
     """
-    settings = asked.multitask()
-    read = [entry.source() for entry in read_source_file(asked.sources)]
-    report = Maker(settings, asked, printed.silent)(read, out)
+    settings = flags.multitask()
+    read = [entry.source() for entry in read_source_file(flags.sources)]
+    report = Maker(settings, flags, printed.silent)(read, out)
     sources = [console.source_record(asdict(source)) for source in report.sources]
     printed.show({**asdict(report), "sources": sources}, lambda: print_report(report, out))
 
@@ -116,7 +116,7 @@ def train(
 @command(app, EVALUATE_EXAMPLES)
 def evaluate(
     work: Annotated[Path, argument("WORK", "Folder for encoders and scores; what is finished there is kept.")],
-    asked: Training,
+    flags: Training,
     printed: Printed,
     leave_out: list[str] | None = ROWS.option(
         None, "Leave these source tasks out, together; repeatable. [default: each in turn]", metavar="NAME,..."
@@ -128,14 +128,14 @@ def evaluate(
 
     Beside an encoder that was trained without the task stand the encoder as it was and one that has seen the task.
     """
-    settings = asked.multitask()
-    targets = [entry.target() for entry in read_source_file(asked.sources)]
+    settings = flags.multitask()
+    targets = [entry.target() for entry in read_source_file(flags.sources)]
     names = [target.source.name for target in targets]
     groups = [group.split(",") for group in leave_out] if leave_out else [[name] for name in names]
     how = embank.TransferSettings(
-        codec=codec, seed=asked.seed, seen=seen, encoder=asked.encoder, options=asked.options()
+        codec=codec, seed=flags.seed, seen=seen, encoder=flags.encoder, options=flags.options()
     )
-    found = embank.evaluate_transfer(targets, groups, Maker(settings, asked, printed.silent), how, work)
+    found = embank.evaluate_transfer(targets, groups, Maker(settings, flags, printed.silent), how, work)
     printed.show({"tasks": [asdict(one) for one in found]}, lambda: print_transfers(found))
 
 

@@ -243,13 +243,13 @@ def remove(
 
     Their files go, and in banks that are named the columns that they made.
     """
-    there = embank.Prefixes(folder, banks=bank or [])
+    prefixes = embank.Prefixes(folder, banks=bank or [])
     removed = []
     for name in names:
-        dropped = _told(there.remove(name))
+        dropped = _told(prefixes.remove(name))
         removed.append({"name": name, "dropped": dropped})
         if not printed.silent:
-            typer.echo(f"removed prefix {name}; {len(there.names)} left")
+            typer.echo(f"removed prefix {name}; {len(prefixes.names)} left")
             _print_dropped(dropped)
     if printed.as_json:
         console.print_json({"removed": removed})
@@ -258,7 +258,7 @@ def remove(
 @command(app, LIST_EXAMPLES, name="list")
 def list_prefixes(folder: Folder, printed: Printed) -> None:
     """List prefixes, what they learned from, and how well."""
-    there = embank.Prefixes(folder).read()
+    prefixes = embank.Prefixes(folder).read()
     if printed.as_json:
         listed = [
             {
@@ -268,12 +268,12 @@ def list_prefixes(folder: Folder, printed: Printed) -> None:
                 "from_layer": one.from_layer,
                 **_record(one.record),
             }
-            for one in there.prefixes
+            for one in prefixes.prefixes
         ]
-        console.print_json({"encoder": there.reference.encoder, "prefixes": listed})
+        console.print_json({"encoder": prefixes.reference.encoder, "prefixes": listed})
     elif not printed.quiet:
-        typer.echo(f"{folder}: on {there.reference.encoder}, read {there.reference.combine}")
-        rows = [_listed(one) for one in there.prefixes]
+        typer.echo(f"{folder}: on {prefixes.reference.encoder}, read {prefixes.reference.combine}")
+        rows = [_listed(one) for one in prefixes.prefixes]
         titles = ["source", "kind", "rows", "length", "from layer", "measure", "validation", "baseline", "bytes"]
         console.print_table(titles, rows, (2, 3, 4, 6, 7, 8))
 

@@ -30,7 +30,7 @@ from embank.reports.wording import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embank import BankOptions, SearchSettings
+    from embank import SearchSettings
 
 EXAMPLES = (
     'embank search bank "no heating since Friday" -k 5',
@@ -105,14 +105,15 @@ def search(
     printed.check(output)
     queries, ids = _queries(query or [], rows)
     settings, options = searched.settings(rows.where), encoder.opened()
-    asked = _vectors(searched.query_encoder, queries, options)
+    place = searched.query_encoder
+    vectors = queries if place is None else embank.encoder_vectors(place, queries, options)
     if output is None:
         with embank.Bank.open(bank, options) as opened:
-            found = opened.search(asked, settings, ids=ids)
+            found = opened.search(vectors, settings, ids=ids)
         printed.show({"found": found.to_pylist()}, lambda: show(found, queries, ids))
         return
     with embank.Bank.open(bank, options) as opened, embank.tables.open_writer(output) as writer:
-        found = opened.search(asked, settings, ids=ids)
+        found = opened.search(vectors, settings, ids=ids)
         writer.write({name: found.column(name) for name in found.column_names})
     if str(output) != "-":
         printed.show({"rows": found.num_rows, "output": str(output)}, f"{counted(found.num_rows, 'row')}: {output}")
@@ -123,7 +124,7 @@ def show(found: "pa.Table", queries: list[Any], ids: list[Any]) -> None:
     rows = found.to_pylist()
     if not rows:
         typer.echo("no text fits")
-    called = {str(name): said for name, said in zip(ids or range(len(queries)), queries, strict=True)}
+    called = {str(name): text for name, text in zip(ids or range(len(queries)), queries, strict=True)}
     several = len(queries) > 1
     headers = ["rank", "score", "id", *(["text"] if "text" in found.column_names else [])]
     for name in dict.fromkeys(str(row["query"]) for row in rows):
@@ -134,13 +135,6 @@ def show(found: "pa.Table", queries: list[Any], ids: list[Any]) -> None:
         console.print_table(headers, [row[: len(headers)] for row in cells], (0, 1))
     if rows and "text" not in headers:
         typer.echo("this bank keeps no texts, so only ids are shown; encode with --keep-text to see them", err=True)
-
-
-def _vectors(place: str | None, queries: list[Any], options: "BankOptions") -> Any:
-    """The queries themselves, or their vectors by an encoder that was named."""
-    if place is None:
-        return queries
-    return embank.encoder_vectors(place, queries, options)
 
 
 def _queries(words: list[str], rows: QueryRows) -> tuple[list[Any], list[Any]]:
