@@ -26,11 +26,11 @@ from embank.encoders.load import ReadingOptions, locate, open_encoder
 from embank.encoders.prefix.folder import (
     APART,
     TOGETHER,
+    EncoderReference,
     StoredPrefix,
-    TrunkReference,
-    create_prefix_trunk,
+    create_prefix_folder,
     put_prefix,
-    read_prefix_trunk,
+    read_prefix_folder,
 )
 from embank.evaluate.transfer import Target, TransferSettings, frozen_score, scored_keys, without_texts
 from embank.prefix.train import PrefixSettings, train_prefix
@@ -46,8 +46,15 @@ def new_trunk(folder: Path) -> None:
     """A prefix trunk on minilm, without prefixes."""
     located = locate("minilm")
     reading = located.reading
-    create_prefix_trunk(
-        folder, TrunkReference(located.origin, reading.weights, reading.tokenizer, located.layers, located.width)
+    create_prefix_folder(
+        folder,
+        EncoderReference(
+            encoder=located.origin,
+            weights=reading.weights,
+            tokenizer=reading.tokenizer,
+            layers=located.layers,
+            width=located.width,
+        ),
     )
 
 
@@ -85,7 +92,7 @@ def one_of(target: Target, scored: set[str], asked: argparse.Namespace, seed: in
             flush=True,
         )
         begun.rename(folder)
-    return read_prefix_trunk(folder).prefixes[0]
+    return read_prefix_folder(folder).prefixes[0]
 
 
 def trunk_without(group: tuple[str, ...], asked: argparse.Namespace, seed: int) -> Path:

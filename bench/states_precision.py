@@ -18,7 +18,7 @@ from measuring import kept, record
 
 import embank
 from embank.codecs import calibrate
-from embank.encoders.limited_size import limited
+from embank.codecs.steps import limited
 from embank.encoders.load import locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
 from embank.models.tail import build_tail

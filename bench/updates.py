@@ -26,7 +26,7 @@ from trunks import always, classified
 import embank
 from embank.encoders.flops import flops, shape_of, training_flops
 from embank.encoders.load import locate
-from embank.encoders.prefix.folder import APART, TrunkReference, create_prefix_trunk, put_prefix
+from embank.encoders.prefix.folder import APART, EncoderReference, create_prefix_folder, put_prefix
 from embank.fit.source_tasks import Source
 from embank.multitask import MultitaskSettings
 from embank.multitask.folder import save_multitask
@@ -71,8 +71,15 @@ def with_prefixes(asked: argparse.Namespace) -> dict[str, Any]:
     folder, bank_folder = work / "trunk", work / "bank"
     located = locate("minilm")
     reading = located.reading
-    create_prefix_trunk(
-        folder, TrunkReference(located.origin, reading.weights, reading.tokenizer, located.layers, located.width)
+    create_prefix_folder(
+        folder,
+        EncoderReference(
+            encoder=located.origin,
+            weights=reading.weights,
+            tokenizer=reading.tokenizer,
+            layers=located.layers,
+            width=located.width,
+        ),
     )
     for source in always(asked.rows):
         prefix_into(folder, source, asked)

@@ -8,7 +8,7 @@ import pytest
 
 from embank.bank import Bank
 from embank.encode.options import BankOptions, EncodeSettings
-from embank.encoders.compute import ComputeOptions
+from embank.encoders.backends import ComputeOptions
 from embank.encoders.load import ReadingOptions
 from embank.errors import EncoderChangedError, UsageError
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from embank.encode.options import EncodeSettings as EncodeSettings
     from embank.encoders.available import available_encoders as available_encoders
     from embank.encoders.available import backends as backends
-    from embank.encoders.compute import ComputeOptions as ComputeOptions
+    from embank.encoders.backends import ComputeOptions as ComputeOptions
     from embank.encoders.load import ReadingOptions as ReadingOptions
     from embank.encoders.load import locate as locate
     from embank.evaluate.retrieval import JudgedQueries as JudgedQueries
@@ -84,7 +84,7 @@ _PUBLIC = {
     "BankSummary": "embank.store.summary",
     "ColumnName": "embank.recipe",
     "Columns": "embank.integrations.sklearn",
-    "ComputeOptions": "embank.encoders.compute",
+    "ComputeOptions": "embank.encoders.backends",
     "DedupReport": "embank.dedup.find",
     "DedupSettings": "embank.dedup",
     "DistilledFrom": "embank.distill.teacher",

@@ -4,15 +4,18 @@ They are checked in tests only (jaxtyping's import hook); at run time they cost 
 Texts are always on axis 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int8, Int64, Shaped
 
+Cell: TypeAlias = "str | bytes | float | np.generic | np.ndarray | Sequence[Cell] | Mapping[str, Cell] | None"
+"""One value of a user's table, as files have it; whatever else comes is refused with its type."""
+
 Vectors = Float32[np.ndarray, "texts width"]
-"""One float32 vector a text."""
+"""One float32 vector per text."""
 
 Rows = Shaped[np.ndarray, "texts cells"]
 """Stored rows: whatever dtype and number of cells the codec packs a vector into."""
@@ -24,10 +27,10 @@ Matrix = Float32[np.ndarray, "width outputs"]
 """Weights that map vectors to outputs."""
 
 Outputs = Float32[np.ndarray, "texts outputs"]
-"""One row of outputs (logits or numbers) a text."""
+"""One row of outputs (logits or numbers) per text."""
 
 Probabilities = Float[np.ndarray, "texts classes"]
-"""One row of probabilities a text."""
+"""One row of probabilities per text."""
 
 PerDimension = Float32[np.ndarray, " width"]
 """One number for each dimension of a vector."""
@@ -36,7 +39,7 @@ TextIds = Int64[np.ndarray, " texts"]
 """The bank's own numbers of texts: ascending in the order in which texts were committed."""
 
 Mask = Bool[np.ndarray, " texts"]
-"""One truth value a text."""
+"""One truth value per text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,7 @@ class Ragged:
         """Where each text's block ends."""
         return np.cumsum(self.lengths)
 
-    def blocks(self) -> Iterator[Any]:
+    def blocks(self) -> Iterator[np.ndarray]:
         """Each text's own rows, `[length, cells]`."""
         start = 0
         for length in self.lengths.tolist():

@@ -63,7 +63,7 @@ def put_in_place(pending: Path, path: Path) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill that takes the name `path` when all in it is written and synced, and not before.
 
-    What an earlier run left unfinished is removed first. `path` must not be there; the folder itself is to be made.
+    What an earlier run left unfinished is removed first. `path` must not exist; the caller makes the folder itself.
     """
     begun = path.with_name(f"{path.name}.part")
     shutil.rmtree(begun, ignore_errors=True)

@@ -3,14 +3,14 @@
 ```
 EmbankError
 ├── UsageError              an argument does not fit: unknown column, task, codec, kind, layer
-├── InputError              a user's file cannot be read, or lacks what was asked of it
+├── InputError              a user's file cannot be read, or lacks a column
 ├── ExtraMissingError       an optional dependency is needed and absent
 ├── EncoderError            an encoder cannot be found, loaded or trusted
 │   └── EncoderChangedError   same name, other weights, tokenizer or settings than the bank knows
 ├── HeadError               a task cannot be fitted, or its head no longer fits the bank
 └── BankError               the folder itself
-    ├── NotABankError         the folder is not a bank, or none is there
-    ├── BankExistsError       a bank is there already
+    ├── NotABankError         the folder is not a bank, or does not exist
+    ├── BankExistsError       the folder is a bank already
     ├── FormatError           a bank of a newer format version
     ├── BankLockedError       another writer holds it
     ├── StorageFullError      no space is left; what was committed is kept
@@ -30,7 +30,7 @@ class UsageError(EmbankError):
 
 
 class InputError(EmbankError):
-    """A user's file cannot be read, or lacks what was asked of it."""
+    """A user's file cannot be read, or lacks a column."""
 
 
 class ExtraMissingError(EmbankError):
@@ -54,11 +54,11 @@ class BankError(EmbankError):
 
 
 class NotABankError(BankError):
-    """The folder is not a bank, or there is none."""
+    """The folder is not a bank, or does not exist."""
 
 
 class BankExistsError(BankError):
-    """A bank is there already."""
+    """The folder is a bank already."""
 
 
 class FormatError(BankError):

@@ -39,7 +39,7 @@ def load(module: str, extra: str) -> ModuleType:
 
 
 def is_installed(module: str) -> bool:
-    """Say whether a dependency is there, without importing it."""
+    """Say whether a dependency is installed, without importing it."""
     return util.find_spec(module) is not None
 
 

@@ -7,6 +7,8 @@ from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
+from embank.arrays import Cell
+
 Text = str | tuple[str, str]
 """One string, or two strings that an encoder reads together."""
 
@@ -43,8 +45,8 @@ def text_key(text: Text) -> bytes:
     return blake2b(head + first + second, digest_size=KEY_BYTES).digest()
 
 
-def fault_of(value: Any) -> str | None:
-    """Say why a value cannot be encoded as a text, or None where it can.
+def fault_of(value: Cell) -> str | None:
+    """Say why a value cannot be encoded as a text, or None if it can.
 
     >>> fault_of(None), fault_of(3.5), fault_of("  "), fault_of("ok")
     ('null', 'not a string: float', 'empty', None)
@@ -62,14 +64,17 @@ def fault_of(value: Any) -> str | None:
     return None
 
 
-def text_fault(text: Any) -> str | None:
-    """Say why a text, single or pair, cannot be encoded, or None where it can.
+def text_fault(text: Cell) -> str | None:
+    """Say why a text, single or pair, cannot be encoded, or None if it can.
 
-    >>> text_fault(("a question", None))
-    'second of the pair: null'
+    >>> text_fault(("a question", None)), text_fault(("a", "b", "c"))
+    ('second of the pair: null', 'not a pair: 3 values')
     """
     if isinstance(text, tuple):
-        for place, half in zip(("first", "second"), text, strict=True):
+        places = ("first", "second")
+        if len(text) != len(places):
+            return f"not a pair: {len(text)} values"
+        for place, half in zip(places, text, strict=True):
             fault = fault_of(half)
             if fault:
                 return f"{place} of the pair: {fault}"
@@ -81,10 +86,10 @@ def keys_and_faults(texts: Sequence[Any]) -> tuple[list[bytes | None], dict[int,
     """Hash many texts at once.
 
     Args:
-        texts: strings, pairs, or whatever else stood in the user's file.
+        texts: strings, pairs, or any other value of a user's file.
 
     Returns:
-        One key a text (None where it cannot be encoded), and for those the offset and the reason.
+        One key per text (None if it cannot be encoded), and for those the offset and the reason.
     """
     keys: list[bytes | None] = []
     faults: dict[int, str] = {}
@@ -123,7 +128,7 @@ def hashed(texts: Sequence[Any], known_faults: Mapping[int, str] = MappingProxyT
     """Hash rows of texts, each once.
 
     Args:
-        texts: strings, pairs, or whatever else stood in the user's file.
+        texts: strings, pairs, or any other value of a user's file.
         known_faults: rows that could not even be read, and why.
     """
     keys, faults = keys_and_faults(texts)
@@ -162,7 +167,7 @@ def numbered(texts: Sequence[Any]) -> NumberedTexts:
     return NumberedTexts(rows, [distinct[number] for number in range(len(numbers))], list(numbers))
 
 
-def plain_id(value: Any) -> int | str | None:
+def plain_id(value: Cell) -> int | str | None:
     """What a user calls a text, as the bank keeps it: whole numbers as they are, anything else as a string.
 
     >>> plain_id(17), plain_id("17"), plain_id(2.5), plain_id(2**70), plain_id(None)

@@ -13,7 +13,7 @@ import pytest
         (["encode", "{bank}", "{sample}", "--text", "message", "--codec", "int2"], "int2"),
         (["encode", "{bank}", "{sample}", "--text", "message", "--encoder", "no/../where"], "no encoder at"),
         (["encode", "{bank}", "{sample}", "--text", "message", "--encoder", "minilm", "--long", "windows"], "reads differently"),
-        (["encode", "{bank}", "{sample}", "--text", "message", "--backend", "jax"], "'jax' is no backend"),
+        (["encode", "{bank}", "{sample}", "--text", "message", "--backend", "jax"], "unknown backend 'jax'"),
         (["encode", "{bank}", "{sample}", "--text", "message", "--format", "xml"], "xml"),
         (["encode", "{bank}"], "give files to encode"),
         (["encode", "{folder}", "{sample}", "--text", "message"], "in use by something else"),

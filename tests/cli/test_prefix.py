@@ -141,9 +141,9 @@ def test_mistakes_are_answered_in_one_line(place, trunk, tmp_path):
             "unknown way to read prefixes",
         ),
         (("add", tmp_path / "new", *sources, "--length", "0"), "expected at least 1"),
-        (("add", tmp_path, *sources), "is no prefix trunk"),
+        (("add", tmp_path, *sources), "is no prefix folder"),
         (("remove", trunk, "x"), "has no prefix 'x'"),
-        (("replace", tmp_path / "none", *sources), "is no prefix trunk"),
+        (("replace", tmp_path / "none", *sources), "is no prefix folder"),
         (("list", tmp_path / "none"), "embank prefix add makes one"),
     ]
     for arguments, says in wrong:

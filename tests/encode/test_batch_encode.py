@@ -52,8 +52,8 @@ def test_texts_that_lost_their_end_are_marked():
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
-        ("tokens", "RuntimeError: this encoder was told to fail on"),
-        ("vectors", "RuntimeError: this encoder was told to fail on"),
+        ("tokens", "RuntimeError: this encoder fails on"),
+        ("vectors", "RuntimeError: this encoder fails on"),
         ("numbers", "the encoder gave no finite numbers"),
     ],
 )
@@ -158,7 +158,7 @@ class Windowed(FakeEncoder):
         for _, row in rows:
             self._texts[tuple((token, 0) for token in row)] = f"row of {len(row)}"
         owner = np.array([at for at, _ in rows], np.int64)
-        return Tokens([row for _, row in rows], None, owner, 0, np.zeros(len(texts), np.bool_))
+        return Tokens(ids=[row for _, row in rows], types=None, owner=owner, skip=0, cut=np.zeros(len(texts), np.bool_))
 
 
 @pytest.mark.parametrize("budget", [8, 100_000])

@@ -92,7 +92,7 @@ def test_another_sample_is_another_recipe(tmp_path):
 def test_more_dimensions_than_the_encoder_has_are_refused_before_anything_is_encoded(store):
     encoder = FakeEncoder(width=8)
     for name in ("fake/2/mean+pca9@int8", "fake/2/mean+dims9", "fake/2/mean+pca4+dims5"):
-        with pytest.raises(UsageError, match="asks for . dimensions, and there are .: name fewer"):
+        with pytest.raises(UsageError, match="keeps . dimensions of .: name fewer"):
             run(store, encoder, [name], TEXTS)
     assert encoder.calls == 0
     assert store.catalogue.columns() == {}
@@ -161,5 +161,5 @@ def test_vectors_made_elsewhere_are_reduced_as_they_are_put(tmp_path):
         bank.put(texts[30:], made[30:], "mine/0/own+pca12@float32")
         turned = bank.vectors("mine/0/own+pca12@float32")
         np.testing.assert_allclose(turned @ turned.T, made @ made.T, atol=1e-4)
-        with pytest.raises(UsageError, match="asks for 13 dimensions, and there are 12"):
+        with pytest.raises(UsageError, match="keeps 13 dimensions of 12"):
             bank.put(texts, made, "mine/0/own+pca13@int8")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from embank.codecs import codec_names
+from embank.codecs.steps import limited
 from embank.encoders import Readout
-from embank.encoders.limited_size import limited
 from embank.recipe import ColumnName
 from embank.store.folder import Store
 from embank.store.states import StatesReader

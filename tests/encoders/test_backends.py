@@ -5,9 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from embank.encoders import Readout, compute
-from embank.encoders.backends import SAMPLE, TOLERANCE, Compute, choose, machine, remember, remembered
-from embank.encoders.compute import ComputeOptions, open_fastest
+from embank.encoders import Readout, backends
+from embank.encoders.backends import (
+    SAMPLE,
+    TOLERANCE,
+    Compute,
+    ComputeOptions,
+    choose,
+    machine,
+    open_fastest,
+    remember,
+    remembered,
+)
 from embank.encoders.load import locate
 from embank.errors import EncoderError, ExtraMissingError, UsageError
 from embank.optional import is_installed
@@ -106,9 +115,11 @@ def test_no_more_than_a_sample_is_timed():
 
 
 def test_a_choice_is_remembered_by_its_key(tmp_path):
-    choice = Compute("openvino", "bfloat16", 0.99995, 300.0)
+    choice = Compute(backend="openvino", dtype="bfloat16", cosine=0.99995, speed=300.0)
     assert remembered(tmp_path / "cache", "k1") is None
-    remember(tmp_path / "cache", "k1", choice, [Compute("torch", "float32", 1.0, 200.0), choice])
+    remember(
+        tmp_path / "cache", "k1", choice, [Compute(backend="torch", dtype="float32", cosine=1.0, speed=200.0), choice]
+    )
     assert remembered(tmp_path / "cache", "k1") == choice
     assert remembered(tmp_path / "cache", "k2") is None
     assert [file.name for file in (tmp_path / "cache").iterdir()] == ["compute-k1.json"]
@@ -129,14 +140,14 @@ DAMAGED = {
 
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_a_damaged_memory_is_measured_again(kind, tmp_path):
-    remember(tmp_path, "k", Compute("torch", "float32", 1.0, 200.0), [])
+    remember(tmp_path, "k", Compute(backend="torch", dtype="float32", cosine=1.0, speed=200.0), [])
     (tmp_path / "compute-k.json").write_bytes(DAMAGED[kind])
     assert remembered(tmp_path, "k") is None
 
 
 def test_a_choice_that_cannot_be_kept_stops_nothing(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
-    remember(tmp_path / "file" / "cache", "k", Compute("torch", "float32"), [])
+    remember(tmp_path / "file" / "cache", "k", Compute(backend="torch", dtype="float32"), [])
     assert "the choice of backend is not kept" in caplog.text
 
 
@@ -157,57 +168,57 @@ def test_what_is_measured_belongs_to_this_machine():
     ],
 )
 def test_candidates_are_what_the_options_leave_on_a_processor(backend, dtype, expected, monkeypatch):
-    monkeypatch.setattr(compute, "is_installed", lambda _: True)
+    monkeypatch.setattr(backends, "is_installed", lambda _: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert compute._candidates(ComputeOptions(backend, dtype)) == expected
+    assert backends._candidates(ComputeOptions(backend, dtype)) == expected
 
 
 def test_candidates_on_a_graphics_card_are_torchs_alone(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert {backend for backend, _ in compute._candidates(ComputeOptions())} == {"torch"}
-    assert ("torch", "float16") in compute._candidates(ComputeOptions())
+    assert {backend for backend, _ in backends._candidates(ComputeOptions())} == {"torch"}
+    assert ("torch", "float16") in backends._candidates(ComputeOptions())
     with pytest.raises(UsageError, match="openvino"):
-        compute._candidates(ComputeOptions("openvino"))
+        backends._candidates(ComputeOptions("openvino"))
 
 
 def test_without_openvino_it_is_no_candidate_unless_asked_for(monkeypatch):
-    monkeypatch.setattr(compute, "is_installed", lambda _: False)
+    monkeypatch.setattr(backends, "is_installed", lambda _: False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert {backend for backend, _ in compute._candidates(ComputeOptions())} == {"torch"}
-    assert ("openvino", "float32") in compute._candidates(ComputeOptions("openvino"))
+    assert {backend for backend, _ in backends._candidates(ComputeOptions())} == {"torch"}
+    assert ("openvino", "float32") in backends._candidates(ComputeOptions("openvino"))
 
 
 @pytest.mark.parametrize(("backend", "dtype"), [("openvino", "float16"), (None, "float16")])
 def test_a_precision_that_is_not_computed_here_is_refused(backend, dtype, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(UsageError, match="does not compute in float16"):
-        compute._candidates(ComputeOptions(backend, dtype))
+        backends._candidates(ComputeOptions(backend, dtype))
 
 
 def test_words_that_are_not_known_are_refused_with_those_that_are():
-    with pytest.raises(UsageError, match="'tensorflow' is no backend; there are: torch, openvino"):
+    with pytest.raises(UsageError, match="unknown backend 'tensorflow'; choose from: torch, openvino"):
         ComputeOptions("tensorflow")
-    with pytest.raises(UsageError, match="'int4' is no compute precision; there are: float32, bfloat16, float16"):
+    with pytest.raises(UsageError, match="unknown compute precision 'int4'; choose from: float32, bfloat16, float16"):
         ComputeOptions(None, "int4")
 
 
 def test_what_was_measured_once_is_opened_without_measuring_again(family_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(compute, "SAMPLE", 3)
-    monkeypatch.setattr(compute, "WORTH_MEASURING", len(TEXTS))
+    monkeypatch.setattr(backends, "SAMPLE", 3)
+    monkeypatch.setattr(backends, "WORTH_MEASURING", len(TEXTS))
     located = locate(str(family_folder("bert")))
     options = ComputeOptions("torch", None, tmp_path)
     first, choice = open_fastest(located, options, TEXTS, READOUTS[:1])
     assert choice.speed > 0
     assert first.facts.compute == f"torch {choice.dtype}, {first.device}"
-    monkeypatch.setattr(compute, "choose", None)
+    monkeypatch.setattr(backends, "choose", None)
     again, same = open_fastest(located, options, [], READOUTS[:1])
     assert same == choice
     assert again.facts.compute == first.facts.compute
 
 
 def test_a_remembered_choice_that_is_no_candidate_any_more_is_measured_again(family_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(compute, "SAMPLE", 3)
-    monkeypatch.setattr(compute, "WORTH_MEASURING", len(TEXTS))
+    monkeypatch.setattr(backends, "SAMPLE", 3)
+    monkeypatch.setattr(backends, "WORTH_MEASURING", len(TEXTS))
     located = locate(str(family_folder("bert")))
     options = ComputeOptions("torch", None, tmp_path)
     open_fastest(located, options, TEXTS, READOUTS[:1])
@@ -219,23 +230,23 @@ def test_a_remembered_choice_that_is_no_candidate_any_more_is_measured_again(fam
 
 @pytest.mark.parametrize("memory", [None, "abacus"])
 def test_a_run_too_small_to_repay_it_measures_nothing(memory, family_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(compute, "choose", None)
+    monkeypatch.setattr(backends, "choose", None)
     if memory:
-        stale = Compute(memory, "float32", 1.0, 9.0)
-        monkeypatch.setattr(compute, "remembered", lambda *_: stale)
+        stale = Compute(backend=memory, dtype="float32", cosine=1.0, speed=9.0)
+        monkeypatch.setattr(backends, "remembered", lambda *_: stale)
     _, choice = open_fastest(
         locate(str(family_folder("bert"))), ComputeOptions("torch", None, tmp_path), TEXTS, READOUTS
     )
-    assert choice == Compute("torch", "float32", unmeasured=True)
+    assert choice == Compute(backend="torch", dtype="float32", unmeasured=True)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_candidate_is_opened_without_measuring(family_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(compute, "choose", None)
+    monkeypatch.setattr(backends, "choose", None)
     encoder, choice = open_fastest(
         locate(str(family_folder("bert"))), ComputeOptions("torch", "bfloat16", tmp_path), TEXTS, READOUTS
     )
-    assert choice == Compute("torch", "bfloat16")
+    assert choice == Compute(backend="torch", dtype="bfloat16")
     assert encoder.facts.compute.startswith("torch bfloat16")
     assert list(tmp_path.iterdir()) == []
 
@@ -250,7 +261,7 @@ def test_without_torch_the_install_line_comes_before_all_else(family_folder, mon
     def absent(module, extra):
         raise ExtraMissingError(f"{module} is needed here: pip install 'embank[{extra}]'")
 
-    monkeypatch.setattr(compute, "load", absent)
+    monkeypatch.setattr(backends, "load", absent)
     with pytest.raises(ExtraMissingError, match="torch is needed"):
         open_fastest(locate(str(family_folder("bert"))), ComputeOptions("openvino"), TEXTS, READOUTS)
     assert is_installed("torch")

@@ -16,7 +16,7 @@ def rows_of(lengths, skip=0, owner=None, *, types=True):
     ids = [[1 + row * 10_000 + place for place in range(length)] for row, length in enumerate(lengths)]
     kinds = [[place % 2 for place in range(length)] for length in lengths] if types else None
     owners = np.arange(len(lengths)) if owner is None else np.array(owner)
-    return Tokens(ids, kinds, owners.astype(np.int64), skip, np.zeros(len(lengths), np.bool_))
+    return Tokens(ids=ids, types=kinds, owner=owners.astype(np.int64), skip=skip, cut=np.zeros(len(lengths), np.bool_))
 
 
 lengths_ = st.lists(st.integers(1, 700), min_size=0, max_size=200)

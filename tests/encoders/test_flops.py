@@ -9,7 +9,6 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 from embank.encoders.architectures import ANATOMY  # noqa: E402
 from embank.encoders.flops import (  # noqa: E402
     Shape,
-    adapter_flops,
     embedding_flops,
     flops,
     head_flops,
@@ -80,6 +79,4 @@ def test_a_layer_of_known_shape_is_counted_by_hand():
 def test_heads_adapters_and_training_follow_their_products():
     assert head_flops(384, 6) == 2 * 384 * 6
     assert head_flops(384, 6, hidden=128) == 2 * (384 * 128 + 128 * 6)
-    shape = Shape(layers=6, width=384, queries=384, keys=384, inner=1536)
-    assert adapter_flops(shape, 10, 3, 64) == (3 * 2 + 1) * 2 * 2 * 10 * 384 * 64
     assert training_flops(5.0, passed=7.0, frozen=11.0) == 3 * 5 + 2 * 7 + 11

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from embank import optional as extras
 from embank.encoders import available as listing
 from embank.encoders import load as opening
 from embank.encoders.load import ReadingOptions, locate, open_encoder
@@ -134,14 +133,8 @@ def test_backends_are_listed_with_a_version_or_the_install_line(monkeypatch):
 
 @pytest.mark.parametrize(("missing", "backend"), [("torch", "torch"), ("torch", "openvino"), ("openvino", "openvino")])
 def test_a_missing_backend_is_named_with_its_install_line(missing, backend, family_folder, tmp_path, monkeypatch):
-    real = extras.import_module
-
-    def absent(module):
-        if module == missing:
-            raise ModuleNotFoundError(module)
-        return real(module)
-
-    monkeypatch.setattr(extras, "import_module", absent)
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.delitem(sys.modules, f"embank.encoders.{missing}", raising=False)
     located = locate(str(family_folder("bert")))
     with pytest.raises(ExtraMissingError, match=rf"{missing} is needed here.*pip install 'embank\[{missing}\]'"):
         open_encoder(located, backend, "float32", tmp_path)
@@ -164,7 +157,7 @@ def test_a_tokenizer_that_cannot_be_loaded_is_an_encoder_error(family_folder, tm
 BAD = [
     (
         ReadingOptions(max_tokens=81),
-        "max tokens 81: this encoder reads 4 to 80 at a time, and 64 where nothing is said",
+        "max tokens 81: this encoder reads 4 to 80 at a time, and 64 by default",
     ),
     (ReadingOptions(max_tokens=3), "max tokens 3"),
     (ReadingOptions(truncation="middle"), "on the 'left' or the 'right', not 'middle'"),

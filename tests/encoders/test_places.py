@@ -303,7 +303,7 @@ def test_the_tokens_of_every_answer_of_xquad_spell_it(split, minilm):
     exact = 0
     for answer, context, one, shortened in zip(answers, contexts, tokenizing.places(pairs), cut, strict=True):
         span = span_targets(answer, one.starts, one.ends, one.halves == 1)
-        spelled = span_text(context, one.starts, one.ends, span)
+        spelled = span_text(context, one.starts, one.ends, *span)
         assert answer.texts[0] in spelled or (shortened and span == (-1, -1))
         exact += spelled == answer.texts[0]
     assert exact / len(rows) > 0.98

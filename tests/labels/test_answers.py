@@ -112,7 +112,7 @@ def test_the_tokens_of_an_answer_cover_its_characters_and_no_fewer_would(context
         assert (first, last) == (-1, -1)
         return
     assert 0 <= first <= last
-    assert text.strip() in span_text(context, starts, ends, (first, last))
+    assert text.strip() in span_text(context, starts, ends, first, last)
     assert starts[first] <= start + len(text) - len(text.lstrip()) < ends[first]
     assert starts[last] < start + len(text.rstrip()) <= ends[last]
 
@@ -142,8 +142,8 @@ def test_tokens_of_the_question_and_special_tokens_are_no_part_of_a_target():
     ends = np.array([0, 3, 9, 0, 3, 9, 15, 0], np.int32)
     mask = np.array([0, 0, 0, 0, 1, 1, 1, 0], np.bool_)
     assert span_targets(Answer(("the Rhine",), (0,)), starts, ends, mask) == (4, 5)
-    assert span_text(RHINE, starts, ends, (4, 5)) == "the Rhine"
-    assert span_text(RHINE, starts, ends, (-1, -1)) == ""
+    assert span_text(RHINE, starts, ends, 4, 5) == "the Rhine"
+    assert span_text(RHINE, starts, ends, -1, -1) == ""
 
 
 def by_trying_all(start_logits, end_logits, mask, most):
@@ -207,6 +207,6 @@ def test_every_answer_of_xquad_is_found_by_its_characters(split):
     for answer, context in zip(answers, contexts, strict=True):
         starts, ends = places(context)
         span = span_targets(answer, starts, ends, np.ones(len(starts), np.bool_))
-        guesses.append(span_text(context, starts, ends, span))
+        guesses.append(span_text(context, starts, ends, *span))
         assert answer.texts[0] in guesses[-1]
     assert squad_scores(guesses, answers)["exact_match"] > 0.99

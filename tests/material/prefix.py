@@ -1,9 +1,9 @@
-"""A prefix trunk on a tiny encoder, with prefixes at random: what banks do with them does not ask how good they are."""
+"""A prefix folder on a tiny encoder, with prefixes at random: what banks do with them does not ask how good they are."""
 
 import numpy as np
 
 from embank.encoders.load import locate
-from embank.encoders.prefix.folder import TrunkReference, create_prefix_trunk, put_prefix
+from embank.encoders.prefix.folder import EncoderReference, create_prefix_folder, put_prefix
 from material.tails import LAYERS, WIDTH
 
 
@@ -17,8 +17,15 @@ def make_trunk(path, folder, names=("mood", "size"), combine="apart", from_layer
     """A trunk with these prefixes, each of its own length."""
     located = locate(str(folder))
     reading = located.reading
-    reference = TrunkReference(str(folder), reading.weights, reading.tokenizer, LAYERS, WIDTH, combine)
-    create_prefix_trunk(path, reference)
+    reference = EncoderReference(
+        encoder=str(folder),
+        weights=reading.weights,
+        tokenizer=reading.tokenizer,
+        layers=LAYERS,
+        width=WIDTH,
+        combine=combine,
+    )
+    create_prefix_folder(path, reference)
     for seed, name in enumerate(names):
         put_prefix(path, name, arrays(seed, from_layer, 2 + seed), from_layer, {})
     return path

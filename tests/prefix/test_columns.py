@@ -1,4 +1,4 @@
-"""Columns of a prefix trunk: one set for all prefixes, or one for each, of which an update moves no other's bytes."""
+"""Columns of a prefix folder: one set for all prefixes, or one for each, of which an update moves no other's bytes."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from embank.encode.batch_encode import encode_texts
 from embank.encoders import Readout
 from embank.encoders.available import available_encoders
 from embank.encoders.load import locate, locate_all
-from embank.encoders.prefix.folder import drop_prefix, put_prefix, read_prefix_trunk
+from embank.encoders.prefix.folder import drop_prefix, put_prefix, read_prefix_folder
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import EncoderChangedError, EncoderError, HeadError, UsageError
 from embank.testing import FakeEncoder
@@ -50,7 +50,7 @@ def test_apart_a_trunk_is_an_encoder_for_each_prefix(house, bank):
     for name in ("mood", "size"):
         (alone,) = locate_all(f"{house}#{name}")
         assert alone.name == f"house.{name}"
-        assert alone.reading.prefix == read_prefix_trunk(house).named(name).digest
+        assert alone.reading.prefix == read_prefix_folder(house).named(name).digest
 
 
 def test_together_a_trunk_is_one_encoder(house, bank):
@@ -179,7 +179,7 @@ def test_a_chorus_makes_batches_smaller():
     def rows_of(*voices):
         rows = []
         encoder = FakeEncoder(budget=2048)
-        readouts = [Readout(1, "mean", voice=voice) for voice in voices]
+        readouts = [Readout(1, "mean", variant=voice) for voice in voices]
         encode_texts(encoder, ["no heat since Friday"] * 512, readouts, tick=rows.append)
         return rows
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from embank.encoders.prefix.folder import (
-    TrunkReference,
-    create_prefix_trunk,
+    EncoderReference,
+    create_prefix_folder,
     digest_together,
     drop_prefix,
     put_prefix,
-    read_prefix_trunk,
+    read_prefix_folder,
 )
 from embank.errors import EncoderError, UsageError
 from embank.prefix.train import PrefixSettings, train_prefix
@@ -91,10 +91,14 @@ def test_a_family_that_takes_no_prefixes_is_refused(tmp_path):
         train_prefix(opened(folder), sources("mood")[0], asked())
 
 
+def reference(combine="apart"):
+    return EncoderReference(encoder="minilm", weights="w", tokenizer="t", layers=LAYERS, width=WIDTH, combine=combine)
+
+
 @pytest.fixture
 def trunk(tmp_path):
     path = tmp_path / "trunk"
-    create_prefix_trunk(path, TrunkReference("minilm", "w", "t", LAYERS, WIDTH))
+    create_prefix_folder(path, reference())
     return path
 
 
@@ -105,8 +109,8 @@ def arrays(seed):
 
 def test_a_trunk_gives_back_what_was_put(trunk):
     put_prefix(trunk, "mood", arrays(0), 0, {"score": 1.0})
-    found = read_prefix_trunk(trunk)
-    assert found.reference == TrunkReference("minilm", "w", "t", LAYERS, WIDTH, "apart")
+    found = read_prefix_folder(trunk)
+    assert found.reference == reference("apart")
     assert found.named("mood").record == {"score": 1.0}
     for one, other in zip(found.named("mood").arrays(), arrays(0), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -140,8 +144,8 @@ def test_damage_and_wrong_names_are_refused(trunk):
     for name in ("together", "a/b", ""):
         with pytest.raises(UsageError, match="no name"):
             put_prefix(trunk, name, arrays(0), 0, {})
-    with pytest.raises(UsageError, match="there already"):
-        create_prefix_trunk(trunk, TrunkReference("minilm", "w", "t", LAYERS, WIDTH))
+    with pytest.raises(UsageError, match="exists and is no prefix folder"):
+        create_prefix_folder(trunk, reference())
 
 
 def test_the_digests_of_prefixes_and_sets_are_those_of_every_version(trunk):

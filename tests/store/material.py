@@ -7,11 +7,14 @@ import numpy as np
 
 from embank.recipe import ColumnName, Reading, Recipe
 from embank.store import StoredColumn
+from embank.store.compaction import MANY
 from embank.store.folder import Store
 from embank.store.writing import Addition, Writer
 from embank.texts import text_key
 
 READING = Reading(weights="weights", tokenizer="tokenizer")
+
+ONE, TWO = "fake/1/mean@float32", "fake/2/mean@float32"
 
 
 def column(name: str, dtype: str = "<f4", cells: int = 4, calibration: str = "") -> StoredColumn:
@@ -73,3 +76,16 @@ def flip(path: Path, byte: int, bit: int) -> None:
 def opened(root: Path) -> Store:
     """A bank that is new, or there."""
     return Store(root) if (root / "embank.json").exists() else Store.create(root)
+
+
+def many_segments(store, count=MANY + 2, each=3):
+    """A column of small segments whose texts are not consecutive: every other one is of another column."""
+    with store.writer() as writer:
+        add(writer, ONE)
+        add(writer, TWO)
+        append(writer, {ONE: 1}, range(count * each * 2))
+        everything = np.arange(count * each * 2)
+        for number in range(count):
+            known = everything[number :: count * 2]
+            writer.append(Addition(known=known, rows={TWO: rows(known, 2)}))
+    return np.sort(np.concatenate([everything[number :: count * 2] for number in range(count)]))

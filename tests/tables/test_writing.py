@@ -11,7 +11,7 @@ import pytest
 
 from embank.errors import InputError, StorageFullError, UsageError
 from embank.tables import open_writer, read
-from embank.tables.writers.rounding import six_digits
+from embank.tables.writers.arrays import six_digits
 
 WRITABLE = ["csv", "tsv", "jsonl", "parquet"]
 

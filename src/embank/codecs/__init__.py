@@ -9,7 +9,7 @@ float32   4 bytes per number      exact
 float16   2 bytes per number      relative error at most 2**-11; beyond +-65504 clipped
 int8      1 byte per number       at most half a step inside the calibrated range; a step is 1/254 of that range
 int4      4 bits per number       at most half a step inside the calibrated range; a step is 1/15 of that range
-binary    1 bit a number        least squares over the sample; no bound for a single number
+binary    1 bit per number      least squares over the sample; no bound for a single number
 ```
 
 >>> import numpy as np

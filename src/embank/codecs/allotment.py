@@ -27,7 +27,7 @@ class Cuts:
     """Axes, and how finely each is cut; those without bits are left out.
 
     Attributes:
-        directions: orthonormal, one axis a column, `[width, axes]`.
+        directions: orthonormal, one axis per column, `[width, axes]`.
         step: size of a cell along each axis, `[axes]`, positive.
         bits: of each axis, `[axes]`, at least 1; it has `2**bits` cells, as many on either side of zero.
     """
@@ -38,7 +38,7 @@ class Cuts:
 
 
 def cut(sample: Float64[np.ndarray, "texts width"], seed: int) -> Cuts:
-    """Find axes and cells for a sample, one bit a dimension in all.
+    """Find axes and cells for a sample, one bit per dimension in all.
 
     Args:
         sample: standardised vectors.

@@ -1,4 +1,4 @@
-"""One bit a dimension: the bits of a text are spent on the principal axes of the sample, most on the strongest.
+"""One bit per dimension: the bits of a text are spent on the principal axes of the sample, most on the strongest.
 
 The plain way, the sign of each dimension, leaves more than twice the squared error in the mean (bench/RESULTS.md,
 `codecs.binary.error`): dimensions repeat each other, and a sign knows no size. Here a vector is standardised, turned

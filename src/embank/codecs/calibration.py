@@ -72,7 +72,7 @@ def digest(calibration: Mapping[str, Array]) -> str:
     """Hash names, shapes, dtypes and bytes: what decides a stored row besides the vector itself.
 
     Returns:
-        32 hexadecimal digits of blake2b, or "" where nothing was learned.
+        32 hexadecimal digits of blake2b, or "" if nothing was learned.
     """
     if not calibration:
         return ""

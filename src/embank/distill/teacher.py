@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.codecs.transforms import width_after
+from embank.codecs.steps import width_after
 from embank.distill.folder import read_space, save_projection
 from embank.distill.settings import Origins, ProjectionReport, ProjectionSettings
 from embank.distill.vector_student import TeacherVectors, student_of, train_projection

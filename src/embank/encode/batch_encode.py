@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from embank.arrays import Mask, Vectors
+from embank.codecs.steps import limited
 from embank.encode import Stop
 from embank.encoders import Batch, Encoder, Readout, Tokens
 from embank.encoders.batching import batches, finite
-from embank.encoders.limited_size import limited
 from embank.errors import EncoderError
 from embank.recipe import STATES
 from embank.texts import Text
@@ -79,7 +79,7 @@ def encode_texts(
         if readout.pooling == STATES
     }
     seen = np.zeros(len(texts), np.int64)
-    prefixes = len({readout.voice for readout in readouts})
+    prefixes = len({readout.variant for readout in readouts})
     budget = encoder.budget if prefixes < 2 else max(_LEAST_BUDGET, encoder.budget // prefixes)  # noqa: PLR2004 - alone
     for rows, batch in batches(tokens, budget, encoder.padding):
         for place, vectors in _run(encoder, batch, readouts, rows, tokens, failures):
@@ -136,7 +136,7 @@ def _tokens(encoder: Encoder, texts: Sequence[Text]) -> tuple[Tokens, dict[int, 
         cut[offset] = bool(own.cut[0])
         skip = own.skip
     typed = types if len(types) == len(ids) and types else None
-    return Tokens(ids, typed, np.array(owners, np.int64), skip, cut), failures
+    return Tokens(ids=ids, types=typed, owner=np.array(owners, np.int64), skip=skip, cut=cut), failures
 
 
 def _run(
@@ -164,7 +164,7 @@ def _run(
     for at in range(len(rows)):
         picked = slice(at, at + 1)
         types = None if batch.types is None else batch.types[picked]
-        single = Batch(batch.ids[picked], batch.mask[picked], batch.pool[picked], types, 1)
+        single = Batch(ids=batch.ids[picked], mask=batch.mask[picked], pool=batch.pool[picked], types=types, rows=1)
         found += _run(encoder, single, readouts, rows[picked], tokens, failures)
     return found
 

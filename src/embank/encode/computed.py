@@ -61,9 +61,15 @@ def fill_derived(
             vectors = vectors_of(which)
             if not there:
                 reading = given_reading(column.identity)
-                enter_encoder(
-                    store, EncoderFacts(name.encoder, column.origin, "", vectors.shape[1], 0, "torch"), reading
+                facts = EncoderFacts(
+                    name=name.encoder,
+                    origin=column.origin,
+                    family="",
+                    width=vectors.shape[1],
+                    layers=0,
+                    compute="torch",
                 )
+                enter_encoder(store, facts, reading)
                 enter_column(writer, name, reading, *learned(store, name, vectors))
                 there = True
             rows = encoded(store, store.column(str(name)), vectors)

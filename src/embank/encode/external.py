@@ -64,7 +64,15 @@ def put_vectors(
     report = EncodeReport()
     with store.writer() as writer:
         if str(name) not in store.catalogue.columns():
-            enter_encoder(store, EncoderFacts(name.encoder, "given", "", vectors.shape[1], 0, "elsewhere"), reading)
+            facts = EncoderFacts(
+                name=name.encoder,
+                origin="given",
+                family="",
+                width=vectors.shape[1],
+                layers=0,
+                compute="elsewhere",
+            )
+            enter_encoder(store, facts, reading)
             sample = vectors[:: max(1, len(vectors) // _CALIBRATION)]
             enter_column(writer, name, reading, *learned(store, name, np.ascontiguousarray(sample, np.float32)))
         for start in range(0, len(texts), _CHUNK):

@@ -8,8 +8,7 @@ from embank.encode.columns import check_reading, readout_of
 from embank.encode.external import is_given
 from embank.encode.options import BankOptions
 from embank.encoders import Encoder
-from embank.encoders.backends import Compute
-from embank.encoders.compute import WORTH_MEASURING, open_fastest
+from embank.encoders.backends import WORTH_MEASURING, Compute, open_fastest
 from embank.encoders.load import DEFAULT, Located, ReadingOptions, locate, locate_all, open_torch_encoder
 from embank.errors import EncoderChangedError, HeadError, UsageError
 from embank.recipe import ColumnName

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from embank.encoders.compute import ComputeOptions
+from embank.encoders.backends import ComputeOptions
 from embank.encoders.load import ReadingOptions
 
 

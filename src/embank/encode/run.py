@@ -15,7 +15,7 @@ from embank.encode.options import EncodeSettings
 from embank.encode.queue import Queue, Waiting
 from embank.encode.shared_pass import passes_of
 from embank.encoders import Encoder, Readout
-from embank.encoders.compute import WORTH_MEASURING
+from embank.encoders.backends import WORTH_MEASURING
 from embank.recipe import ColumnName
 from embank.store.catalogue import UNKNOWN
 from embank.store.compaction import merge_small

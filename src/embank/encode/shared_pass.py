@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from embank.encode.columns import readout_of
-from embank.encoders import Encoder, Readout, Voiced
+from embank.encoders import Encoder, HasVariants, Readout
 from embank.recipe import ColumnName
 
 
@@ -32,12 +32,12 @@ def passes_of(encoders: Mapping[str, Encoder], columns: Mapping[str, Sequence[Co
     """
     groups: dict[int, list[str]] = {}
     for name, encoder in encoders.items():
-        shared = encoder.voices if isinstance(encoder, Voiced) and encoder.voice else encoder
+        shared = encoder.variants if isinstance(encoder, HasVariants) and encoder.variant else encoder
         groups.setdefault(id(shared), []).append(name)
     found: list[Pass] = []
     for names in groups.values():
         readouts = {column: readout_of(column) for name in names for column in columns[name]}
         if len(names) > 1:
-            readouts = {column: replace(readout, voice=column.encoder) for column, readout in readouts.items()}
+            readouts = {column: replace(readout, variant=column.encoder) for column, readout in readouts.items()}
         found.append(Pass(encoders[names[0]], readouts, names))
     return found

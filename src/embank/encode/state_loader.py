@@ -6,10 +6,10 @@ import numpy as np
 
 from embank.arrays import TextIds, Vectors
 from embank.codecs import calibrate
+from embank.codecs.steps import limited
 from embank.encode.batch_encode import encode_texts
 from embank.encode.columns import readout_of
 from embank.encode.opened_encoders import OpenedEncoders
-from embank.encoders.limited_size import limited
 from embank.errors import HeadError
 from embank.recipe import ColumnName
 from embank.store.kept_texts import kept_texts

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
@@ -18,22 +18,22 @@ class Readout:
 
     Layer 0 is the embedding layer's output, layer L the encoder's output after its final norm. `pooling` is "mean",
     "max", "first", "last", "own" (what the encoder's folder prescribes), or "states": no pooling, one row per token.
-    `voice` names one of several encoders that are one model under different prefixes; "" is the encoder itself.
+    `variant` names one of several encoders that are one model under different prefixes; "" is the encoder itself.
     """
 
     layer: int
     pooling: str
     steps: tuple[str, ...] = ()
-    voice: str = ""
+    variant: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Tokens:
     """Texts as token numbers, ready to be batched. A text that is read in windows has several rows.
 
     Attributes:
         ids: token numbers of each row, special tokens included.
-        types: token types of each row, or None where the encoder has none.
+        types: token types of each row, or None if the encoder has no types.
         owner: for each row, the offset of its text; ascending.
         skip: tokens at the head of a text's first row that pooling leaves out (a prompt, where the encoder says so).
         cut: for each text, whether it was longer than the encoder reads and lost its end.
@@ -48,7 +48,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the tokens of one text's row stand in the text.
+    """Positions of the tokens of one text in its characters.
 
     Attributes:
         starts: offset of each token's first character, in the text as it was given, or in the half of a pair that the
@@ -63,14 +63,14 @@ class Places:
     halves: Int8[np.ndarray, " tokens"]
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Batch:
     """Token rows padded on the right to one length.
 
     Attributes:
         ids: token numbers, padded with the encoder's own padding token.
-        mask: 1 where there is a token.
-        pool: 1 where pooling looks.
+        mask: 1 for a token, 0 for padding.
+        pool: 1 for tokens that are pooled.
         types: token types, or None.
         rows: how many rows are real; the others only round the shape.
     """
@@ -82,9 +82,9 @@ class Batch:
     rows: int
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class EncoderFacts:
-    """What people want to know of an encoder, and nothing that decides bytes.
+    """Facts about an encoder to show; none of them decides bytes.
 
     Attributes:
         name: what the bank calls it.
@@ -104,11 +104,11 @@ class EncoderFacts:
 
 
 class Encoder(Protocol):
-    """What encoding needs of an encoder."""
+    """An encoder as encoding sees it."""
 
     @property
     def facts(self) -> EncoderFacts:
-        """What people want to know of it."""
+        """Facts about it."""
         ...
 
     @property
@@ -141,19 +141,19 @@ class Encoder(Protocol):
     def vectors(self, batch: Batch, readouts: Sequence[Readout]) -> list[Vectors]:
         """One pass over a batch: for each readout, one vector for each of the batch's real rows.
 
-        A readout of states gives `[rows, length, width]`; what stands at masked places means nothing.
+        A readout of states gives `[rows, length, width]`; values at masked positions are undefined.
         """
         ...
 
 
 @runtime_checkable
-class Voiced(Protocol):
+class HasVariants(Protocol):
     """An encoder that may be one of several that are one model under different prefixes.
 
     Attributes:
-        voice: its own name among them, "" for one without a prefix.
-        voices: all of them, by name; the same object in each of them.
+        variant: its own name among them, "" for one without a prefix.
+        variants: the prefixes of all of them, by name; the same object in each of them.
     """
 
-    voice: str
-    voices: Mapping[str, Any]
+    variant: str
+    variants: Mapping[str, Sequence[object]]

@@ -1,13 +1,13 @@
 """The only module that knows where each architecture keeps its layers and final norm: one row per family.
 
-State k is the input of layer k; the last state is the encoder's output, after the final norm where there is one.
+State k is the input of layer k; the last state is the encoder's output, after the final norm if it has one.
 A family that is not listed still gives pooled vectors of every layer, through the hidden states its own code returns.
 """
 
 from dataclasses import dataclass, replace
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Anatomy:
     """Where a family keeps what Embank reads.
 
@@ -18,8 +18,8 @@ class Anatomy:
         causal: a decoder, run without its cache.
         positions: where positions are learned, how many entries of the position table no token uses; else None. A
             longer input than the table has no place in it, so it is refused beforehand.
-        norm: dotted path to the final norm, "" where there is none.
-        returns: how many values a layer returns as a tuple, its states first; 0 where it returns its states alone.
+        norm: dotted path to the final norm, or "".
+        returns: how many values a layer returns as a tuple, its states first; 0 if it returns its states alone.
         relative_bias: dotted path, inside a layer, to the attention whose position bias the first layer owns and hands
             on to all others (T5); "" where no layer depends on another in this way.
         autocast: its own code runs under autocast; otherwise it runs in the precision of its weights there.
@@ -43,7 +43,7 @@ class Anatomy:
 
 
 _BERT = Anatomy(
-    "encoder.layer",
+    layers="encoder.layer",
     positions=0,
     attention_out="attention.output.dense",
     feed_forward_out="output.dense",
@@ -53,14 +53,14 @@ _ROBERTA = replace(_BERT, positions=2)  # positions start after the padding toke
 _MPNET = replace(_ROBERTA, returns=1, attention_out="attention.attn.o", prefixes=False)
 _DEBERTA = replace(_BERT, positions=None, returns=2, prefixes=False)
 _DISTILBERT = Anatomy(
-    "transformer.layer",
+    layers="transformer.layer",
     positions=0,
     attention_out="attention.out_lin",
     feed_forward_out="ffn.lin2",
     prefixes=True,
 )
 _T5 = Anatomy(
-    "encoder.block",
+    layers="encoder.block",
     model="T5EncoderModel",
     norm="encoder.final_layer_norm",
     returns=3,
@@ -68,9 +68,11 @@ _T5 = Anatomy(
     attention_out="layer.0.SelfAttention.o",
     feed_forward_out="layer.1.DenseReluDense.wo",
 )
-_MODERNBERT = Anatomy("layers", norm="final_norm", attention_out="attn.Wo", feed_forward_out="mlp.Wo", prefixes=True)
+_MODERNBERT = Anatomy(
+    layers="layers", norm="final_norm", attention_out="attn.Wo", feed_forward_out="mlp.Wo", prefixes=True
+)
 _FLAT = Anatomy(
-    "layers",
+    layers="layers",
     attention_out="self_attn.o_proj",
     feed_forward_out="mlp.down_proj",
 )
@@ -86,7 +88,7 @@ ANATOMY = {
     "deberta": replace(_DEBERTA, autocast=False),  # it masks bfloat16 scores with the lowest number of float32
     "deberta-v2": _DEBERTA,
     "distilbert": _DISTILBERT,
-    "albert": Anatomy("encoder.albert_layer_groups", shared=True, positions=0),
+    "albert": Anatomy(layers="encoder.albert_layer_groups", shared=True, positions=0),
     "t5": _T5,
     "mt5": replace(_T5, model="MT5EncoderModel"),
     "umt5": replace(_T5, model="UMT5EncoderModel", returns=0, relative_bias=""),  # each block owns its bias

@@ -10,7 +10,7 @@ from embank.errors import EmbankError
 from embank.optional import is_installed, load
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Available:
     """An encoder that can be used: its name, shape, and where it comes from."""
 
@@ -33,7 +33,17 @@ def available_encoders(folders: Sequence[Path] = ()) -> list[Available]:
     try:
         found.append(_described(locate(DEFAULT, local_files_only=True)))
     except EmbankError as absent:
-        found.append(Available(DEFAULT, "bert", 384, 6, 256, "mean", f"not here: {absent}"))
+        found.append(
+            Available(
+                name=DEFAULT,
+                family="bert",
+                width=384,
+                layers=6,
+                max_tokens=256,
+                pooling="mean",
+                origin=f"not here: {absent}",
+            )
+        )
     for spec in _cached():
         try:
             found.append(_described(locate(spec, local_files_only=True)))
@@ -55,7 +65,13 @@ def _described(located: Located) -> Available:
     pooling = "none" if own is None else "+".join((*own.modes, *("dense" for _ in own.dense), *(["unit"] * own.unit)))
     origin = str(located.folder.path) if located.origin == DEFAULT else located.origin
     return Available(
-        located.name, located.folder.family, located.width, located.layers, located.reading.max_tokens, pooling, origin
+        name=located.name,
+        family=located.folder.family,
+        width=located.width,
+        layers=located.layers,
+        max_tokens=located.reading.max_tokens,
+        pooling=pooling,
+        origin=origin,
     )
 
 

@@ -7,6 +7,7 @@ are therefore rounded up to a short ladder, and the number of rows to what that 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from jaxtyping import Int64
 
 from embank.arrays import Mask, Vectors
 from embank.encoders import Batch, Tokens
@@ -32,7 +33,7 @@ def batches(tokens: Tokens, budget: int, padding: int) -> Iterator[tuple[np.ndar
 
     Args:
         tokens: rows in any order of length.
-        budget: tokens a batch may have, padding included; a row longer than that makes a batch of its own.
+        budget: tokens that a batch may have, padding included; a row longer than that makes a batch of its own.
         padding: token number for the fill.
 
     Yields:
@@ -47,14 +48,20 @@ def batches(tokens: Tokens, budget: int, padding: int) -> Iterator[tuple[np.ndar
         full = max(1, budget // length)
         chosen = order[start : start + full]
         start += len(chosen)
-        yield chosen, _pad(tokens, chosen, (_rounded_rows(len(chosen), full), length), padding)
+        yield chosen, _pad(tokens, chosen, np.full((_rounded_rows(len(chosen), full), length), padding, np.int64))
 
 
 def single_rows(batch: Batch) -> Iterator[Batch]:
     """Each real row of a batch by itself, without padding: for models whose numbers depend on it."""
     for row in range(batch.rows):
         at = (slice(row, row + 1), slice(0, int(batch.mask[row].sum())))
-        yield Batch(batch.ids[at], batch.mask[at], batch.pool[at], None if batch.types is None else batch.types[at], 1)
+        yield Batch(
+            ids=batch.ids[at],
+            mask=batch.mask[at],
+            pool=batch.pool[at],
+            types=None if batch.types is None else batch.types[at],
+            rows=1,
+        )
 
 
 def is_bare(batch: Batch) -> bool:
@@ -80,10 +87,10 @@ def _rounded_rows(rows: int, full: int) -> int:
     return min(full, power)
 
 
-def _pad(tokens: Tokens, chosen: np.ndarray, shape: tuple[int, int], padding: int) -> Batch:
-    ids = np.full(shape, padding, np.int64)
-    mask = np.zeros(shape, np.int64)
-    types = None if tokens.types is None else np.zeros(shape, np.int64)
+def _pad(tokens: Tokens, chosen: np.ndarray, ids: Int64[np.ndarray, "batch length"]) -> Batch:
+    """Write the chosen rows into `ids`, which holds padding only."""
+    mask = np.zeros_like(ids)
+    types = None if tokens.types is None else np.zeros_like(ids)
     for row, offset in enumerate(chosen):
         own = tokens.ids[offset]
         ids[row, : len(own)] = own
@@ -97,4 +104,4 @@ def _pad(tokens: Tokens, chosen: np.ndarray, shape: tuple[int, int], padding: in
         pool[heads, : tokens.skip] = 0
         empty = pool.sum(1) == 0  # a text that is nothing but its prompt is pooled over all of it
         pool[empty] = mask[empty]
-    return Batch(ids, mask, pool, types, len(chosen))
+    return Batch(ids=ids, mask=mask, pool=pool, types=types, rows=len(chosen))

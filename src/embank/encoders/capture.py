@@ -33,7 +33,7 @@ def states(
         n_layers: how many layers the model has.
 
     Returns:
-        `[batch, length, width]` for each asked-for layer, in the order asked.
+        `[batch, length, width]` for each of `layers`, in their order.
 
     Raises:
         EncoderError: the model did not pass through the layers that its anatomy names.
@@ -79,7 +79,7 @@ def _captured(
 ) -> Iterator[None]:
     calls = 0
 
-    def enter(_module: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
+    def enter(_module: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         nonlocal calls
         if calls in wanted:
             found[calls] = positional[0] if positional else named["hidden_states"]

@@ -7,7 +7,10 @@ further than a window is counted as if it looked everywhere, which is what is co
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import transformers
 
 _MULTIPLY_ADD = 2
 _SIDES = 2
@@ -17,11 +20,8 @@ _SCORES = 2
 _GATED = frozenset({"modernbert", "nomic_bert", "gte", "llama", "mistral", "qwen2", "qwen3", "gemma3_text", "eurobert"})
 """Families whose feed-forward block has three matrices."""
 
-_ADAPTERS = 2
-"""Adapters a layer: behind attention, and behind the feed-forward block."""
 
-
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Shape:
     """What of an encoder decides how much it computes.
 
@@ -31,10 +31,10 @@ class Shape:
         queries: dimensions of all queries together, heads by their size.
         keys: dimensions of all keys together, and of all values; fewer than `queries` where heads share them.
         inner: width of the feed-forward block.
-        matrices: of the feed-forward block: 2, or 3 where it is gated.
+        matrices: of the feed-forward block: 2, or 3 if it is gated.
         embedding: width of the table of words, where a product brings it to `width`; else 0.
-        relative: how far relative positions reach to each side (DeBERTa); 0 where they cost no products.
-        relative_terms: how many products with relative positions there are.
+        relative: how far relative positions reach to each side (DeBERTa); 0 if they cost no products.
+        relative_terms: how many products with relative positions.
         bounded: relative positions reach no further than the text is long.
         kernel: tokens that a convolution beside the first layer looks at; 0 otherwise.
     """
@@ -52,7 +52,7 @@ class Shape:
     kernel: int = 0
 
 
-def shape_of(config: Any) -> Shape:
+def shape_of(config: "transformers.PretrainedConfig") -> Shape:
     """Read a shape out of a transformers configuration.
 
     Args:
@@ -68,15 +68,15 @@ def shape_of(config: Any) -> Shape:
     layers = _number(config, "num_hidden_layers", "num_layers", "n_layers") * (_number(config, "inner_group_num") or 1)
     reach, terms = _relative(config, family)
     return Shape(
-        layers,
-        width,
-        heads * size,
-        sharing * size,
-        _number(config, "intermediate_size", "d_ff", "hidden_dim"),
-        3 if gated else 2,
-        words if family == "albert" or words != width else 0,
-        reach,
-        terms,
+        layers=layers,
+        width=width,
+        queries=heads * size,
+        keys=sharing * size,
+        inner=_number(config, "intermediate_size", "d_ff", "hidden_dim"),
+        matrices=3 if gated else 2,
+        embedding=words if family == "albert" or words != width else 0,
+        relative=reach,
+        relative_terms=terms,
         bounded=family == "deberta",
         kernel=_number(config, "conv_kernel_size"),
     )
@@ -130,11 +130,6 @@ def head_flops(width: int, outputs: int, hidden: int = 0) -> float:
     return _MULTIPLY_ADD * (width * hidden + hidden * outputs if hidden else width * outputs)
 
 
-def adapter_flops(shape: Shape, tokens: float, layers: int, width: int) -> float:
-    """Operations that bottleneck adapters of a width add to some layers, one at their entry included."""
-    return (layers * _ADAPTERS + 1) * 2 * _MULTIPLY_ADD * tokens * shape.width * width
-
-
 def training_flops(trained: float, passed: float = 0.0, frozen: float = 0.0) -> float:
     """Operations of a training step, from those of its forward pass.
 
@@ -150,8 +145,8 @@ def training_flops(trained: float, passed: float = 0.0, frozen: float = 0.0) -> 
     return 3 * trained + 2 * passed + frozen
 
 
-def _number(config: Any, *names: str) -> int:
-    """The first of these that a configuration has as a number; 0 where it has none."""
+def _number(config: "transformers.PretrainedConfig", *names: str) -> int:
+    """The first of these that a configuration has as a number; otherwise 0."""
     for name in names:
         found = getattr(config, name, None)
         if isinstance(found, int):
@@ -159,7 +154,7 @@ def _number(config: Any, *names: str) -> int:
     return 0
 
 
-def _relative(config: Any, family: str) -> tuple[int, int]:
+def _relative(config: "transformers.PretrainedConfig", family: str) -> tuple[int, int]:
     """How far relative positions reach, and how many products read them."""
     if family not in ("deberta", "deberta-v2") or not getattr(config, "relative_attention", False):
         return 0, 0

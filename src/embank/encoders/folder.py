@@ -5,7 +5,7 @@ Both layouts are read: a plain transformers folder, and a sentence-transformers 
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ _LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 _WIDTH = ("hidden_size", "d_model", "dim", "n_embd")
 _UNBOUNDED = 100_000  # tokenizers without a limit write 10**30
 _NO_LIMIT = 512
-_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class OwnPooling:
     prompt_counts: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class EncoderFolder:
     """What a folder says about its encoder.
 
@@ -75,12 +74,11 @@ class EncoderFolder:
         transformer: the folder of the transformer itself.
         config: its configuration.
         max_tokens: the longest input, as the folder wants it.
-        most_tokens: the longest input that its positions allow, or None where they set no limit.
+        most_tokens: the longest input that its positions allow, or None without a limit.
         truncation: the side on which a longer text is cut.
         lower: whether texts are lower-cased first.
-        own: its pooling, or None where it prescribes none.
-        prompts: named prompts that it ships.
-        default_prompt: the prompt that it puts before every text, "" for none.
+        own: its pooling, or None if it prescribes no pooling.
+        default_prompt: the prompt that it puts before every text, or "".
         unsupported: modules that Embank cannot run; only the `own` pooling needs them.
     """
 
@@ -92,7 +90,6 @@ class EncoderFolder:
     truncation: str = "right"
     lower: bool = False
     own: OwnPooling | None = None
-    prompts: dict[str, str] = field(default_factory=dict)
     default_prompt: str = ""
     unsupported: tuple[str, ...] = ()
 
@@ -112,7 +109,7 @@ class EncoderFolder:
         return self._number(_WIDTH)
 
     def _number(self, names: tuple[str, ...]) -> int:
-        """The first of these configuration entries that is there."""
+        """The first known one of these configuration entries."""
         for name in names:
             if self.config.get(name) is not None:
                 return int(self.config[name])
@@ -146,17 +143,16 @@ def read_folder(path: Path) -> EncoderFolder:
     named = prompts.get("prompts") or {}
     own, unsupported = _own_pooling(path, modules)
     return EncoderFolder(
-        path,
-        transformer,
-        config,
-        _max_tokens(config, sentence, tokenizer),
-        _positions(config),
-        str(tokenizer.get("truncation_side") or "right"),
-        bool(sentence.get("do_lower_case")),
-        own,
-        dict(named),
-        named.get(prompts.get("default_prompt_name") or "", ""),
-        unsupported,
+        path=path,
+        transformer=transformer,
+        config=config,
+        max_tokens=_max_tokens(config, sentence, tokenizer),
+        most_tokens=_positions(config),
+        truncation=str(tokenizer.get("truncation_side") or "right"),
+        lower=bool(sentence.get("do_lower_case")),
+        own=own,
+        default_prompt=named.get(prompts.get("default_prompt_name") or "", ""),
+        unsupported=unsupported,
     )
 
 
@@ -187,21 +183,18 @@ def tokenizer_digest(folder: EncoderFolder) -> str:
     digest = hashlib.sha256(settings + (b"lower" if folder.lower else b""))
     whole = folder.transformer / "tokenizer.json"
     files = [whole] if whole.is_file() else [folder.transformer / name for name in _TOKENIZER_FILES]
-    there = [file for file in files if file.is_file()]
-    if not there:
+    present = [file for file in files if file.is_file()]
+    if not present:
         raise EncoderError(f"{folder.transformer} has no tokenizer: neither tokenizer.json nor a vocabulary file")
-    for file in there:
+    for file in present:
         digest.update(file.name.encode() + bytes.fromhex(sha256_of(file)))
     return digest.hexdigest()
 
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in pieces."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _own_pooling(path: Path, modules: list[dict[str, Any]]) -> tuple[OwnPooling | None, tuple[str, ...]]:
@@ -249,26 +242,26 @@ def _modes(settings: dict[str, Any]) -> tuple[tuple[str, ...], list[str]]:
     known |= {"mean_tokens": "mean", "lasttoken": "last"}
     named = settings.get("pooling_mode")
     if named:
-        asked = [named] if isinstance(named, str) else list(named)
+        modes = [named] if isinstance(named, str) else list(named)
     else:
         order = ("cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken")
-        asked = [mode for mode in order if settings.get(f"pooling_mode_{mode}")] or ["mean"]
-    strange = [f"Pooling with {mode}" for mode in asked if mode not in known]
-    return tuple(known[mode] for mode in asked if mode in known), strange
+        modes = [mode for mode in order if settings.get(f"pooling_mode_{mode}")] or ["mean"]
+    strange = [f"Pooling with {mode}" for mode in modes if mode not in known]
+    return tuple(known[mode] for mode in modes if mode in known), strange
 
 
 def _max_tokens(config: dict[str, Any], sentence: dict[str, Any], tokenizer: dict[str, Any]) -> int:
     named = tokenizer.get("model_max_length")
-    told = sentence.get("max_seq_length") or (named if named and named < _UNBOUNDED else None)
+    stated = sentence.get("max_seq_length") or (named if named and named < _UNBOUNDED else None)
     positions = _positions(config)
     if not sentence.get("max_seq_length"):
         positions = positions or config.get("max_position_embeddings") or config.get("n_positions")
-    return min((int(limit) for limit in (told, positions) if limit), default=_NO_LIMIT)
+    return min((int(limit) for limit in (stated, positions) if limit), default=_NO_LIMIT)
 
 
 def _positions(config: dict[str, Any]) -> int | None:
-    """How long an input its learned positions allow; None where they are not learned, or the family is not known."""
-    unused = ANATOMY.get(str(config.get("model_type")), Anatomy("")).positions
+    """How long an input its learned positions allow; None if they are not learned, or the family is unknown."""
+    unused = ANATOMY.get(str(config.get("model_type")), Anatomy(layers="")).positions
     entries = config.get("max_position_embeddings")
     return int(entries) - unused if entries and unused is not None else None
 
@@ -282,7 +275,7 @@ def _canonical(settings: dict[str, Any], without: set[str]) -> bytes:
     return json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _json(path: Path, default: Any = None) -> Any:
+def _json(path: Path, default: dict[str, Any] | None = None) -> Any:
     if default is not None and not path.is_file():
         return default
     try:

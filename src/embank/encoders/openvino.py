@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 
 from embank.arrays import Vectors
 from embank.atomic import put_in_place
-from embank.encoders import Batch, EncoderFacts, Readout, Tokens
+from embank.encoders import Batch, Readout, Tokens
 from embank.encoders.batching import finite, is_bare, single_rows, stacked
 from embank.encoders.torch import TransformerEncoder, quietly
 from embank.recipe import Reading
@@ -41,10 +42,7 @@ class GraphEncoder:
         self._dtype = dtype
         self._core = ov.Core()
         self._requests: dict[tuple[Readout, ...], Any] = {}
-        known = torch_encoder.facts
-        self.facts = EncoderFacts(
-            known.name, known.origin, known.family, known.width, known.layers, f"openvino {dtype}, cpu"
-        )
+        self.facts = replace(torch_encoder.facts, compute=f"openvino {dtype}, cpu")
         self.padding = torch_encoder.padding
         self.budget = _BUDGET
 
@@ -102,13 +100,13 @@ class GraphEncoder:
         ids = np.full((3, 8), self.padding, np.int64)
         mask = np.ones((3, 8), np.int64)
         mask[0, 5:] = 0
-        example = self._torch.inputs(Batch(ids, mask, mask, np.zeros_like(ids), 3))
+        example = self._torch.inputs(Batch(ids=ids, mask=mask, pool=mask, types=np.zeros_like(ids), rows=3))
         with torch.no_grad(), quietly(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # tracer and converter warn about torch's and transformers' internals
             graph = ov.convert_model(self._torch.pooled(readouts), example_input=example)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.stem}.{os.getpid()}.part.xml")  # two processes may convert the same at once
         ov.save_model(graph, part, compress_to_fp16=False)
-        # the weights first: a graph that is there is whole
+        # the weights first, so that a graph file never lacks them
         put_in_place(part.with_suffix(".bin"), path.with_suffix(".bin"))
         put_in_place(part, path)

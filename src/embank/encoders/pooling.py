@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from embank.encoders import Readout
 from embank.encoders.capture import states
 from embank.encoders.folder import Dense, OwnPooling
-from embank.encoders.prefix.attention import Voice, prefixed
+from embank.encoders.prefix.attention import PrefixSet, prefixed
 from embank.recipe import STATES
 
 _LEAST = 1e-12
@@ -20,7 +20,7 @@ def pool(state: torch.Tensor, mask: torch.Tensor, mode: str) -> torch.Tensor:
 
     Args:
         state: `[batch, length, width]`.
-        mask: `[batch, length]`, 1 where pooling looks; at least one position a row.
+        mask: `[batch, length]`, 1 for tokens that are pooled; at least one position per row.
         mode: "mean", "max", "first" or "last".
 
     Returns:
@@ -42,7 +42,7 @@ def pool(state: torch.Tensor, mask: torch.Tensor, mode: str) -> torch.Tensor:
 
 
 class Pooled(torch.nn.Module):
-    """An encoder with its readouts: token numbers in, one vector a row for each readout out."""
+    """An encoder with its readouts: token numbers in, one vector per row and readout out."""
 
     def __init__(
         self,
@@ -50,18 +50,20 @@ class Pooled(torch.nn.Module):
         readouts: Sequence[Readout],
         n_layers: int,
         own: OwnPooling | None,
-        voices: Mapping[str, Voice] | None = None,
+        variants: Mapping[str, PrefixSet] | None = None,
     ) -> None:
-        """Wrap a loaded transformers model; `voices` are the prefixes that readouts name, where it has any."""
+        """Wrap a loaded transformers model; `variants` are the prefixes that readouts name."""
         super().__init__()
-        self.voices = {readout.voice: (voices or {})[readout.voice] for readout in readouts if readout.voice}
+        self.variants = {readout.variant: (variants or {})[readout.variant] for readout in readouts if readout.variant}
         self.model = model
         self.readouts = tuple(readouts)
         self.layers = sorted({readout.layer for readout in readouts})
         self.n_layers = n_layers
         self.own = own
-        asked = any(readout.pooling == "own" for readout in readouts)
-        self.dense = torch.nn.ModuleList(_dense(step) for step in own.dense) if own and asked else torch.nn.ModuleList()
+        prescribed = any(readout.pooling == "own" for readout in readouts)
+        self.dense = (
+            torch.nn.ModuleList(_dense(step) for step in own.dense) if own and prescribed else torch.nn.ModuleList()
+        )
 
     def forward(
         self,
@@ -77,21 +79,21 @@ class Pooled(torch.nn.Module):
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
-        if not self.voices:
+        if not self.variants:
             found = dict(zip(self.layers, states(self.model, inputs, self.layers, self.n_layers), strict=True))
             return tuple(self._read(readout, found[readout.layer], pool_mask) for readout in self.readouts)
-        with prefixed(self.model, list(self.voices.values())):
+        with prefixed(self.model, list(self.variants.values())):
             found = dict(zip(self.layers, states(self.model, inputs, self.layers, self.n_layers), strict=True))
         return tuple(
-            self._read(readout, self._spoken(readout, found, pool_mask), pool_mask) for readout in self.readouts
+            self._read(readout, self._rows_of(readout, found, pool_mask), pool_mask) for readout in self.readouts
         )
 
-    def _spoken(self, readout: Readout, found: Mapping[int, torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
-        """The rows of a readout's own voice; below the first prefix, all voices have the same."""
+    def _rows_of(self, readout: Readout, found: Mapping[int, torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+        """The rows of a readout's own variant; below the first prefix, all variants share them."""
         state, rows = found[readout.layer], len(mask)
         if len(state) == rows:
             return state
-        start = list(self.voices).index(readout.voice) * rows
+        start = list(self.variants).index(readout.variant) * rows
         return state[start : start + rows]
 
     def _read(self, readout: Readout, state: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -38,7 +38,7 @@ class Upper(torch.nn.Module):
         anatomy: the family's row in the table.
         width: dimensions of a state.
         layers: the layers that run, by number; one module under several numbers where a family shares layers.
-        model: what is left of the model; None where nothing is left to run.
+        model: what is left of the model; None if nothing is left to run.
         entry: run on the states before the first layer; None leaves them as they are.
     """
 
@@ -65,7 +65,7 @@ class Upper(torch.nn.Module):
         self._positions = None if unused is None else int(model.config.max_position_embeddings) - unused
         calls = _calls(model, self.anatomy, n_layers)
         until = n_layers if most is None else min(n_layers, cut + most)
-        self._owned = _owned(model, calls, (cut, until), self.anatomy.norm)
+        self._owned = _owned(model, calls, range(cut, until), self.anatomy.norm)
         self.layers: dict[int, torch.nn.Module] = dict(enumerate(calls[cut:until], cut))
         model.requires_grad_(requires_grad=False)
         for parameter in self._owned.values():
@@ -73,7 +73,7 @@ class Upper(torch.nn.Module):
         self.entry: torch.nn.Module | None = None
         self.model: transformers.PreTrainedModel = None
         if cut < n_layers:
-            _replace_others(model, self.anatomy, calls, (cut, until))
+            _replace_others(model, self.anatomy, calls, range(cut, until))
             calls[cut].register_forward_pre_hook(_start, with_kwargs=True)
             # The table of words can be most of the weights, and nothing reads what it says: one row will do.
             row = model.get_input_embeddings().weight.detach()[:1].clone()
@@ -94,8 +94,8 @@ class Upper(torch.nn.Module):
         """Run the upper layers.
 
         Args:
-            states: of layer `cut`, `[batch, length, width]`; what stands at masked places is of no account.
-            mask: `[batch, length]` int64, 1 where there is a token.
+            states: of layer `cut`, `[batch, length, width]`; values at masked positions do not matter.
+            mask: `[batch, length]` int64, 1 for a token.
 
         Returns:
             The encoder's own output, `[batch, length, width]`.
@@ -154,7 +154,7 @@ class _Stub(torch.nn.Module):
         return (hidden_states, *[None] * (self.returns - 1)) if self.returns else hidden_states
 
 
-def _start(_layer: Any, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
+def _start(_layer: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
     """Put the states in at the entry of a layer, once a pass: ALBERT enters the same module again for each layer."""
     states = _STATES.get()
     if states is None:
@@ -173,7 +173,7 @@ def _anatomy(family: str) -> Anatomy:
     return anatomy
 
 
-def _check_cut(config: Any, cut: int, n_layers: int) -> None:
+def _check_cut(config: transformers.PretrainedConfig, cut: int, n_layers: int) -> None:
     if not 0 <= cut <= n_layers:
         raise UsageError(f"a tail cannot start at layer {cut} of {n_layers}: give 0 to {n_layers}")
     if cut == 0 and getattr(config, "conv_kernel_size", 0) > 0:
@@ -194,21 +194,21 @@ def _calls(model: transformers.PreTrainedModel, anatomy: Anatomy, n_layers: int)
 
 
 def _owned(
-    model: transformers.PreTrainedModel, calls: Sequence[torch.nn.Module], running: tuple[int, int], norm: str
+    model: transformers.PreTrainedModel, calls: Sequence[torch.nn.Module], running: range, norm: str
 ) -> dict[str, torch.nn.Parameter]:
-    cut, until = running
+    cut = running.start
     if cut == len(calls):
         return {}
-    upper = [*calls[cut:until], *([reduce(getattr, norm.split("."), model)] if norm else [])]
+    upper = [*calls[cut : running.stop], *([reduce(getattr, norm.split("."), model)] if norm else [])]
     lower = {id(parameter) for layer in calls[:cut] for parameter in layer.parameters()}
     own = {id(parameter) for module in upper for parameter in module.parameters()} - lower
     return {name: parameter for name, parameter in model.named_parameters() if id(parameter) in own}
 
 
 def _replace_others(
-    model: transformers.PreTrainedModel, anatomy: Anatomy, calls: Sequence[torch.nn.Module], running: tuple[int, int]
+    model: transformers.PreTrainedModel, anatomy: Anatomy, calls: Sequence[torch.nn.Module], running: range
 ) -> None:
-    cut, until = running
+    cut = running.start
     if anatomy.relative_bias and cut:
         # Block 0 alone owns the bias and hands it on: now the first block that runs does.
         below: Any = reduce(getattr, anatomy.relative_bias.split("."), calls[0])
@@ -216,7 +216,7 @@ def _replace_others(
         above.relative_attention_bias = below.relative_attention_bias
         above.has_relative_attention_bias = True
     *parents, name = anatomy.layers.split(".")
-    kept = [layer if cut <= number < until else _Stub(layer, anatomy.returns) for number, layer in enumerate(calls)]
+    kept = [layer if number in running else _Stub(layer, anatomy.returns) for number, layer in enumerate(calls)]
     setattr(reduce(getattr, parents, model), name, torch.nn.ModuleList(kept))
     if anatomy.shared:
         # ALBERT asks its configuration which group runs as which layer: now each layer has a place of its own.

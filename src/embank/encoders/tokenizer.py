@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int32
@@ -14,8 +14,11 @@ from embank.optional import load
 from embank.recipe import Reading
 from embank.texts import Text
 
+if TYPE_CHECKING:
+    import tokenizers
+
 _CHARACTERS = 32
-"""Characters a token, at the most, that a first look at a very long text allows for."""
+"""Characters per token that the first cut of a very long text allows for."""
 
 _MARGIN = 128
 """Tokens beyond the limit that a shortened text must still have, so that none within the limit belongs to the word that
@@ -102,7 +105,7 @@ class Tokenizing:
             gone = len(prepared[at]) - len(shortened[at]) if self._reading.truncation == "left" else 0
             yield self._placed(text, encoded.encodings[at], gone)
 
-    def _placed(self, text: Text, encoding: Any, gone: int) -> Places:
+    def _placed(self, text: Text, encoding: "tokenizers.Encoding", gone: int) -> Places:
         """Offsets in the text as it was given, from those in what the tokenizer was shown."""
         offsets = np.array(encoding.offsets, np.int32).reshape(-1, 2)
         halves = np.array([-1 if half is None else half for half in encoding.sequence_ids], np.int8)
@@ -130,7 +133,8 @@ class Tokenizing:
         typed = [kind for _, _, kind in rows if kind is not None]
         ids = [row for _, row, _ in rows]
         owner = np.array([own for own, _, _ in rows], np.int64)
-        return Tokens(ids, typed if rows and len(typed) == len(rows) else None, owner, self.skip, cut)
+        types_of = typed if rows and len(typed) == len(rows) else None
+        return Tokens(ids=ids, types=types_of, owner=owner, skip=self.skip, cut=cut)
 
     def _alike(self, texts: Sequence[Text], *, windows: bool) -> Tokens:
         if windows:
@@ -143,7 +147,8 @@ class Tokenizing:
         for offset in at_limit:
             cut[offset] = self._length(shortened[offset]) > full
         owner = np.arange(len(texts), dtype=np.int64)
-        return Tokens(encoded["input_ids"], encoded.get("token_type_ids"), owner, self.skip, cut)
+        types = encoded.get("token_type_ids")
+        return Tokens(ids=encoded["input_ids"], types=types, owner=owner, skip=self.skip, cut=cut)
 
     def _windows(self, texts: Sequence[Text]) -> Tokens:
         encoded = self._encode(texts, overflow=True)
@@ -151,11 +156,11 @@ class Tokenizing:
         order = np.argsort(owner, kind="stable")
         types = encoded.get("token_type_ids")
         return Tokens(
-            [encoded["input_ids"][row] for row in order],
-            None if types is None else [types[row] for row in order],
-            owner[order],
-            self.skip,
-            np.zeros(len(texts), np.bool_),
+            ids=[encoded["input_ids"][row] for row in order],
+            types=None if types is None else [types[row] for row in order],
+            owner=owner[order],
+            skip=self.skip,
+            cut=np.zeros(len(texts), np.bool_),
         )
 
     def _slides(self, text: Text) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 import transformers
+from jaxtyping import Int64
 
 from embank.arrays import Vectors
 from embank.encoders import Batch, EncoderFacts, Readout, Tokens
@@ -17,7 +18,7 @@ from embank.encoders.architectures import ANATOMY, Anatomy
 from embank.encoders.batching import is_bare, single_rows, stacked
 from embank.encoders.folder import EncoderFolder
 from embank.encoders.pooling import Pooled
-from embank.encoders.prefix.attention import Voice, bind_prefixes, loaded
+from embank.encoders.prefix.attention import PrefixSet, bind_prefixes, loaded
 from embank.encoders.prefix.folder import StoredPrefix
 from embank.encoders.tokenizer import Tokenizing
 from embank.errors import EncoderError, UsageError
@@ -32,7 +33,7 @@ class TransformerEncoder:
     """A transformers model that reads texts as one reading says."""
 
     def __init__(self, folder: EncoderFolder, reading: Reading, name: str, origin: str, dtype: str) -> None:
-        """Load an encoder in "float32", "float16" or "bfloat16", on the GPU where there is one.
+        """Load an encoder in "float32", "float16" or "bfloat16", on the GPU if one is available.
 
         Raises:
             EncoderError: the folder cannot be loaded.
@@ -44,12 +45,17 @@ class TransformerEncoder:
         self.model = _load(folder, dtype).to(self.device).eval()
         self.n_layers, self.width = folder.layers, folder.width
         self._pooled: dict[tuple[Readout, ...], Pooled] = {}
-        self.voice = ""
-        self.voices: dict[str, Voice] = {}
+        self.variant = ""
+        self.variants: dict[str, PrefixSet] = {}
         kinds = int(getattr(self.model.config, "type_vocab_size", None) or 0)
         self.takes_types = kinds > 1 and "token_type_ids" in inspect.signature(self.model.forward).parameters
         self.facts = EncoderFacts(
-            name, origin, folder.family, self.width, self.n_layers, f"torch {dtype}, {self.device}"
+            name=name,
+            origin=origin,
+            family=folder.family,
+            width=self.width,
+            layers=self.n_layers,
+            compute=f"torch {dtype}, {self.device}",
         )
         self.padding = self.tokenizing.padding
         self.budget = _CPU_BUDGET if self.device == "cpu" else _GPU_BUDGET
@@ -81,13 +87,13 @@ class TransformerEncoder:
         if readout.layer != self.n_layers:
             raise UsageError(f"the pooling of {self.facts.name} itself belongs to layer {self.n_layers}")
         module = self.pooled((readout,))
-        sample = Batch(*(np.ones((1, 1), np.int64),) * 3, None, 1)
+        sample = _batch(np.ones((1, 1), np.int64), np.ones((1, 1), np.int64))
         with torch.inference_mode():
             return int(module(**self.inputs(sample))[0].shape[1])
 
     @property
     def pooling(self) -> str:
-        """How its states become a vector where nothing else is said: as its folder prescribes, or by its kind."""
+        """How its states become a vector by default: as its folder prescribes, or by its kind."""
         own = self.folder.own
         if own and len(own.modes) == 1:
             return own.modes[0]
@@ -100,9 +106,9 @@ class TransformerEncoder:
 
     def pooled(self, readouts: Sequence[Readout]) -> Pooled:
         """The model with these readouts as its outputs."""
-        key = tuple(replace(readout, voice=readout.voice or self.voice) for readout in readouts)
+        key = tuple(replace(readout, variant=readout.variant or self.variant) for readout in readouts)
         if key not in self._pooled:
-            made = Pooled(self.model, key, self.n_layers, self.folder.own, self.voices)
+            made = Pooled(self.model, key, self.n_layers, self.folder.own, self.variants)
             self._pooled[key] = made.to(self.device).eval()
         return self._pooled[key]
 
@@ -114,8 +120,8 @@ class TransformerEncoder:
             EncoderError: a prefix cannot be read.
         """
         bind_prefixes(self.model)
-        self.voice = self.facts.name
-        self.voices[self.voice] = loaded(prefixes, self.device)
+        self.variant = self.facts.name
+        self.variants[self.variant] = loaded(prefixes, self.device)
 
     def sibling(self, name: str, origin: str, reading: Reading, prefixes: Sequence[StoredPrefix]) -> Self:
         """The same model under other prefixes, without loading it again: the two can be run in one pass."""
@@ -147,7 +153,7 @@ class TransformerEncoder:
         ids = np.ones_like(mask)
         ids[1, 5:] = min(3, self.model.config.vocab_size - 1)
         try:
-            one, other = self.vectors(Batch(ids, mask, mask, None, 2), [Readout(self.n_layers, "last")])[0]
+            one, other = self.vectors(_batch(ids, mask), [Readout(self.n_layers, "last")])[0]
         except Exception as fault:
             raise EncoderError(f"{self.folder.path} does not run as an encoder: {_first_line(fault)}") from fault
         return not np.allclose(one, other, rtol=1e-5, atol=1e-6)
@@ -155,7 +161,7 @@ class TransformerEncoder:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep transformers from telling users of states what is no news to them, as of a pooler without weights."""
+    """Silence notices of transformers that mean nothing for states, as of a pooler without weights."""
     verbosity = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     progress = transformers.logging.is_progress_bar_enabled()
@@ -169,7 +175,7 @@ def quietly() -> Iterator[None]:
 
 
 def _load(folder: EncoderFolder, dtype: str) -> Any:
-    anatomy = ANATOMY.get(folder.family, Anatomy(""))
+    anatomy = ANATOMY.get(folder.family, Anatomy(layers=""))
     loader = getattr(transformers, anatomy.model)
     settings: dict[str, Any] = {} if anatomy.model != "AutoModel" else {"trust_remote_code": False}
     if "add_pooling_layer" in _arguments(folder):
@@ -192,6 +198,11 @@ def _load(folder: EncoderFolder, dtype: str) -> Any:
         message = f"{folder.path} lacks weights of its encoder: {', '.join(missing[:3])}; {len(missing)} in all"
         raise EncoderError(message)
     return model
+
+
+def _batch(ids: Int64[np.ndarray, "batch length"], mask: Int64[np.ndarray, "batch length"]) -> Batch:
+    """Rows of which every token is pooled."""
+    return Batch(ids=ids, mask=mask, pool=mask, types=None, rows=len(ids))
 
 
 def _first_line(fault: Exception) -> str:

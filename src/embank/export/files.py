@@ -53,7 +53,7 @@ def export(session: Session, out: str | Path, kind: str, column: str | None = No
         column: its name; None: the one that a search takes.
 
     Raises:
-        UsageError: an unknown kind, no such column, or a place that cannot be written to.
+        UsageError: an unknown kind, unknown column, or a place that cannot be written to.
         ExtraMissingError: usearch or faiss is not installed.
         StorageFullError: no space is left; nothing is left behind.
     """

@@ -32,7 +32,7 @@ class Affine:
 
     def __post_init__(self) -> None:
         """Refuse what could not be multiplied, here rather than in the middle of a scan."""
-        if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[1:]:  # noqa: PLR2004 (a matrix)
+        if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[1:]:
             raise HeadError(
                 f"found weights {self.weights.shape} with bias {self.bias.shape}, "
                 "expected [width, outputs] and [outputs]; build the layer from a fitted estimator's serve()"

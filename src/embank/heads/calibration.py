@@ -1,9 +1,8 @@
 """Temperature scaling: the one number that calibrates held-back logits (Guo et al. 2017)."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float, Shaped
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
@@ -11,13 +10,14 @@ from embank.errors import HeadError
 from embank.labels.kinds import Kind
 
 COLDEST, HOTTEST = 0.05, 20.0
+"""The bounds of a temperature: far beyond what was seen, so that they only stop a search that diverges."""
 
 SPREAD = 0.5
-"""Standard deviation of log T before any row was seen. A dozen rows that all came out right would otherwise ask for a
-temperature of nothing, and probabilities of one; a hundred rows overrule it."""
+"""Standard deviation of log T before any row was seen. A dozen rows that all came out right would otherwise lead to a
+temperature of zero and probabilities of one; a hundred rows overrule it."""
 
 
-def temperature(logits: Float[np.ndarray, "texts outputs"], truth: Any, kind: Kind) -> float:
+def temperature(logits: Float[np.ndarray, "texts outputs"], truth: ArrayLike, kind: Kind) -> float:
     """The temperature that minimises the negative log-likelihood of held-back logits, with a weak prior around 1.
 
     Args:
@@ -26,7 +26,7 @@ def temperature(logits: Float[np.ndarray, "texts outputs"], truth: Any, kind: Ki
         kind: `single` or `multi`.
 
     Returns:
-        a number between 0.05 and 20; 1 where there are no rows to learn it from.
+        a number between 0.05 and 20; 1 without rows to learn it from.
 
     Raises:
         HeadError: a regression has no temperature, or logits and labels do not fit together.
@@ -48,7 +48,7 @@ def temperature(logits: Float[np.ndarray, "texts outputs"], truth: Any, kind: Ki
 
 
 def nll(logits: Float[np.ndarray, "texts outputs"], truth: Shaped[np.ndarray, "..."], kind: Kind) -> float:
-    """Mean negative log-likelihood, in nats a decision (for multi: a label of a text)."""
+    """Mean negative log-likelihood, in nats per decision (for multi: per label of a text)."""
     if kind == "single":
         return float(-log_softmax(logits, axis=1)[np.arange(len(logits)), truth].mean())
     return float((np.logaddexp(0, logits) - logits * truth).mean())

@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike
 from embank.arrays import Vectors
 from embank.errors import HeadError
 
-TWO = 2
-
 
 def vectors(X: ArrayLike, width: int | None = None) -> Vectors:
     """Check a design matrix and hand it out as contiguous float32.
@@ -21,7 +19,7 @@ def vectors(X: ArrayLike, width: int | None = None) -> Vectors:
         HeadError: it is not two-dimensional, empty, not as wide as was fitted, or not finite.
     """
     array = np.asarray(X)
-    if array.ndim != TWO or 0 in array.shape:
+    if array.ndim != 2 or 0 in array.shape:
         raise HeadError(f"found vectors of shape {array.shape}, expected [texts, width] with at least one of each")
     if width is not None and array.shape[1] != width:
         raise HeadError(
@@ -42,18 +40,18 @@ def classes(y: ArrayLike, texts: int) -> tuple[Shaped[np.ndarray, " classes"], S
     """Class names, sorted, and for each text the number of its class.
 
     Raises:
-        HeadError: there is not one label a text, or only one class.
+        HeadError: there is not one label per text, or only one class.
     """
     labels = np.asarray(y)
     if labels.shape != (texts,):
-        raise HeadError(f"found labels of shape {labels.shape}, expected ({texts},): one label a text")
+        raise HeadError(f"found labels of shape {labels.shape}, expected ({texts},): one label per text")
     try:
         names, numbers = np.unique(labels, return_inverse=True)
     except TypeError as mixed:
         raise HeadError(
             "found labels of several types, expected all strings or all numbers; drop empty ones"
         ) from mixed
-    if names.size < TWO:
+    if names.size < 2:
         raise HeadError(
             f"found one class only ({names[0]!s}), expected at least two; label some texts that are not {names[0]!s}"
         )
@@ -67,7 +65,7 @@ def indicator(Y: ArrayLike, texts: int) -> Shaped[np.ndarray, "texts labels"]:
         HeadError: it is not a 0/1 matrix with a row for each text.
     """
     matrix = np.asarray(Y)
-    if matrix.ndim != TWO or matrix.shape[0] != texts or matrix.shape[1] == 0:
+    if matrix.ndim != 2 or matrix.shape[0] != texts or matrix.shape[1] == 0:
         raise HeadError(f"found labels of shape {matrix.shape}, expected ({texts}, labels): a 0/1 matrix")
     if not np.isin(matrix, (0, 1)).all():
         raise HeadError("found labels other than 0 and 1, expected a 0/1 matrix; write 1 where a label applies")
@@ -78,7 +76,7 @@ def numbers(y: ArrayLike, texts: int) -> Float[np.ndarray, " texts"]:
     """Finite target numbers as float64.
 
     Raises:
-        HeadError: there is not one finite number a text.
+        HeadError: there is not one finite number per text.
     """
     try:
         targets = np.asarray(y, dtype=np.float64)

@@ -5,7 +5,6 @@ share a fold (a duplicate held back while its twin is trained on would flatter t
 """
 
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -16,7 +15,7 @@ from embank.arrays import Vectors
 NEVER = -1
 
 
-def assign_folds(X: Vectors, strata: Any, folds: int) -> Int64[np.ndarray, " texts"]:
+def assign_folds(X: Vectors, strata: Int64[np.ndarray, " texts"], folds: int) -> Int64[np.ndarray, " texts"]:
     """Assign rows to folds, class by class.
 
     A class of one distinct row is never held back, since nothing would be left to learn it from; smaller classes than

@@ -1,27 +1,25 @@
 """Logistic regression for one label of several, its penalty chosen by cross-validation on the training rows."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Int64, Shaped
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from embank.arrays import Probabilities
-from embank.errors import HeadError
+from embank.arrays import Outputs, Probabilities, Vectors
 from embank.heads import Affine
 from embank.heads import checks as rows
 from embank.heads.calibration import temperature
-from embank.heads.folds import NEVER, assign_folds
-from embank.heads.path import Study, ValidatedHead, follow
+from embank.heads.folds import assign_folds
+from embank.heads.path import Study, ValidatedHead
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
 from embank.heads.thresholds import single_offsets
 
+# From so many classes on, a fold takes long, and three are enough.
 MANY_CLASSES = 50
-TWO = 2
 
 
 class LogisticHead(ClassifierMixin, ValidatedHead):
@@ -35,7 +33,7 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         class_weight: None, or `balanced`: rows count in inverse proportion to their class.
         thresholds: `adjusted` in favour of rare classes where that clearly raises macro-F1 on held-back rows
             (probabilities are not touched), or `plain`: always the most probable class.
-        folds: of the cross-validation, stratified; three at most where there are more than 50 classes.
+        folds: of the cross-validation, stratified; three at most with more than 50 classes.
 
     Attributes:
         classes_: names of the classes, sorted.
@@ -56,67 +54,48 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
             y: `[texts]`, names or numbers of classes.
 
         Raises:
-            HeadError: rows are not finite, or there is one class only.
+            HeadError: rows are not finite, or have one class only.
         """
         X = rows.vectors(X)
         self.classes_, numbers = rows.classes(y, len(X))
         self.n_features_in_ = X.shape[1]
-        study = self._study(X, numbers)
-        chosen = follow(study, tuple(self.penalties))
-        self.penalty_, self.penalty_losses_ = chosen.penalty, chosen.losses
-        self._affine = study.rows.unfold(chosen.solution[0, :, :-1].T, chosen.solution[0, :, -1])
-        self.coef_, self.intercept_ = self._affine.weights.T, self._affine.bias
-        self.held_back_ = _two_sided(chosen.held_back)
-        seen = study.fold != NEVER
+        seen = self._follow(self._study(X, numbers))
+        self.held_back_ = _two_sided(self.held_back_)
         self.temperature_ = temperature(self.held_back_[seen], numbers[seen], "single")
         adjusted = self.thresholds == "adjusted" and bool(seen.any())
         straight = (0.0,) * len(self.classes_)
         self.offsets_ = single_offsets(self.held_back_[seen], numbers[seen]) if adjusted else straight
         return self
 
-    def _study(self, X: np.ndarray, numbers: Any) -> Study:
-        """What cross-validation is told."""
+    def _study(self, X: Vectors, numbers: Int64[np.ndarray, " texts"]) -> Study:
+        """The rows, targets and folds of the cross-validation."""
         count = len(self.classes_)
-        if self.class_weight not in (None, "balanced"):
-            raise HeadError(f"found class_weight {self.class_weight!r}, expected None or 'balanced'")
         folds = min(self.folds, 3) if count > MANY_CLASSES else self.folds
         importance = np.ones(len(X), dtype=np.float32)
-        if self.class_weight == "balanced":
+        if self._balanced:
             importance = (len(X) / count / np.bincount(numbers))[numbers].astype(np.float32)
         one_hot = (numbers[None, :] == np.arange(count)[:, None]).astype(np.float32)
         return Study(
-            link="softmax" if count > TWO else "sigmoid",
+            link="softmax" if count > 2 else "sigmoid",
             rows=spectrum(X),
-            targets=one_hot if count > TWO else one_hot[1:],
+            targets=one_hot if count > 2 else one_hot[1:],
             importance=importance[None, :],
             fold=assign_folds(X, numbers, folds),
             folds=folds,
         )
 
-    def calibrate(self, X: ArrayLike, y: ArrayLike) -> "LogisticHead":
-        """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
-        numbers = np.searchsorted(self.classes_, np.asarray(y))
-        if not np.array_equal(self.classes_[np.minimum(numbers, len(self.classes_) - 1)], np.asarray(y)):
-            raise HeadError("found classes that were not fitted, expected known ones only; leave those rows out")
-        self.temperature_ = temperature(self._logits(X), numbers, "single")
-        return self
-
     def decision_function(self, X: ArrayLike) -> Shaped[np.ndarray, "texts ..."]:
         """Logits `[texts, classes]`, or `[texts]` for two classes (of the second, as in scikit-learn)."""
-        check_is_fitted(self)
-        logits = rows.vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
-        scores: Shaped[np.ndarray, "texts ..."] = logits if len(self.classes_) > TWO else logits[:, 0]
-        return scores
+        logits = self._decision(X)
+        return logits if len(self.classes_) > 2 else logits[:, 0]
 
     def predict_proba(self, X: ArrayLike) -> Probabilities:
         """Calibrated probabilities `[texts, classes]`."""
-        logits = self._logits(X)
-        return self.serve().probabilities(logits)
+        return self.serve().probabilities(_two_sided(self._decision(X)))
 
     def predict(self, X: ArrayLike) -> Shaped[np.ndarray, " texts"]:
         """Names of the decided classes `[texts]`."""
-        logits = self._logits(X)
-        names: Shaped[np.ndarray, " texts"] = self.classes_[self.serve().decide(logits)]
+        names: Shaped[np.ndarray, " texts"] = self.classes_[self.serve().decide(_two_sided(self._decision(X)))]
         return names
 
     def serve(self, labels: Sequence[str] | None = None) -> ServedHead:
@@ -128,18 +107,13 @@ class LogisticHead(ClassifierMixin, ValidatedHead):
         check_is_fitted(self)
         names = tuple(str(name) for name in (self.classes_ if labels is None else labels))
         layer = self._affine
-        if len(self.classes_) == TWO:
+        if len(self.classes_) == 2:
             layer = Affine(_two_sided(layer.weights), _two_sided(layer.bias[None])[0])
         return ServedHead(
             kind="single", labels=names, layers=(layer,), temperature=self.temperature_, offsets=self.offsets_
         )
 
-    def _logits(self, X: ArrayLike) -> Any:
-        """Logits `[texts, classes]`, for two classes as well."""
-        logits = self.decision_function(X)
-        return logits if len(self.classes_) > TWO else _two_sided(logits[:, None])
 
-
-def _two_sided(values: np.ndarray) -> Any:
+def _two_sided(values: Outputs) -> Outputs:
     """One output to two of opposite sign whose difference it is; more outputs as they are."""
     return values if values.shape[1] > 1 else np.concatenate([-values / 2, values / 2], axis=1)

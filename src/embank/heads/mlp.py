@@ -2,10 +2,9 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -20,12 +19,12 @@ from embank.heads.calibration import temperature
 from embank.heads.served import ServedHead
 from embank.labels.kinds import Kind
 
-TWO = 2
 # Below this many rows nothing is set aside to stop on; a fixed number of rounds with weight decay has to do.
 ENOUGH_TO_STOP_ON = 200
+# Fewer rows of a class than this may all be set aside.
 FEWEST_OF_A_CLASS = 10
 SMALLEST_BATCH, LARGEST_BATCH = 64, 512
-# Batches of a round: with more rows they grow, since a round of small ones costs a second a thousand rows.
+# Batches of a round: with more rows they grow, since a round of small ones costs a second per thousand rows.
 BATCHES = 47
 
 
@@ -73,11 +72,11 @@ class MLPHead(BaseEstimator):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # `rounds` is a limit that is meant to be reached
             network.fit(((X - mean) / deviation).astype(np.float32), targets)
-        self._layers = _fold(network, mean, deviation, (centre, spread))
+        self._layers = _fold(network, mean, deviation, centre, spread)
         self.temperature_ = 1.0
         return self
 
-    def _targets(self, y: ArrayLike, texts: int) -> tuple[Any, float, float]:
+    def _targets(self, y: ArrayLike, texts: int) -> tuple[Shaped[np.ndarray, "texts ..."], float, float]:
         """What the network is trained on; numbers are brought to mean 0 and deviation 1."""
         if self.kind == "single":
             self.classes_, numbers = rows.classes(y, texts)
@@ -90,7 +89,7 @@ class MLPHead(BaseEstimator):
         spread = float(plain.std()) or 1.0
         return (plain - plain.mean()) / spread, float(plain.mean()), spread
 
-    def _network(self, targets: Any) -> Any:
+    def _network(self, targets: Shaped[np.ndarray, "texts ..."]) -> MLPClassifier | MLPRegressor:
         """The untrained network; it stops early only where rows can be set aside for that."""
         stopping = len(targets) >= ENOUGH_TO_STOP_ON
         if self.kind == "single":
@@ -154,22 +153,28 @@ class MLPHead(BaseEstimator):
         return self._served().outputs(rows.vectors(X, self.n_features_in_))
 
 
-def _fold(network: Any, mean: Any, deviation: Any, scale: tuple[float, float]) -> tuple[Affine, Affine]:
+def _fold(
+    network: MLPClassifier | MLPRegressor,
+    mean: Float[np.ndarray, " width"],
+    deviation: Float[np.ndarray, " width"],
+    centre: float,
+    spread: float,
+) -> tuple[Affine, Affine]:
     """The trained network as two affine maps of vectors as they came.
 
     Args:
         network: scikit-learn's, trained on standardised rows.
         mean: `[width]`, subtracted before training.
         deviation: `[width]`, divided by before training.
-        scale: mean and deviation of the target numbers; 0 and 1 for classes.
+        centre: mean of the target numbers; 0 for classes.
+        spread: their deviation; 1 for classes.
     """
     first, second = (weights.astype(np.float64) for weights in network.coefs_)
     before, after = (bias.astype(np.float64) for bias in network.intercepts_)
     first = first / deviation[:, None]
     before = before - mean @ first
-    centre, spread = scale
     second, after = second * spread, after * spread + centre
-    if network.out_activation_ == "logistic" and second.shape[1] == 1 and np.size(network.classes_) == TWO:
+    if network.out_activation_ == "logistic" and second.shape[1] == 1 and np.size(network.classes_) == 2:
         # Two classes are one logit in scikit-learn; served heads have an output for each class.
         second, after = np.hstack([-second / 2, second / 2]), np.concatenate([-after / 2, after / 2])
     return (

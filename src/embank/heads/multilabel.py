@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float32, Shaped
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from embank.arrays import Outputs, Probabilities
-from embank.errors import HeadError
+from embank.arrays import Outputs, Probabilities, Vectors
 from embank.heads import checks as rows
 from embank.heads.calibration import temperature
-from embank.heads.folds import NEVER, assign_folds, rarest
-from embank.heads.path import Study, ValidatedHead, follow
+from embank.heads.folds import assign_folds, rarest
+from embank.heads.path import Study, ValidatedHead
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
 from embank.heads.thresholds import multi_offsets
@@ -51,24 +50,16 @@ class MultiLabelHead(ValidatedHead):
         X = rows.vectors(X)
         Y = rows.indicator(y, len(X))
         self.n_features_in_ = X.shape[1]
-        study = self._study(X, Y)
-        chosen = follow(study, tuple(self.penalties))
-        self.penalty_, self.penalty_losses_ = chosen.penalty, chosen.losses
-        self._affine = study.rows.unfold(chosen.solution[0, :, :-1].T, chosen.solution[0, :, -1])
-        self.coef_, self.intercept_ = self._affine.weights.T, self._affine.bias
-        self.held_back_ = chosen.held_back
-        seen = study.fold != NEVER
+        seen = self._follow(self._study(X, Y))
         self.temperature_ = temperature(self.held_back_[seen], Y[seen], "multi")
         adjusted = self.thresholds == "adjusted" and bool(seen.any())
         self.offsets_ = multi_offsets(self.held_back_[seen], Y[seen]) if adjusted else (0.0,) * Y.shape[1]
         return self
 
-    def _study(self, X: np.ndarray, Y: np.ndarray) -> Study:
-        """What cross-validation is told."""
-        if self.class_weight not in (None, "balanced"):
-            raise HeadError(f"found class_weight {self.class_weight!r}, expected None or 'balanced'")
+    def _study(self, X: Vectors, Y: Float32[np.ndarray, "texts labels"]) -> Study:
+        """The rows, targets and folds of the cross-validation."""
         importance = np.ones((1, len(X)), dtype=np.float32)
-        if self.class_weight == "balanced":
+        if self._balanced:
             positive = np.clip(Y.mean(axis=0), 1.0 / len(Y), 1 - 1.0 / len(Y))
             importance = np.where(Y > 0, 0.5 / positive, 0.5 / (1 - positive)).T.astype(np.float32)
         return Study(
@@ -80,27 +71,17 @@ class MultiLabelHead(ValidatedHead):
             folds=self.folds,
         )
 
-    def calibrate(self, X: ArrayLike, y: ArrayLike) -> "MultiLabelHead":
-        """Learn the temperature anew, on rows that were not trained on (fit learns it on held-back rows)."""
-        logits = self.decision_function(X)
-        self.temperature_ = temperature(logits, rows.indicator(y, len(logits)), "multi")
-        return self
-
     def decision_function(self, X: ArrayLike) -> Outputs:
         """Logits `[texts, labels]`."""
-        check_is_fitted(self)
-        logits: Outputs = rows.vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
-        return logits
+        return self._decision(X)
 
     def predict_proba(self, X: ArrayLike) -> Probabilities:
         """Calibrated probability of each label `[texts, labels]`."""
-        logits = self.decision_function(X)
-        return self._served().probabilities(logits)
+        return self._served().probabilities(self._decision(X))
 
     def predict(self, X: ArrayLike) -> Shaped[np.ndarray, "texts labels"]:
         """Decided labels, an int64 0/1 matrix `[texts, labels]`."""
-        logits = self.decision_function(X)
-        return self._served().decide(logits)
+        return self._served().decide(self._decision(X))
 
     def serve(self, labels: Sequence[str]) -> ServedHead:
         """The fitted head as a value, with the names of its labels in the order of the matrix's columns."""

@@ -4,30 +4,34 @@ The path stops once the held-back loss has risen twice in a row, because weaker 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float32, Int64
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
+from embank.arrays import Mask, Outputs
 from embank.errors import HeadError
 from embank.heads.calibration import nll
+from embank.heads.checks import vectors
 from embank.heads.folds import NEVER, training_weights
-from embank.heads.solver import LOOSE, TIGHT, Link, Problems, solve, start
+from embank.heads.solver import LOOSE, TIGHT, Link, Problems, Solution, solve, start
 from embank.heads.spectrum import Spectrum
 
 PENALTIES = tuple(float(penalty) for penalty in np.logspace(2, -4, 13))
 """Ridge penalties relative to a mean loss, strongest first; scikit-learn's C is `1 / (penalty * texts)`."""
 
 PATIENCE = 2
-# Folds are solved together while their logits (float32 [folds, outputs, texts]) stay below this many.
+# Two risen losses in a row: one may be noise. Folds are solved together up to this many float32 logits (120 MB).
 TOGETHER = 30_000_000
 
 
 @dataclass(kw_only=True, frozen=True, eq=False)
 class Study:
-    """What cross-validation is told.
+    """The input of a cross-validation.
 
     Attributes:
         link: softmax over classes, or a sigmoid per label.
@@ -46,7 +50,7 @@ class Study:
     folds: int
 
     def groups(self) -> list[Problems]:
-        """The folds' problems: all in one, or one by one where they would not fit into memory together."""
+        """The folds' problems: all in one, or one by one if they would not fit into memory together."""
         weights = training_weights(self.fold, self.importance, self.folds)
         together = self.folds * self.targets.size <= TOGETHER
         parts = [weights] if together else list(weights[:, None])
@@ -72,7 +76,7 @@ class Chosen:
     penalty: float
     losses: dict[float, float]
     held_back: Float32[np.ndarray, "texts outputs"]
-    solution: Float[np.ndarray, "one outputs places"]
+    solution: Solution
 
 
 def follow(study: Study, penalties: tuple[float, ...]) -> Chosen:
@@ -81,7 +85,7 @@ def follow(study: Study, penalties: tuple[float, ...]) -> Chosen:
     Where no row can be held back, the middle penalty is taken.
 
     Raises:
-        HeadError: there is no penalty, one that is not positive, or vectors too large to be multiplied.
+        HeadError: no penalty, one that is not positive, or vectors too large to be multiplied.
     """
     order = sorted(penalties, reverse=True)
     if not order or order[-1] <= 0:
@@ -94,21 +98,21 @@ def follow(study: Study, penalties: tuple[float, ...]) -> Chosen:
     groups = study.groups()
     solutions = [start(group) for group in groups]
     losses: dict[float, float] = {}
-    best: tuple[float, Any, Any] = (order[0], None, None)
+    best: Chosen | None = None
     for penalty in order:
         solutions = [solve(group, penalty, begin, LOOSE) for group, begin in zip(groups, solutions, strict=True)]
         held_back = _held_back(study, groups, solutions)
         losses[penalty] = _loss(study, held_back)
         if losses[penalty] <= min(losses.values()):
-            best = (penalty, held_back, np.concatenate(solutions).mean(axis=0, keepdims=True))
-        elif penalty < order[order.index(best[0]) + PATIENCE - 1]:
+            best = Chosen(penalty, losses, held_back, np.concatenate(solutions).mean(axis=0, keepdims=True))
+        elif best is None or penalty < order[order.index(best.penalty) + PATIENCE - 1]:
             break
-    if best[1] is None:
+    if best is None:
         raise HeadError("found vectors whose products are not finite, expected smaller numbers; scale them down")
-    return Chosen(best[0], losses, best[1], solve(whole, best[0], best[2], TIGHT))
+    return replace(best, solution=solve(whole, best.penalty, best.solution, TIGHT))
 
 
-def _held_back(study: Study, groups: list[Problems], solutions: list[Any]) -> Float32[np.ndarray, "texts outputs"]:
+def _held_back(study: Study, groups: list[Problems], solutions: list[Solution]) -> Float32[np.ndarray, "texts outputs"]:
     """Logits of each row by the fold that did not see it."""
     result = np.full(study.targets.T.shape, np.nan, dtype=np.float32)
     first = 0
@@ -133,6 +137,8 @@ def _loss(study: Study, held_back: Float32[np.ndarray, "texts outputs"]) -> floa
 class ValidatedHead(BaseEstimator):
     """An estimator whose penalty and thresholds are chosen by cross-validation on the training rows."""
 
+    n_features_in_: int
+
     def __init__(
         self,
         penalties: Sequence[float] = PENALTIES,
@@ -144,3 +150,26 @@ class ValidatedHead(BaseEstimator):
         self.class_weight = class_weight
         self.thresholds = thresholds
         self.folds = folds
+
+    @property
+    def _balanced(self) -> bool:
+        """Whether rows count in inverse proportion to their class."""
+        if self.class_weight not in (None, "balanced"):
+            raise HeadError(f"found class_weight {self.class_weight!r}, expected None or 'balanced'")
+        return self.class_weight == "balanced"
+
+    def _follow(self, study: Study) -> Mask:
+        """Choose the penalty, fit, and say which rows were held back once."""
+        chosen = follow(study, tuple(self.penalties))
+        self.penalty_, self.penalty_losses_ = chosen.penalty, chosen.losses
+        self._affine = study.rows.unfold(chosen.solution[0, :, :-1].T, chosen.solution[0, :, -1])
+        self.coef_, self.intercept_ = self._affine.weights.T, self._affine.bias
+        self.held_back_ = chosen.held_back
+        seen: Mask = study.fold != NEVER
+        return seen
+
+    def _decision(self, X: ArrayLike) -> Outputs:
+        """Logits of the fitted outputs, `[texts, outputs]`."""
+        check_is_fitted(self)
+        logits: Outputs = vectors(X, self.n_features_in_) @ self._affine.weights + self._affine.bias
+        return logits

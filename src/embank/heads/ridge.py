@@ -1,7 +1,6 @@
 """Ridge regression for numbers: leave-one-out error of every penalty, exactly, from one decomposition."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -44,7 +43,7 @@ class RidgeHead(RegressorMixin, BaseEstimator):
             y: `[texts]` numbers.
 
         Raises:
-            HeadError: rows or numbers are not finite, or there is one row only.
+            HeadError: rows or numbers are not finite, or one row only is given.
         """
         X = rows.vectors(X)
         targets = rows.numbers(y, len(X))
@@ -94,7 +93,9 @@ def leave_one_out(
     return left_out
 
 
-def _weights(decomposed: Principal, targets: Any, penalty: float) -> Float[np.ndarray, "rank outputs"]:
+def _weights(
+    decomposed: Principal, targets: Float[np.ndarray, "texts outputs"], penalty: float
+) -> Float[np.ndarray, "rank outputs"]:
     """Ridge weights on rotated rows."""
     correlated = decomposed.rows.T.astype(np.float64) @ (targets - targets.mean(axis=0)) / len(targets)
     weights: Float[np.ndarray, "rank outputs"] = correlated / (decomposed.variances + penalty)[:, None]

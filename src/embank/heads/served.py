@@ -57,7 +57,7 @@ class ServedHead:
         self._check_labels()
 
     def _check_labels(self) -> None:
-        """One name an output, no name twice."""
+        """One name per output, no name twice."""
         expected = 1 if self.kind == "regression" else len(self.labels)
         fewest = {"single": 2, "multi": 1, "regression": 0}[self.kind]
         if self.kind == "regression" and self.labels:
@@ -81,7 +81,7 @@ class ServedHead:
         Raises:
             HeadError: the vectors are not as wide as the head reads.
         """
-        if X.ndim != 2 or X.shape[1] != self.width:  # noqa: PLR2004 (texts and width)
+        if X.ndim != 2 or X.shape[1] != self.width:
             raise HeadError(
                 f"found vectors of shape {X.shape}, expected [texts, {self.width}]; "
                 "read the columns that the head was fitted on, in their order"

@@ -1,4 +1,4 @@
-"""Logistic regression by preconditioned L-BFGS, many problems at a time in one matrix product.
+"""Logistic regression by preconditioned L-BFGS, many problems in one matrix product.
 
 The problems are folds of a cross-validation (softmax) or labels (sigmoid); they share rows and differ in row weights.
 Each minimises `sum_i w_i loss_i + penalty / 2 * |weights|^2`, biases free, where a problem's `w` sums to one. In the
@@ -7,7 +7,7 @@ bounds it by the same expression with curvature 1/2), so variables are scaled by
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -18,8 +18,12 @@ from embank.heads.spectrum import Spectrum
 
 Link = Literal["softmax", "sigmoid"]
 
+Solution = Float[np.ndarray, "problems outputs places"]
+"""Weights of each output of each problem on the rotated rows; the last place is the bias."""
+
 # Below this a class is so certain that scaling by its curvature would only magnify rounding.
 LEAST_CURVATURE = 1e-4
+# Steps that L-BFGS remembers, scipy's own default.
 MEMORY = 10
 
 
@@ -44,7 +48,7 @@ class Problems:
         """Problems, outputs, rank + 1 (the last place is the bias)."""
         return self.weights.shape[0], self.targets.shape[0], self.rows.rank + 1
 
-    def logits(self, solution: Float[np.ndarray, "problems outputs places"]) -> Float32[np.ndarray, "..."]:
+    def logits(self, solution: Solution) -> Float32[np.ndarray, "..."]:
         """Logits `[problems, outputs, texts]` of every problem on every row."""
         problems, outputs, places = self.shape
         flat = np.ascontiguousarray(solution.reshape(-1, places)[:, :-1], dtype=np.float32)
@@ -72,7 +76,7 @@ LOOSE = Patience(gradient=1e-4, decrease=3e-4, steps=100)
 TIGHT = Patience(gradient=1e-6, decrease=1e-9, steps=500)
 
 
-def start(problems: Problems) -> Float[np.ndarray, "problems outputs places"]:
+def start(problems: Problems) -> Solution:
     """Zero weights, and the biases that give each class its share: where a path begins."""
     solution = np.zeros(problems.shape)
     shares = np.clip((problems.weights * problems.targets).sum(axis=-1, dtype=np.float64), 1e-6, 1 - 1e-6)
@@ -80,9 +84,7 @@ def start(problems: Problems) -> Float[np.ndarray, "problems outputs places"]:
     return solution
 
 
-def solve(
-    problems: Problems, penalty: float, begin: Float[np.ndarray, "problems outputs places"], patience: Patience = TIGHT
-) -> Float[np.ndarray, "problems outputs places"]:
+def solve(problems: Problems, penalty: float, begin: Solution, patience: Patience = TIGHT) -> Solution:
     """Minimise all problems at one penalty, starting at the solution of another.
 
     Args:
@@ -98,7 +100,7 @@ def solve(
     ridge = np.full(problems.shape[-1], penalty)
     ridge[-1] = 0.0
 
-    def objective(flat: Any) -> tuple[float, Any]:
+    def objective(flat: Float[np.ndarray, " all"]) -> tuple[float, Float[np.ndarray, " all"]]:
         solution = flat.reshape(problems.shape) * scaling
         loss, slope = _loss(problems, solution)
         shrunk = ridge * solution
@@ -118,7 +120,7 @@ def solve(
             "maxiter": patience.steps,
         },
     )
-    solution: Float[np.ndarray, "problems outputs places"] = found.x.reshape(problems.shape) * scaling
+    solution: Solution = found.x.reshape(problems.shape) * scaling
     if problems.link == "softmax":
         # Only differences between classes count; without this, biases would keep whatever sum they had on the way.
         solution -= solution.mean(axis=1, keepdims=True)
@@ -136,7 +138,7 @@ def chances(link: Link, logits: Float32[np.ndarray, "problems outputs texts"]) -
     return logits
 
 
-def _loss(problems: Problems, solution: Any) -> tuple[float, Any]:
+def _loss(problems: Problems, solution: Solution) -> tuple[float, Solution]:
     """Summed weighted loss of all problems, and its slope `[problems, outputs, places]`."""
     count, outputs, places = problems.shape
     logits = problems.logits(solution)
@@ -160,7 +162,7 @@ def _loss(problems: Problems, solution: Any) -> tuple[float, Any]:
     return float(loss), slope
 
 
-def _scaling(problems: Problems, penalty: float, solution: Any) -> Any:
+def _scaling(problems: Problems, penalty: float, solution: Solution) -> Solution:
     """One over the root of the Hessian's approximate diagonal `[problems, outputs, places]`, where the path stands."""
     probable = chances(problems.link, problems.logits(solution))
     probable *= 1 - probable
@@ -169,4 +171,5 @@ def _scaling(problems: Problems, penalty: float, solution: Any) -> Any:
     variances = np.append(problems.rows.variances, 1.0)
     ridge = np.full(variances.size, penalty)
     ridge[-1] = 0.0
-    return 1.0 / np.sqrt(curvature * variances + ridge)
+    scaling: Solution = 1.0 / np.sqrt(curvature * variances + ridge)
+    return scaling

@@ -5,10 +5,9 @@ ridge regression is closed form in these coordinates, and logistic regression ha
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int64
 from scipy.linalg import eigh
 
 from embank.arrays import PerDimension, Vectors
@@ -47,7 +46,7 @@ class Spectrum(Principal):
     Attributes:
         rotation: float32 `[width, rank]`, orthonormal columns.
         centre: float32 `[width]`, subtracted before.
-        scale: float32 `[width]`, divided by before; 1 throughout where rows were not standardised.
+        scale: float32 `[width]`, divided by before.
     """
 
     rotation: Float32[np.ndarray, "width rank"]
@@ -61,28 +60,26 @@ class Spectrum(Principal):
         return Affine(plain.astype(np.float32), shifted.astype(np.float32))
 
 
-def spectrum(X: Vectors, *, standardise: bool = True) -> Spectrum:
+def spectrum(X: Vectors) -> Spectrum:
     """Decompose a design matrix.
 
     Args:
-        X: float32 `[texts, width]`.
-        standardise: divide each column by its standard deviation (as StandardScaler does) before rotating.
+        X: float32 `[texts, width]`; each column is divided by its standard deviation (as StandardScaler does) first.
     """
-    rows, centre, scale = standardised(X, standardise=standardise)
+    rows, centre, scale = standardised(X)
     tall = rows.shape[0] >= rows.shape[1]
     variances, rotation = _tall(rows) if tall else _wide(rows)
     return Spectrum(rows @ rotation, variances, rotation, centre, scale)
 
 
-def standardised(X: Vectors, *, standardise: bool = True) -> tuple[Vectors, PerDimension, PerDimension]:
-    """Rows with columns of mean 0 and, where asked for, deviation 1; the means, and the deviations."""
+def standardised(X: Vectors) -> tuple[Vectors, PerDimension, PerDimension]:
+    """Rows with columns of mean 0 and deviation 1; the means, and the deviations."""
     centre = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = X - centre
     deviation = np.sqrt(np.square(rows).mean(axis=0, dtype=np.float64)).astype(np.float32)
     constant = deviation <= CONSTANT * np.maximum(np.abs(centre), np.float32(1e-20))
-    scale = np.where(constant, np.float32(1), deviation) if standardise else np.ones_like(deviation)
-    if standardise:
-        rows /= scale
+    scale = np.where(constant, np.float32(1), deviation)
+    rows /= scale
     rows[:, constant] = 0
     return rows, centre, scale
 
@@ -100,14 +97,14 @@ def principal(products: Float[np.ndarray, "texts texts"]) -> Principal:
     return Principal(rows.astype(np.float32), variances[kept].astype(np.float64))
 
 
-def _tall(rows: Vectors) -> tuple[Any, Float32[np.ndarray, "width rank"]]:
+def _tall(rows: Vectors) -> tuple[Float[np.ndarray, " rank"], Float32[np.ndarray, "width rank"]]:
     """Eigenvectors of the `[width, width]` side."""
     variances, vectors = eigh(rows.T @ rows / np.float32(rows.shape[0]), check_finite=False, overwrite_a=True)
     kept = _varying(variances)
     return variances[kept].astype(np.float64), np.ascontiguousarray(vectors[:, kept])
 
 
-def _wide(rows: Vectors) -> tuple[Any, Float32[np.ndarray, "width rank"]]:
+def _wide(rows: Vectors) -> tuple[Float[np.ndarray, " rank"], Float32[np.ndarray, "width rank"]]:
     """Eigenvectors of the `[texts, texts]` side, mapped back to columns."""
     variances, vectors = eigh(rows @ rows.T / np.float32(rows.shape[0]), check_finite=False, overwrite_a=True)
     kept = _varying(variances)
@@ -116,7 +113,7 @@ def _wide(rows: Vectors) -> tuple[Any, Float32[np.ndarray, "width rank"]]:
     return variances[kept].astype(np.float64), np.ascontiguousarray(rotation, dtype=np.float32)
 
 
-def _varying(variances: Any) -> Any:
+def _varying(variances: Float[np.ndarray, " side"]) -> Int64[np.ndarray, " rank"]:
     """Positions of directions above rounding noise, largest first; the largest is kept in any case."""
     order = np.arange(variances.size)[::-1]
     above = variances[order] > NOISE * max(float(variances[-1]), SMALLEST)

@@ -40,7 +40,7 @@ def load_head(folder: Path) -> ServedHead:
     """Read a head back.
 
     Raises:
-        HeadError: no head is there, it is of a newer format version, or it is damaged.
+        HeadError: the folder has no head, it is of a newer format version, or it is damaged.
     """
     description = _read_description(folder)
     try:

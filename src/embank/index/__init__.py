@@ -1,7 +1,7 @@
 """The contract of indexes: which of many vectors are closest to a query.
 
 An index knows texts by their numbers and vectors by their cosine; it knows neither banks nor columns. What it finds
-are candidates, more than were asked for; who reads the stored rows scores them again and orders them, so that the
+are candidates, more than k; who reads the stored rows scores them again and orders them, so that the
 answer of an exact search depends neither on blocks nor on the processor's order of adding.
 """
 
@@ -63,13 +63,13 @@ class Candidates:
 
 
 class Index(Protocol):
-    """What searching needs of an index."""
+    """An index as searching sees it."""
 
     def candidates(self, queries: Vectors, k: int) -> Candidates:
         """Texts that hold the k closest to each query: all of them where the index is exact.
 
         Args:
             queries: `[queries, width]`, none longer or shorter for it.
-            k: at least 1; fewer come back where there are fewer texts.
+            k: at least 1; fewer come back if there are fewer texts.
         """
         ...

@@ -60,14 +60,14 @@ class ExactIndex:
 
         Blocks are multiplied side by side, on several cores.
         """
-        asked = unit(queries)
-        parts = [asked[start : start + _QUERIES] for start in range(0, len(asked), _QUERIES)]
+        normed = unit(queries)
+        parts = [normed[start : start + _QUERIES] for start in range(0, len(normed), _QUERIES)]
         folded = [_Scoring(self.codec, part) for part in parts]
         pools = [Pool(k, len(part)) for part in parts]
         turn, blocks = Lock(), self.blocks()
 
         def work() -> None:
-            scratch = np.empty(_SCORES, np.float32), np.empty(_SCORES, np.bool_)
+            scratch = _Scratch(np.empty(_SCORES, np.float32), np.empty(_SCORES, np.bool_))
             while True:
                 with turn:
                     block = next(blocks, None)
@@ -94,27 +94,35 @@ def _one_core_a_product(folded: "Sequence[_Scoring]") -> AbstractContextManager[
     return threadpool_limits(1, user_api="blas") if any(one.by_blas for one in folded) else nullcontext()
 
 
+@dataclass(frozen=True, eq=False)
+class _Scratch:
+    """Memory of one worker, used for one block after another."""
+
+    products: Scratch
+    reached: Mask
+
+
 class _Scoring:
     """Cosines of stored rows with some queries of length one."""
 
-    def __init__(self, codec: Codec, asked: Vectors) -> None:
-        self._codec, self._asked = codec, asked
-        self.n_queries = len(asked)
-        self._folded = FoldedQueries(codec, asked)
+    def __init__(self, codec: Codec, normed: Vectors) -> None:
+        self._codec, self._queries = codec, normed
+        self.n_queries = len(normed)
+        self._folded = FoldedQueries(codec, normed)
         self._shortest = max(_LEAST, self._folded.reach / _SHORT)
         self.by_blas = self._folded.by_blas
 
-    def offer(self, block: RowBlock, pool: Pool, scratch: tuple[Scratch, Mask]) -> None:
+    def offer(self, block: RowBlock, pool: Pool, scratch: "_Scratch") -> None:
         """Give a pool what may be among its best; most products are looked at once, as they come, and never scaled."""
         least, most = block.extent
         if not (least >= self._shortest and most <= _MOST):
             pool.add(block.texts, *self._scores(block))
             return
-        products, slack = self._folded.products(block.rows, scratch[0]), self._slack(least)
+        products, slack = self._folded.products(block.rows, scratch.products), self._slack(least)
         bar = pool.bar - slack
         # A score is a product over a length: what stays below this does not reach the bar at any length of the block.
         floor = np.where(bar >= 0, bar * least, bar * most) - np.float32(SLACK / 8 * (most + self._folded.reach))
-        where = np.flatnonzero(_reaching(products, floor, scratch[1]))
+        where = np.flatnonzero(_reaching(products, floor, scratch.reached))
         if len(where) > products.size // _MANY:
             products *= (1 / block.lengths)[:, None]
             pool.add(block.texts, products, slack)
@@ -131,7 +139,7 @@ class _Scoring:
             scores = folded.products(block.rows)
             scores *= (1 / long)[:, None]
         odd = np.flatnonzero(~plain)
-        scores[odd] = unit(self._codec.decode(block.rows[odd])) @ self._asked.T
+        scores[odd] = unit(self._codec.decode(block.rows[odd])) @ self._queries.T
         return scores, self._slack(float(long[plain].min()) if plain.any() else 1.0)
 
     def _slack(self, least: float) -> PerQuery:

@@ -1,6 +1,6 @@
 """Approximate search: a graph of neighbours (HNSW, by usearch), which is searched instead of reading every vector."""
 
-from typing import Any, Final, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,6 +11,9 @@ from embank.index import Candidates
 from embank.linalg.cosine import unit
 from embank.optional import load
 
+if TYPE_CHECKING:
+    import usearch.index
+
 _EXPANSION: Final = 128
 """How many candidates a walk keeps, at the least: usearch's own 64 loses some percent of the neighbours."""
 
@@ -18,14 +21,14 @@ _FOUNDERS: Final = 1024
 """Vectors that are added one after another; on those that follow, threads hardly matter."""
 
 _MORE: Final = 2
-"""A walk is asked for so many times k, since who reads the stored rows orders them once more."""
+"""A walk returns so many times k, since who reads the stored rows orders them once more."""
 
 
 @final
 class GraphIndex:
     """A graph over unit vectors at float16; it grows, and never forgets: who has to, makes a new one."""
 
-    def __init__(self, graph: Any) -> None:
+    def __init__(self, graph: "usearch.index.Index") -> None:
         """Hold usearch's index; use `empty` or `restored`."""
         self._graph = graph
 
@@ -79,6 +82,6 @@ class GraphIndex:
         found = self._graph.search(np.atleast_2d(unit(queries)), count)
         keys = np.asarray(found.keys).reshape(len(queries), -1)
         counts = np.asarray(getattr(found, "counts", [keys.shape[1]])).reshape(-1)
-        there = np.arange(keys.shape[1])[None, :] < counts[:, None]
-        asked = np.repeat(np.arange(len(queries), dtype=np.int64), there.sum(axis=1))
-        return Candidates(asked, keys[there].astype(np.int64))
+        filled = np.arange(keys.shape[1])[None, :] < counts[:, None]
+        owners = np.repeat(np.arange(len(queries), dtype=np.int64), filled.sum(axis=1))
+        return Candidates(owners, keys[filled].astype(np.int64))

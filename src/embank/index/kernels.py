@@ -7,7 +7,7 @@ gains: bench/search.py). Rounding is no guess: its largest effect is known, and 
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -42,6 +42,9 @@ _HALVES: Final = 4
 
 PerQuery = Float32[np.ndarray, " queries"]
 """One number for each query."""
+
+Weights = Float32[np.ndarray, "queries numbers"]
+"""Queries with a codec folded into them: one number for each number of a raw row."""
 
 Products = Float32[np.ndarray, "texts queries"]
 """Of some rows with all queries."""
@@ -102,7 +105,7 @@ class FoldedQueries:
 
 
 def _kernels() -> ModuleType | None:
-    """numkong, where it is installed and has what is called here."""
+    """numkong, if it is installed and has the functions that are called here."""
     if not is_installed("numkong"):
         return None
     module = load("numkong", "search")
@@ -112,7 +115,7 @@ def _kernels() -> ModuleType | None:
 class _Plain:
     """Raw rows as float32, a stretch at a time where they have to be cast."""
 
-    def __init__(self, codec: Codec, weights: Any, bias: Any) -> None:
+    def __init__(self, codec: Codec, weights: Weights, bias: PerQuery) -> None:
         self._codec, self._weights, self._bias = codec, weights, bias
 
     def __call__(self, rows: Rows, found: Products) -> None:
@@ -127,7 +130,7 @@ class _Plain:
 class _Halves:
     """float16 rows as they lie; a query is the sum of two float16 numbers per dimension, of 22 bits together."""
 
-    def __init__(self, fast: ModuleType, weights: Any) -> None:
+    def __init__(self, fast: ModuleType, weights: Weights) -> None:
         self._fast = fast
         first = weights.astype(np.float16)
         # Scaled up, the rest keeps its bits: float16 has few below 2**-14.
@@ -144,7 +147,7 @@ class _Halves:
 class _Rounded:
     """Whole numbers times weights of two whole numbers each."""
 
-    def __init__(self, fast: ModuleType, codec: Calibrated, weights: Any, bias: Any) -> None:
+    def __init__(self, fast: ModuleType, codec: Calibrated, weights: Weights, bias: PerQuery) -> None:
         self._fast, self._codec = fast, codec
         exact = weights.astype(np.float64)
         coarse = np.maximum(np.abs(exact).max(axis=1), np.finfo(np.float32).tiny)[:, None] / _TOP
@@ -175,7 +178,7 @@ class _Rounded:
 class _Counted:
     """Bits times weights of `_PLANES` bits: common bits of a row and each plane of the weights, counted."""
 
-    def __init__(self, fast: ModuleType, weights: Any, bias: Any) -> None:
+    def __init__(self, fast: ModuleType, weights: Weights, bias: PerQuery) -> None:
         self._fast = fast
         exact = weights.astype(np.float64)
         half = 2 ** (_PLANES - 1)

@@ -5,7 +5,6 @@ the context, with a mask that says which tokens are the context's.
 """
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -14,15 +13,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int32
 
+from embank.arrays import Cell
 from embank.errors import HeadError, UsageError
+from embank.labels import is_missing
 
 NOWHERE = (-1, -1)
-"""The token positions of an answer that is not there."""
+"""The token positions of a missing answer."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What answers a question: several wordings are several right answers; none means that the context has no answer.
+    """The right answers to a question, one per wording; no wording means that the context has no answer.
 
     Attributes:
         texts: the answers, as they stand in the context.
@@ -38,7 +39,7 @@ class Answer:
     def __post_init__(self) -> None:
         """Refuse starts that belong to no text."""
         if len(self.texts) != len(self.starts):
-            message = f"found {len(self.texts)} answers and {len(self.starts)} starts, expected one start an answer"
+            message = f"found {len(self.texts)} answers and {len(self.starts)} starts, expected one start per answer"
             raise HeadError(f"{message}; correct the row, or set it to null")
 
 
@@ -61,12 +62,12 @@ def read_answers(values: Sequence[Any], contexts: Sequence[Any]) -> list[Answer 
             labelled; the message counts such rows and shows the first.
     """
     if len(values) != len(contexts):
-        raise UsageError(f"found {len(values)} answers and {len(contexts)} contexts, expected one context an answer")
+        raise UsageError(f"found {len(values)} answers and {len(contexts)} contexts, expected one context per answer")
     rows: list[Answer | None] = []
     faults: list[str] = []
     for row, (value, context) in enumerate(zip(values, contexts, strict=True)):
         try:
-            rows.append(None if _absent(value) or not isinstance(context, str) else _answer(value, context))
+            rows.append(None if is_missing(value) or not isinstance(context, str) else _answer(value, context))
         except HeadError as fault:
             faults.append(f"row {row}: {fault}")
     if faults:
@@ -92,8 +93,8 @@ def span_targets(
         context_mask: which tokens are the context's.
 
     Returns:
-        The positions of the first and the last such token; (-1, -1) where there is no answer, where it reaches beyond
-        what was read of the context, or where the tokenizer drops all its characters.
+        The positions of the first and the last such token; (-1, -1) without an answer, if it reaches beyond
+        what was read of the context, or if the tokenizer drops all its characters.
     """
     inside = context_mask & (starts < ends)
     if answer is None or not inside.any():
@@ -128,7 +129,7 @@ def best_span(
         one that starts first, and of those the shortest.
 
     Raises:
-        UsageError: spans of less than one token are asked for.
+        UsageError: a longest span of less than one token.
     """
     if most_tokens < 1:
         raise UsageError(f"found spans of at most {most_tokens} tokens, expected 1 or more; 30 is usual")
@@ -147,14 +148,16 @@ def span_text(
     context: str,
     starts: Int32[np.ndarray, " tokens"],
     ends: Int32[np.ndarray, " tokens"],
-    span: tuple[int, int],
+    first: int,
+    last: int,
 ) -> str:
-    """The characters of a context from the first token of a span to its last; "" for (-1, -1)."""
-    first, last = span
+    """The characters of a context from the first token of a span to its last; "" for -1."""
     return "" if first < 0 else context[int(starts[first]) : int(ends[last])].strip()
 
 
-def _log_softmax(logits: Any, mask: Any) -> Float[np.ndarray, " tokens"]:
+def _log_softmax(
+    logits: Float[np.ndarray, " tokens"], mask: Bool[np.ndarray, " tokens"]
+) -> Float[np.ndarray, " tokens"]:
     """Logarithms of probabilities over the positions of a mask; minus infinity elsewhere."""
     allowed = np.where(mask, np.asarray(logits, np.float64), -np.inf)
     allowed -= allowed.max()
@@ -162,7 +165,7 @@ def _log_softmax(logits: Any, mask: Any) -> Float[np.ndarray, " tokens"]:
     return allowed
 
 
-def _answer(value: Any, context: str) -> Answer | None:
+def _answer(value: Cell, context: str) -> Answer | None:
     """Read one row; what does not fit is raised as a reason, for the list of them."""
     if isinstance(value, str):
         value = _parsed(value)
@@ -173,15 +176,15 @@ def _answer(value: Any, context: str) -> Answer | None:
     return Answer(tuple(text for text, _ in placed), tuple(start for _, start in placed))
 
 
-def _given(value: Any) -> Iterator[tuple[Any, Any]]:
-    """The texts of a row with their starts, None where none is given."""
+def _given(value: Cell) -> Iterator[tuple[Any, Any]]:
+    """The texts of a row with their starts, or None."""
     if isinstance(value, dict):
         if "text" not in value:
             raise HeadError(f'it has {value!r:.60}, expected "text" and "answer_start"')
         texts = [None] if value["text"] is None else _several(value["text"])
         starts = [] if value.get("answer_start") is None else _several(value["answer_start"])
         if len(texts) != len(starts) and starts:
-            raise HeadError(f"it has {len(texts)} texts and {len(starts)} starts, expected one start a text")
+            raise HeadError(f"it has {len(texts)} texts and {len(starts)} starts, expected one start per text")
         yield from zip(texts, starts or [None] * len(texts), strict=True)
     elif isinstance(value, list | tuple | np.ndarray):
         for one in value:
@@ -190,7 +193,7 @@ def _given(value: Any) -> Iterator[tuple[Any, Any]]:
         yield value, None
 
 
-def _place(text: Any, start: Any, context: str) -> int:
+def _place(text: Cell, start: Cell, context: str) -> int:
     """Where an answer stands, checked."""
     if not isinstance(text, str):
         raise HeadError(f"it has {text!r:.60}, expected the answer's text")
@@ -199,9 +202,10 @@ def _place(text: Any, start: Any, context: str) -> int:
         if somewhere < 0:
             raise HeadError(f"{text!r:.60} does not stand in its context")
         return somewhere
-    whole = isinstance(start, Integral) or (isinstance(start, float) and start.is_integer())
-    if whole and start >= 0 and context.startswith(text, int(start)):
-        return int(start)
+    if isinstance(start, Integral) or (isinstance(start, float) and start.is_integer()):
+        number = int(start)
+        if number >= 0 and context.startswith(text, number):
+            return number
     instead = f"it does at {somewhere}" if somewhere >= 0 else "nor anywhere else"
     raise HeadError(
         f"{text!r:.60} does not stand at {start!r} in its context, {instead}; starts count characters from 0"
@@ -209,7 +213,7 @@ def _place(text: Any, start: Any, context: str) -> int:
 
 
 def _parsed(value: str) -> Any:
-    """A string's JSON where that is an answer; the string itself where it is one."""
+    """A string's JSON if that is an answer; otherwise the string itself."""
     if not value.lstrip().startswith(("{", "[")):
         return value
     try:
@@ -222,13 +226,9 @@ def _parsed(value: str) -> Any:
     return found if all(isinstance(one, str) or (isinstance(one, dict) and "text" in one) for one in found) else value
 
 
-def _several(value: Any) -> list[Any]:
+def _several(value: Cell) -> list[Any]:
     return list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
 
 
-def _blank(text: Any) -> bool:
+def _blank(text: Cell) -> bool:
     return isinstance(text, str) and not text.strip()
-
-
-def _absent(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))

@@ -3,13 +3,14 @@
 Classes are known by name, as strings, also where a file has them as numbers.
 """
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsFloat
 
+from embank.arrays import Cell
 from embank.errors import HeadError
+from embank.labels import is_missing, json_list
 from embank.labels.kinds import Kind
 
 MOST_NUMBER_CLASSES = 20
@@ -40,11 +41,11 @@ def read_classes(values: Sequence[Any], kind: Kind) -> tuple[Any, ...]:
 
 def guess_kind(values: Sequence[Any]) -> Kind:
     """Choose between "single", "multi" and "regression" by how the labels of a column are written."""
-    given = [value for value in values if not _absent(value)]
+    given = [value for value in values if not is_missing(value)]
     if any(isinstance(value, list | tuple) for value in given):
         return "multi"
     strings = [value for value in given if isinstance(value, str) and value.strip()]
-    if strings and all(_json_list(value) is not None for value in strings):
+    if strings and all(json_list(value) is not None for value in strings):
         return "multi"
     numbers = [_as_number(value) for value in given if value != ""]
     if numbers and all(number is not None for number in numbers):
@@ -59,12 +60,8 @@ def guess_kind(values: Sequence[Any]) -> Kind:
     return "single"
 
 
-def _absent(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _single(value: Any) -> str | None:
-    if _absent(value) or (isinstance(value, str) and not value.strip()):
+def _single(value: Cell) -> str | None:
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -75,11 +72,11 @@ def _single(value: Any) -> str | None:
     return str(value).strip()
 
 
-def _multi(value: Any) -> tuple[str, ...] | None:
-    if _absent(value):
+def _multi(value: Cell) -> tuple[str, ...] | None:
+    if is_missing(value):
         return None
     if isinstance(value, str):
-        listed = _json_list(value)
+        listed = json_list(value)
         value = listed if listed is not None else value.split(_SEPARATOR)
     elif not isinstance(value, list | tuple):
         value = [value]
@@ -87,8 +84,8 @@ def _multi(value: Any) -> tuple[str, ...] | None:
     return tuple(sorted(set(names)))
 
 
-def _number(value: Any) -> float | None:
-    if _absent(value) or (isinstance(value, str) and not value.strip()):
+def _number(value: Cell) -> float | None:
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
         return None
     number = _as_number(value)
     if number is None or not math.isfinite(number):
@@ -98,22 +95,12 @@ def _number(value: Any) -> float | None:
     return number
 
 
-def _as_number(value: Any) -> float | None:
+def _as_number(value: Cell) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
         return float(value)
     try:
-        return float(value)
+        return float(value) if isinstance(value, str | SupportsFloat) else None
     except (TypeError, ValueError):
         return None
-
-
-def _json_list(value: str) -> list[Any] | None:
-    if not value.lstrip().startswith("["):
-        return None
-    try:
-        found = json.loads(value)
-    except ValueError:
-        return None
-    return found if isinstance(found, list) else None

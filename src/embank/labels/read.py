@@ -11,9 +11,6 @@ from embank.labels.kinds import KINDS, Kind
 from embank.labels.tags import read_tags, tag_names
 from embank.labels.words import words_fault
 
-_PAIR = 2
-"""A question and its context."""
-
 
 @dataclass(frozen=True)
 class Labels:
@@ -99,7 +96,10 @@ def _contexts(texts: Sequence[Any] | None) -> list[Any]:
     """
     if texts is None:
         raise UsageError("a span task needs its texts, question and context: give them, not only ids")
-    contexts = [text[1] if isinstance(text, tuple | list) and len(text) == _PAIR else None for text in texts]
+    contexts = [
+        text[1] if isinstance(text, tuple | list) and len(text) == len(("question", "context")) else None
+        for text in texts
+    ]
     if contexts and not any(contexts):
         raise UsageError("a span task reads pairs, question and context: give both (--text and --pair)")
     return contexts

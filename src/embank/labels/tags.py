@@ -4,8 +4,6 @@ A data set of word lists becomes texts by `words_text`; from there on a text's w
 is learnt and predicted at the first token of its word. Nothing here knows an encoder: tokens come as offsets.
 """
 
-import json
-import math
 import re
 from collections.abc import Sequence
 from numbers import Integral
@@ -14,7 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int32, Int64
 
+from embank.arrays import Cell
 from embank.errors import HeadError
+from embank.labels import is_missing, json_list
 from embank.labels.words import listed
 
 OUTSIDE = "O"
@@ -55,7 +55,7 @@ def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:
         if _absent(value):
             rows.append(None)
             continue
-        given = _json_list(value) if isinstance(value, str) else listed(value)
+        given = json_list(value) if isinstance(value, str) else listed(value)
         if given is None:
             message = f"row {row} has {value!r:.60}, expected a list of tags, one per word"
             raise HeadError(f'{message}; give lists, or JSON lists such as ["O", "B-city"]')
@@ -69,7 +69,7 @@ def read_tags(values: Sequence[Any]) -> list[tuple[str, ...] | None]:
 
 
 def tag_names(values: Sequence[tuple[str, ...] | None]) -> tuple[str, ...]:
-    """The tags that occur in rows of `read_tags`, sorted, "O" first where it is there.
+    """The tags that occur in rows of `read_tags`, sorted, "O" first.
 
     >>> tag_names([("O", "I-city", "B-city"), None])
     ('O', 'B-city', 'I-city')
@@ -125,7 +125,7 @@ def tag_targets(
     Args:
         tags: one per word of the whole text, also where the text was cut.
         word_numbers: of each token, from `word_of_tokens`.
-        names: the tags that there are; a number is a place in it.
+        names: all tags; a number is a position in it.
 
     Returns:
         int64 `[tokens]`: the tag's number at the first token of each word, -100 elsewhere.
@@ -161,7 +161,7 @@ def tags_of(
         label_numbers: int64 `[tokens]`; only those of first tokens are looked at.
         word_numbers: of each token, from `word_of_tokens`.
         n_words: of the whole text, `len(text.split())`.
-        names: the tags that there are.
+        names: all tags.
         outside: what a word without a token gets: one beyond the cut of a long text, or one that the tokenizer drops
             (a lone zero-width space). Where it is not among the names, as in parts of speech, such a word gets None:
             no other tag could be meant by "not read".
@@ -170,7 +170,7 @@ def tags_of(
         One tag per word.
 
     Raises:
-        HeadError: a number that is no place among the names, or more words than `n_words`.
+        HeadError: a number beyond the names, or more words than `n_words`.
     """
     first = first_subwords(word_numbers)
     words, numbers = word_numbers[first].tolist(), label_numbers[first].tolist()
@@ -201,7 +201,7 @@ def legal(logits: Float[np.ndarray, "words labels"], names: Sequence[str]) -> In
     opens with I-X.
 
     Returns:
-        A label number for each word: a place among the names.
+        A label number for each word: a position in the names.
     """
     places = {name: place for place, name in enumerate(names)}
     numbers: list[int] = np.asarray(logits).argmax(axis=1).tolist()
@@ -214,7 +214,7 @@ def legal(logits: Float[np.ndarray, "words labels"], names: Sequence[str]) -> In
     return np.array(numbers, np.int64)
 
 
-def _tag(tag: Any, row: int, written: dict[str, int]) -> str:
+def _tag(tag: Cell, row: int, written: dict[str, int]) -> str:
     if isinstance(tag, str) and tag.strip():
         written.setdefault("strings", row)
         return tag.strip()
@@ -231,14 +231,5 @@ def _refuse_mixture(written: dict[str, int], one: str, other: str) -> None:
         raise HeadError(f"{message}; write all rows alike")
 
 
-def _absent(value: Any) -> bool:
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _json_list(value: str) -> list[Any] | None:
-    try:
-        return listed(json.loads(value))
-    except (ValueError, RecursionError):
-        return None
+def _absent(value: Cell) -> bool:
+    return not value.strip() if isinstance(value, str) else is_missing(value)

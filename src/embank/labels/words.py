@@ -1,15 +1,16 @@
-"""Texts that a data set has as lists of words, without numpy: the command line asks for this at its start."""
+"""Texts that a data set has as lists of words, without numpy: the command line imports this at its start."""
 
 from typing import Any
 
+from embank.arrays import Cell
 from embank.errors import UsageError
 
 FILL = "_"
 """Stands for white space inside a word, and for a word that has nothing else, as treebanks write it."""
 
 
-def words_fault(words: Any) -> str | None:
-    """Say why a value is no list of words, or None where it is one.
+def words_fault(words: Cell) -> str | None:
+    """Say why a value is no list of words, or None if it is one.
 
     >>> words_fault(["a", None]), words_fault([]), words_fault("a b"), words_fault(["a", " "])
     ('word 1 is not a string: NoneType', 'no words', 'not a list of words: str', None)
@@ -25,7 +26,7 @@ def words_fault(words: Any) -> str | None:
     return None if given else "no words"
 
 
-def words_text(words: Any) -> str:
+def words_text(words: Cell) -> str:
     r"""Join words to a text whose `split()` gives as many words again, in the same order.
 
     White space around a word is dropped; inside a word it becomes one underscore, and so does a word that is empty or
@@ -43,11 +44,11 @@ def words_text(words: Any) -> str:
     if fault:
         message = f"found {fault}, expected a list of words such as ['a', 'word']; leave such rows out, or correct them"
         raise UsageError(message)
-    return " ".join(FILL.join(word.split()) or FILL for word in words)
+    return " ".join(FILL.join(word.split()) or FILL for word in listed(words) or ())
 
 
-def listed(value: Any) -> list[Any] | None:
+def listed(value: Cell) -> list[Any] | None:
     """A list, a tuple or an array of one dimension as a list; None for anything else."""
-    if hasattr(value, "tolist") and hasattr(value, "ndim"):
-        value = value.tolist() if value.ndim == 1 else None
+    if not isinstance(value, list | tuple) and getattr(value, "ndim", 0) == 1:  # an array, without importing numpy
+        value = getattr(value, "tolist", list)()
     return list(value) if isinstance(value, list | tuple) else None

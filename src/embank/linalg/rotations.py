@@ -15,7 +15,7 @@ class Axes:
     """An orthonormal basis, strongest axis first.
 
     Attributes:
-        directions: one axis a column, `[width, axes]`.
+        directions: one axis per column, `[width, axes]`.
         variances: of the sample along each axis, `[axes]`, descending, never negative.
     """
 

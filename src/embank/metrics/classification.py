@@ -1,9 +1,8 @@
 """Measures of predicted classes, labels and numbers, and the score of a baseline that reads no text."""
 
-from typing import Any
-
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
+from numpy.typing import ArrayLike
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, r2_score, root_mean_squared_error
 
@@ -13,10 +12,8 @@ from embank.labels.kinds import Kind
 PRIMARY: dict[Kind, str] = {"single": "macro_f1", "multi": "macro_f1", "regression": "r2"}
 """The measure that choices are made by."""
 
-TWO_POINTS = 2
 
-
-def measures(truth: Any, predicted: Any, kind: Kind) -> dict[str, float]:
+def measures(truth: ArrayLike, predicted: ArrayLike, kind: Kind) -> dict[str, float]:
     """Compare predictions with the truth.
 
     Args:
@@ -29,7 +26,7 @@ def measures(truth: Any, predicted: Any, kind: Kind) -> dict[str, float]:
         `exact_match`; regression: `r2`, `rmse`, `pearson` and `spearman`. All as fractions, rmse in the target's unit.
 
     Raises:
-        HeadError: the shapes differ, or there is nothing to compare.
+        HeadError: the shapes differ, or no rows are given.
     """
     right, guess = np.asarray(truth), np.asarray(predicted)
     if right.shape != guess.shape or right.size == 0:
@@ -41,8 +38,8 @@ def measures(truth: Any, predicted: Any, kind: Kind) -> dict[str, float]:
     return {"macro_f1": macro, "accuracy" if kind == "single" else "exact_match": exact}
 
 
-def guesses(trained: Any, texts: int, kind: Kind) -> Shaped[np.ndarray, "texts ..."]:
-    """What one would predict without reading: the commonest class, each label's commoner value, or the mean."""
+def guesses(trained: ArrayLike, texts: int, kind: Kind) -> Shaped[np.ndarray, "texts ..."]:
+    """Predictions without reading: the commonest class, each label's commoner value, or the mean."""
     seen = np.asarray(trained)
     if kind == "single":
         names, counts = np.unique(seen, return_counts=True)
@@ -52,7 +49,7 @@ def guesses(trained: Any, texts: int, kind: Kind) -> Shaped[np.ndarray, "texts .
     return np.full(texts, seen.astype(np.float64).mean())
 
 
-def baseline(trained: Any, truth: Any, kind: Kind) -> dict[str, float]:
+def baseline(trained: ArrayLike, truth: ArrayLike, kind: Kind) -> dict[str, float]:
     """The measures of guessing without reading.
 
     Args:
@@ -63,11 +60,11 @@ def baseline(trained: Any, truth: Any, kind: Kind) -> dict[str, float]:
     return measures(truth, guesses(trained, len(np.asarray(truth)), kind), kind)
 
 
-def _number_measures(right: Any, guess: Any) -> dict[str, float]:
+def _number_measures(right: Float[np.ndarray, " texts"], guess: Float[np.ndarray, " texts"]) -> dict[str, float]:
     """Measures of a regression; correlations with a constant are 0."""
-    vary = len(right) >= TWO_POINTS and np.ptp(right) > 0 and np.ptp(guess) > 0
+    vary = len(right) > 1 and np.ptp(right) > 0 and np.ptp(guess) > 0
     return {
-        "r2": float(r2_score(right, guess)) if len(right) >= TWO_POINTS else 0.0,
+        "r2": float(r2_score(right, guess)) if len(right) > 1 else 0.0,
         "rmse": float(root_mean_squared_error(right, guess)),
         "pearson": float(pearsonr(right, guess).statistic) if vary else 0.0,
         "spearman": float(spearmanr(right, guess).statistic) if vary else 0.0,

@@ -63,7 +63,7 @@ def entity_scores(truth: Sequence[Tags], guess: Sequence[Tags]) -> dict[str, flo
         `entity_f1`, `precision`, `recall` over all entities, `f1/LABEL` for each label; 0 without entities.
 
     Raises:
-        HeadError: texts or words differ in number, or there are none.
+        HeadError: texts or words differ in number, or no words are given.
     """
     _words(truth, guess)
     true = {(text, entity) for text, tags in enumerate(truth) for entity in entities(tags)}
@@ -82,7 +82,7 @@ def token_accuracy(truth: Sequence[Tags], guess: Sequence[Tags]) -> float:
     """The share of words whose tag is right.
 
     Raises:
-        HeadError: texts or words differ in number, or there are none.
+        HeadError: texts or words differ in number, or no words are given.
     """
     words = _words(truth, guess)
     return sum(int(right == found) for right, found in words) / len(words)
@@ -92,11 +92,11 @@ def tagging_measures(truth: Sequence[Tags], guess: Sequence[Tags]) -> dict[str, 
     """Compare predicted tags with the truth.
 
     Returns:
-        `entity_f1`, `precision`, `recall` and `accuracy` where the tags mark entities; otherwise `accuracy` and
+        `entity_f1`, `precision`, `recall` and `accuracy` if the tags mark entities; otherwise `accuracy` and
         `macro_f1`, the mean over the tags of either. A word without a prediction counts as wrong. All are fractions.
 
     Raises:
-        HeadError: texts or words differ in number, or there are none.
+        HeadError: texts or words differ in number, or no words are given.
     """
     words = _words(truth, guess)
     accuracy = token_accuracy(truth, guess)

@@ -11,7 +11,7 @@ from embank.encode.batch_encode import encode_texts
 from embank.encode.columns import learned, readout_of
 from embank.encode.default_columns import default_columns
 from embank.encoders import Encoder, Readout
-from embank.encoders.compute import WORTH_MEASURING
+from embank.encoders.backends import WORTH_MEASURING
 from embank.encoders.load import Located, open_encoder
 from embank.plan.budget import Budget, OutOfTimeError
 from embank.plan.costs import Pace

@@ -9,13 +9,13 @@ from embank.encoders.load import DEFAULT, locate, open_torch_encoder
 from embank.encoders.prefix.folder import (
     APART,
     TOGETHER,
-    PrefixTrunk,
-    TrunkReference,
-    create_prefix_trunk,
+    EncoderReference,
+    PrefixFolder,
+    create_prefix_folder,
     digest_together,
     drop_prefix,
     put_prefix,
-    read_prefix_trunk,
+    read_prefix_folder,
     valid_prefix_name,
 )
 from embank.encoders.torch import TransformerEncoder
@@ -77,16 +77,16 @@ class Prefixes:
         self.folder = Path(folder)
         self._options = options or BankOptions()
         self._banks = tuple(map(Path, banks))
-        self._opened: tuple[TransformerEncoder, TrunkReference] | None = None
+        self._opened: tuple[TransformerEncoder, EncoderReference] | None = None
 
-    def read(self) -> PrefixTrunk:
+    def read(self) -> PrefixFolder:
         """The encoder that the prefixes stand on, and all of them.
 
         Raises:
             UsageError: there is no such folder.
             EncoderError: it cannot be read.
         """
-        return read_prefix_trunk(self.folder)
+        return read_prefix_folder(self.folder)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ class Prefixes:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         found = train_prefix(encoder, source, settings, checkpoint, watch)
         if not self.folder.exists():
-            create_prefix_trunk(self.folder, reference)
+            create_prefix_folder(self.folder, reference)
         there = self.read()
         void = {digest_together(there.prefixes)} if len(there.prefixes) > 1 else set()
         void |= {prefix.digest for prefix in there.prefixes if prefix.name == source.name}
@@ -174,7 +174,7 @@ class Prefixes:
         checkpoint.unlink(missing_ok=True)
         return PrefixChange(found, dropped)
 
-    def _encoder(self, place: str | None, combine: str | None) -> tuple[TransformerEncoder, TrunkReference]:
+    def _encoder(self, place: str | None, combine: str | None) -> tuple[TransformerEncoder, EncoderReference]:
         """The encoder that prefixes are trained on, opened once, and its reference for a new folder."""
         known = self.read().reference if self.folder.exists() else None
         if known is not None and combine not in (None, known.combine):
@@ -184,8 +184,13 @@ class Prefixes:
             local = self._options.local_files_only
             located = locate(place or stands_on, self._options.reading, local_files_only=local)
             reading = located.reading
-            reference = TrunkReference(
-                located.origin, reading.weights, reading.tokenizer, located.layers, located.width, combine or APART
+            reference = EncoderReference(
+                encoder=located.origin,
+                weights=reading.weights,
+                tokenizer=reading.tokenizer,
+                layers=located.layers,
+                width=located.width,
+                combine=combine or APART,
             )
             if known and (known.weights, known.tokenizer) != (reference.weights, reference.tokenizer):
                 raise EncoderError(

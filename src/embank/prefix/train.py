@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from embank.encoders.prefix.attention import Prefix, accept_prefixes, heard, prefixed
+from embank.encoders.prefix.attention import Prefix, accept_prefixes, captured_attention, prefixed
 from embank.encoders.torch import TransformerEncoder
 from embank.errors import UsageError
 from embank.fit.source_datasets import SourceDataset, readouts_of, sample_vectors, source_dataset
@@ -246,7 +246,7 @@ def _first_prefix(shared: SharedEncoder, dataset: SourceDataset, settings: Prefi
     which = np.sort(random.permutation(dataset.train)[:_HEARD])
     inputs = on_device(dataset.inputs.first.inputs(which), shared)
     shared.train(mode=False)
-    with torch.no_grad(), heard() as found:
+    with torch.no_grad(), captured_attention() as found:
         shared.vectors(**inputs)
     places = np.flatnonzero(inputs["attention_mask"].flatten().cpu().numpy())
     chosen = torch.from_numpy(np.sort(random.choice(places, settings.length, replace=len(places) < settings.length)))

@@ -16,7 +16,7 @@ class SearchSettings:
     """How to search.
 
     Attributes:
-        k: how many texts a query gets.
+        k: texts per query.
         column: which column to search; None: see `choose_column`.
         where: (task, label): only texts of which the task predicts this label; several must hold together.
         way: "exact" looks at every vector, "approximate" asks a graph that is kept in the bank.
@@ -29,7 +29,7 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         if self.k < 1:
-            raise UsageError(f"found k = {self.k}; a search gives at least 1 text a query")
+            raise UsageError(f"found k = {self.k}; a search gives at least 1 text per query")
         if self.way == "approximate" and self.where:
             raise UsageError("an approximate search cannot be narrowed by a task: leave one of the two out")
 

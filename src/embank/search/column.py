@@ -38,7 +38,7 @@ class SearchedColumn:
         """Read column `name`, of the texts `allowed` (ascending; None: all); a scan takes `block` texts at a time.
 
         Raises:
-            UsageError: no such column, or one of states.
+            UsageError: unknown column, or one of states.
         """
         self.stored: StoredColumn = store.column(str(ColumnName.parse(name)))
         if self.stored.is_ragged:

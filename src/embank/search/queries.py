@@ -12,7 +12,7 @@ from embank.encode.columns import readout_of
 from embank.encode.default_columns import resolve
 from embank.encode.external import is_given
 from embank.encode.options import BankOptions
-from embank.encoders.compute import open_fastest
+from embank.encoders.backends import open_fastest
 from embank.encoders.load import locate
 from embank.errors import UsageError
 from embank.recipe import ColumnName

@@ -30,12 +30,12 @@ def search_vectors(
         store: the bank.
         column: its name.
         queries: float32 `[queries, width]`.
-        k: texts a query, at the most.
+        k: texts per query, at the most.
         allowed: numbers of texts that may be found, ascending; None: all.
         block: texts at a time; the result does not depend on it.
 
     Raises:
-        UsageError: no such column, or queries of another width or that are not finite.
+        UsageError: unknown column, or queries of another width or that are not finite.
     """
     searched = SearchedColumn(store, column, allowed, block)
     finer = finer_column(store, searched.stored)

@@ -40,7 +40,7 @@ def search(
         where the bank keeps any of these texts; pairs as lists of two. Ties: in the order in which texts were banked.
 
     Raises:
-        UsageError: no such column, task or label; a query that cannot be encoded or compared.
+        UsageError: unknown column, task or label; a query that cannot be encoded or compared.
         HeadError: a task of a filter no longer fits the bank.
         ExtraMissingError: an approximate search without usearch.
     """
@@ -70,7 +70,7 @@ def allowed_texts(store: Store, column: str, where: Sequence[tuple[str, str]]) -
     """Numbers of a column's texts of which tasks predict what is asked for, ascending; the predictions are made here.
 
     Raises:
-        UsageError: no such task or label, or a task that does not label single texts.
+        UsageError: unknown task or label, or a task that does not label single texts.
     """
     tasks = load_tasks(store, list(dict.fromkeys(task for task, _ in where)))
     heads = {task.name: task for task in tasks}

@@ -18,7 +18,7 @@ GRAPHS: Final = "index"
 GROUPS: Final = "duplicates"
 LENGTHS: Final = "lengths"
 AUXILIARY: Final = (GRAPHS, GROUPS, LENGTHS)
-"""Folders below the bank of what is made again when it is needed."""
+"""Folders of files that are made again when they are needed."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Segment:
 
 @dataclass(kw_only=True, frozen=True)
 class StoredColumn:
-    """What the catalogue knows of a column.
+    """A column, as the catalogue has it.
 
     Attributes:
         number: the column's number in this bank.
@@ -100,7 +100,7 @@ class StoredColumn:
 
 @dataclass(frozen=True)
 class StoredTask:
-    """What the catalogue knows of a task: its folder and what `fit` recorded."""
+    """A task, as the catalogue has it: its folder and what `fit` recorded."""
 
     name: str
     folder: str

@@ -39,7 +39,7 @@ class Auxiliary:
     Attributes:
         file: below the bank.
         size: bytes.
-        column: the name of the column that it was made from; "" where the bank has that no more.
+        column: the name of the column that it was made from; "" if that was dropped.
         state: "current"; "behind": the column has more texts, and it is extended before it is next used; "stale": it
             is of no use any more.
     """
@@ -61,15 +61,9 @@ def auxiliary_place(root: Path, folder: str, column: StoredColumn, way: str = ""
 
 
 def read_auxiliary(place: Path, names: tuple[str, ...]) -> Arrays | None:
-    """The arrays of these names; None where the file is absent, damaged or another one."""
-    try:
-        arrays: Arrays = load(place.read_bytes())
-    except (OSError, SafetensorError):
-        return None
-    digest = arrays.pop("digest", None)
-    if digest is None or sorted(arrays) != sorted(names) or digest.tobytes() != _digest(arrays):
-        return None
-    return arrays
+    """The arrays of these names; None if the file is absent, damaged or another one."""
+    arrays = _checked(place)
+    return None if arrays is None or sorted(arrays) != sorted(names) else arrays
 
 
 def write_auxiliary(place: Path, arrays: Arrays) -> None:
@@ -85,7 +79,7 @@ def write_auxiliary(place: Path, arrays: Arrays) -> None:
 
 
 def auxiliary_files(store: Store) -> list[Auxiliary]:
-    """Every file that can be made again, and of what use it still is."""
+    """Every file that can be made again, and whether it is current."""
     columns = {f"{column.recipe.fingerprint}-{column.number}": column for column in store.catalogue.columns().values()}
     measured = {
         place_of(store.root, column, segment).name: column.name
@@ -128,7 +122,7 @@ def auxiliary_damage(store: Store, broken: set[str]) -> Iterator[Damage]:
     current = {one.file for one in auxiliary_files(store) if one.state != "stale" or one.column}
     for folder, path in _files(store.root):
         where = f"{folder}/{path.name}"
-        if folder != LENGTHS and where in current and not _whole(path):
+        if folder != LENGTHS and where in current and _checked(path) is None:
             yield Damage("digest", where, "its bytes have changed since it was written; it is made again when needed")
     for column in store.catalogue.columns().values():
         if column.calibration and column.calibration.file in broken:
@@ -149,7 +143,7 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _state(store: Store, path: Path, name: str) -> str:
-    """Of a graph or groups whose column is there."""
+    """The state of a graph or groups of a column."""
     try:
         with safe_open(path, framework="numpy") as opened:
             texts: Any = opened.get_tensor("texts")
@@ -161,13 +155,14 @@ def _state(store: Store, path: Path, name: str) -> str:
     return "current" if len(texts) == len(covered) else "behind"
 
 
-def _whole(path: Path) -> bool:
+def _checked(path: Path) -> Arrays | None:
+    """The arrays of a file, or None if it is absent, or its bytes are not what was written."""
     try:
-        arrays = load(path.read_bytes())
+        arrays: Arrays = load(path.read_bytes())
     except (OSError, SafetensorError):
-        return False
+        return None
     digest = arrays.pop("digest", None)
-    return digest is not None and digest.tobytes() == _digest(arrays)
+    return arrays if digest is not None and digest.tobytes() == _digest(arrays) else None
 
 
 def _digest(arrays: Arrays) -> bytes:

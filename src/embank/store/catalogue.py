@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from embank.errors import DamageError, NotABankError
 from embank.recipe import Reading
 from embank.store import Segment, StoredColumn, StoredTask
 from embank.store.connection import connected, translated
-from embank.store.entries import column_of, encoder_of, segment_of, task_of
+from embank.store.entries import Row, column_of, encoder_of, segment_of, task_of
 from embank.store.schema import migrate
 from embank.texts import KEY_BYTES
 
@@ -24,6 +24,8 @@ _LOOKUP = 8192
 
 UNKNOWN = -1
 """The text number of a key that is not in the bank."""
+
+_Entry = TypeVar("_Entry")
 
 
 class Catalogue:
@@ -72,7 +74,7 @@ class Catalogue:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """See one state of the catalogue in all that is asked inside, whatever a writer commits meanwhile."""
+        """Let all queries inside see one state of the catalogue, whatever a writer commits meanwhile."""
         self._ask("BEGIN")
         try:
             yield
@@ -86,7 +88,7 @@ class Catalogue:
 
         Raises:
             StorageFullError: no space is left for the commit.
-            UsageError: something is to be entered that is there already.
+            UsageError: an entry exists already.
         """
         with translated(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
@@ -101,15 +103,15 @@ class Catalogue:
     # texts
 
     def lookup(self, keys: Sequence[bytes]) -> TextIds:
-        """Find the numbers of texts by key; UNKNOWN where the bank does not have them."""
+        """Find the numbers of texts by key; UNKNOWN for those that the bank does not have."""
         numbers = np.full(len(keys), UNKNOWN, np.int64)
         for start in range(0, len(keys), _LOOKUP):
-            asked = keys[start : start + _LOOKUP]
-            query = f"SELECT key, text FROM texts WHERE key IN ({','.join('?' * len(asked))})"
-            known = dict(self._ask(query, asked))
+            page = keys[start : start + _LOOKUP]
+            query = f"SELECT key, text FROM texts WHERE key IN ({','.join('?' * len(page))})"
+            known = dict(self._ask(query, page))
             if known:
                 with self._readable():
-                    numbers[start : start + len(asked)] = [known.get(key, UNKNOWN) for key in asked]
+                    numbers[start : start + len(page)] = [known.get(key, UNKNOWN) for key in page]
         return numbers
 
     def version(self) -> tuple[int, int]:
@@ -150,7 +152,9 @@ class Catalogue:
 
     def text_numbers(self) -> TextIds:
         """Every text's number, ascending."""
-        return np.sort(np.array(self._ask("SELECT text FROM texts", (), int), np.int64))
+        entries = self._ask("SELECT text FROM texts")
+        with self._readable():
+            return np.sort(np.array([int(text) for (text,) in entries], np.int64))
 
     # what users call their texts
 
@@ -159,12 +163,12 @@ class Catalogue:
         self._connection.executemany("INSERT OR REPLACE INTO ids VALUES (?, ?)", pairs)
 
     def texts_of_ids(self, ids: Sequence[Any]) -> dict[Any, int]:
-        """Find texts by id; ids that are not there are absent from the answer."""
+        """Find texts by id; unknown ids are absent from the answer."""
         found: dict[Any, int] = {}
         for start in range(0, len(ids), _LOOKUP):
-            asked = ids[start : start + _LOOKUP]
-            query = f"SELECT id, text FROM ids WHERE id IN ({','.join('?' * len(asked))})"
-            found.update(self._ask(query, asked))
+            page = ids[start : start + _LOOKUP]
+            query = f"SELECT id, text FROM ids WHERE id IN ({','.join('?' * len(page))})"
+            found.update(self._ask(query, page))
         return found
 
     def ids_between(self, first: int, last: int) -> list[tuple[int, Any]]:
@@ -223,7 +227,7 @@ class Catalogue:
 
     def encoders(self) -> dict[str, tuple[Reading, dict[str, Any]]]:
         """Each encoder's reading, and facts about it (where it came from, width, layers, compute)."""
-        return dict(self._ask("SELECT name, reading, facts FROM encoders", (), encoder_of))
+        return dict(self._entries("SELECT name, reading, facts FROM encoders", encoder_of))
 
     def set_encoder(self, name: str, reading: Reading, facts: dict[str, Any]) -> None:
         """Enter an encoder, or renew the facts about it."""
@@ -237,7 +241,7 @@ class Catalogue:
     def columns(self) -> dict[str, StoredColumn]:
         """All columns by name, in the order in which they came."""
         query = "SELECT number, name, recipe, width, dtype, cells, folder, calibration FROM columns ORDER BY number"
-        return {column.name: column for column in self._ask(query, (), column_of)}
+        return {column.name: column for column in self._entries(query, column_of)}
 
     def add_column(self, column: StoredColumn) -> None:
         """Enter a column; its number is given by the catalogue."""
@@ -265,8 +269,8 @@ class Catalogue:
         """The segments of a column, or of all, in order of their first text."""
         fields = "SELECT number, column, first, last, rows, parts FROM segments"
         if column is None:
-            return self._ask(f"{fields} ORDER BY column, first", (), segment_of)
-        return self._ask(f"{fields} WHERE column = ? ORDER BY first", (column,), segment_of)
+            return self._entries(f"{fields} ORDER BY column, first", segment_of)
+        return self._entries(f"{fields} WHERE column = ? ORDER BY first", segment_of, (column,))
 
     def add_segment(self, segment: Segment) -> None:
         """Enter a segment whose files are already safe on disk."""
@@ -301,7 +305,7 @@ class Catalogue:
 
     def tasks(self) -> dict[str, StoredTask]:
         """All tasks by name."""
-        tasks = self._ask("SELECT name, folder, record, parts FROM tasks ORDER BY name", (), task_of)
+        tasks = self._entries("SELECT name, folder, record, parts FROM tasks ORDER BY name", task_of)
         return {task.name: task for task in tasks}
 
     def set_task(self, task: StoredTask) -> None:
@@ -329,7 +333,7 @@ class Catalogue:
     def damage(self) -> list[str]:
         """What is wrong with the file: what SQLite itself finds, and malformed entries; empty if nothing is."""
         try:
-            found = self._ask("PRAGMA integrity_check", (), str)
+            found = [str(what) for (what,) in self._ask("PRAGMA integrity_check")]
             page = self._number("PRAGMA page_size")
             strange = self._number(
                 f"SELECT count(*) FROM texts WHERE typeof(text) <> 'integer' OR length(key) <> {KEY_BYTES}"
@@ -345,13 +349,16 @@ class Catalogue:
         with self._readable():
             return int(self._ask(query)[0][0])
 
-    def _ask(self, query: str, values: Sequence[Any] = (), entry: Callable[..., Any] | None = None) -> list[Any]:
+    def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with translated(self._path):
-            found = self._connection.execute(query, values).fetchall()
-        if entry is None:
-            return found
+            return self._connection.execute(query, values).fetchall()
+
+    def _entries(self, query: str, entry: Callable[[Row], _Entry], values: Sequence[int] = ()) -> list[_Entry]:
+        with translated(self._path):
+            answer = self._connection.execute(query, values)
+            names, found = [name for name, *_ in answer.description], answer.fetchall()
         with self._readable():
-            return [entry(*row) for row in found]
+            return [entry(dict(zip(names, row, strict=True))) for row in found]
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

@@ -41,7 +41,7 @@ def forget_texts(writer: Writer, readers: Sequence[ColumnReader], texts: TextIds
 
 
 def merge_small(writer: Writer, reader: ColumnReader) -> None:
-    """Merge the small segments of a column where there are many: each `predict` with a few new texts leaves one."""
+    """Merge the small segments of a column if it has many: each `predict` with a few new texts leaves one."""
     column: StoredColumn = reader.column
     small = [part for part in writer.catalogue.segments(column.number) if part.part("rows").size < SMALL]
     if len(small) <= MANY:

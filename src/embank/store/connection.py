@@ -16,7 +16,7 @@ _HELD = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 def connected(path: Path) -> sqlite3.Connection:
-    """Connect to a catalogue that is there; its commits survive a power cut.
+    """Connect to an existing catalogue; its commits survive a power cut.
 
     Raises:
         NotABankError: there is no such file.

@@ -22,21 +22,21 @@ def drop_task(store: Store, task: str) -> None:
     Raises:
         UsageError: no such task.
     """
-    there = store.catalogue.tasks()
-    if task not in there:
-        raise UsageError(f"{store.root} has no task {task!r}; it has: {', '.join(there) or 'none'}")
+    tasks = store.catalogue.tasks()
+    if task not in tasks:
+        raise UsageError(f"{store.root} has no task {task!r}; it has: {', '.join(tasks) or 'none'}")
     with store.writer() as writer:
         writer.drop_task(task)
     sweep(store)
 
 
 def drop_column(store: Store, column: str, encoders: Callable[[], set[str]]) -> list[str]:
-    """Drop a column, and its encoder where nothing else needs it.
+    """Drop a column, and its encoder if nothing else needs it.
 
     Args:
         store: the bank.
         column: its name.
-        encoders: those that columns and tails need; asked when the column has gone.
+        encoders: those that columns and tails need; called when the column has gone.
 
     Returns:
         Tasks that read it.
@@ -58,7 +58,7 @@ def drop_column(store: Store, column: str, encoders: Callable[[], set[str]]) -> 
 
 
 def drop_texts(store: Store, numbers: TextIds) -> int:
-    """Drop texts from every column, with all their ids; returns how many there were."""
+    """Drop texts from every column, with all their ids; returns how many were dropped."""
     gone = np.unique(numbers[numbers != UNKNOWN])
     if len(gone):
         with store.writer() as writer:

@@ -1,6 +1,7 @@
 """Entries of the catalogue's tables as values; a malformed entry raises ValueError, TypeError or KeyError."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,49 +9,45 @@ import numpy as np
 from embank.recipe import Reading, Recipe
 from embank.store import Part, Segment, StoredColumn, StoredTask
 
+Row = Mapping[str, Any]
+"""A row of a table, by the names of its columns."""
 
-def column_of(  # noqa: PLR0913, PLR0917 - a row of the table
-    number: int, name: str, recipe: str, width: int, dtype: str, cells: int, folder: str, calibration: str | None
-) -> StoredColumn:
+
+def column_of(row: Row) -> StoredColumn:
     """A row of `columns`."""
-    part = Part(**json.loads(calibration)) if calibration else None
+    fields = json.loads(row["recipe"])
+    recipe = Recipe(**{**fields, "reading": Reading(**fields["reading"]), "steps": tuple(fields["steps"])})
     return StoredColumn(
-        number=number,
-        name=name,
-        recipe=_recipe(recipe),
-        width=int(width),
-        dtype=np.dtype(dtype).str,
-        cells=int(cells),
-        folder=folder,
-        calibration=part,
+        number=row["number"],
+        name=row["name"],
+        recipe=recipe,
+        width=int(row["width"]),
+        dtype=np.dtype(row["dtype"]).str,
+        cells=int(row["cells"]),
+        folder=row["folder"],
+        calibration=Part(**json.loads(row["calibration"])) if row["calibration"] else None,
     )
 
 
-def segment_of(number: int, column: int, first: int, last: int, rows: int, parts: str) -> Segment:
-    """A row of `segments`, where its numbers can be."""
-    segment = Segment(
-        number=number, column=column, first=int(first), last=int(last), rows=int(rows), parts=_parts(parts)
-    )
+def segment_of(row: Row) -> Segment:
+    """A row of `segments`, if its numbers are possible."""
+    numbers = {name: int(row[name]) for name in ("number", "column", "first", "last", "rows")}
+    segment = Segment(**numbers, parts=_parts(row["parts"]))
     expected = {"rows"} if segment.consecutive else {"rows", "texts"}
     names = {part.name for part in segment.parts} - {"offsets"}  # of a column of states
-    if not 0 < segment.rows <= last - first + 1 or names != expected:
-        raise ValueError(f"segment {number} of {rows} rows for texts {first} to {last}")
+    if not 0 < segment.rows <= segment.last - segment.first + 1 or names != expected:
+        raise ValueError(f"segment {segment.number} of {segment.rows} rows for texts {segment.first} to {segment.last}")
     return segment
 
 
-def task_of(name: str, folder: str, record: str, parts: str) -> StoredTask:
+def task_of(row: Row) -> StoredTask:
     """A row of `tasks`."""
-    return StoredTask(name, folder, dict(json.loads(record)), _parts(parts))
+    return StoredTask(row["name"], row["folder"], dict(json.loads(row["record"])), _parts(row["parts"]))
 
 
-def encoder_of(name: str, reading: str, facts: str) -> tuple[str, tuple[Reading, dict[str, Any]]]:
+def encoder_of(row: Row) -> tuple[str, tuple[Reading, dict[str, Any]]]:
     """A row of `encoders`: its name, how it reads, facts about it."""
-    return name, (Reading(**json.loads(reading)), dict(json.loads(facts)))
-
-
-def _recipe(text: str) -> Recipe:
-    fields = json.loads(text)
-    return Recipe(**{**fields, "reading": Reading(**fields["reading"]), "steps": tuple(fields["steps"])})
+    return row["name"], (Reading(**json.loads(row["reading"])), dict(json.loads(row["facts"])))
 
 
 def _parts(text: str) -> tuple[Part, ...]:

@@ -1,15 +1,12 @@
 """Files of a bank: arrays as plain `.npy` files, written whole, mapped, and hashed."""
 
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 import numpy as np
 
 from embank.atomic import npy_pieces, write_durably
 from embank.errors import DamageError
-
-_CHUNK = 1 << 20
-"""Bytes that are hashed at a time."""
 
 
 def write_array(path: Path, array: np.ndarray) -> tuple[int, str]:
@@ -36,8 +33,5 @@ def map_array(path: Path) -> np.ndarray:
 
 def digest_of(path: Path) -> str:
     """Hash a file with BLAKE2b-128, in pieces."""
-    digest = blake2b(digest_size=16)
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+        return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()

@@ -28,7 +28,7 @@ class Store:
         """Open the bank at `root`.
 
         Raises:
-            NotABankError: there is none.
+            NotABankError: the folder is not a bank.
             FormatError: it is newer than this code.
         """
         self.root = root
@@ -40,7 +40,7 @@ class Store:
         """Make an empty bank; the folder may exist if it is empty.
 
         Raises:
-            BankExistsError: a bank is there.
+            BankExistsError: the folder is a bank already.
             NotABankError: the folder holds something else.
         """
         if (root / _MARK).exists():
@@ -78,8 +78,8 @@ class Store:
         """
         columns = self.catalogue.columns()
         if name not in columns:
-            there = ", ".join(columns) or "none yet"
-            raise UsageError(f"this bank has no column {name!r}; it has: {there}")
+            known = ", ".join(columns) or "none yet"
+            raise UsageError(f"this bank has no column {name!r}; it has: {known}")
         return columns[name]
 
     def reader(self, name: str) -> ColumnReader:

@@ -1,4 +1,4 @@
-"""Texts that are kept in a bank, if the user asked for it: compressed, single texts and pairs alike."""
+"""Texts that are kept in a bank, if the user wants that: compressed, single texts and pairs alike."""
 
 import json
 import zlib
@@ -18,7 +18,7 @@ def pack(text: Text) -> bytes:
 
 
 def kept_texts(store: Store, texts: Sequence[int]) -> dict[int, Text]:
-    """The texts of a bank that were kept themselves, of those asked for, by number."""
+    """The kept ones of these texts, by number."""
     return {number: unpack(body) for number, body in store.catalogue.bodies_of(texts).items()}
 
 

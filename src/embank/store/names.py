@@ -1,4 +1,4 @@
-"""The names that a bank has, read from its catalogue alone: quick enough to be asked for while a user types."""
+"""The names that a bank has, read from its catalogue alone: quick enough for completion while a user types."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Lengths of a column's decoded vectors: measured once and stored, so that a search need not decode.
 
-A file for each segment, called by the digests of the segment's rows and of the codec's calibration: what it says
-follows from its name, so it cannot be out of date, only without a use once the segment has gone. Where the bank cannot
-be written, lengths are measured again in every search.
+One file per segment, named by the digests of the segment's rows and of the codec's calibration. Its content follows
+from its name, so it is never out of date; after the segment was rewritten, it is stale. If the bank cannot be written,
+every search measures the lengths again.
 """
 
 from contextlib import suppress
@@ -27,7 +27,7 @@ _BLOCK: Final = 4096
 """Rows decoded at a time."""
 
 _ROUNDING: Final = 1e-4
-"""By how much lengths that another machine measured may differ."""
+"""By how much, as a fraction, lengths that another machine measured may differ."""
 
 Lengths = Float32[np.ndarray, " texts"]
 
@@ -36,7 +36,7 @@ class ColumnLengths:
     """Lengths of the vectors of one column."""
 
     def __init__(self, reader: ColumnReader, codec: Codec) -> None:
-        """Read, or measure, lengths of `reader`'s rows, which `codec` decodes."""
+        """Read or measure lengths of the rows of `reader`, which `codec` decodes."""
         self._root, self._column, self._codec = reader.root, reader.column, codec
 
     def of(self, segment: Segment, rows: Rows) -> Lengths:
@@ -51,7 +51,7 @@ class ColumnLengths:
 
 
 def measured(codec: Codec, rows: Rows) -> Lengths:
-    """Lengths of the vectors that rows stand for."""
+    """Lengths of the decoded vectors of rows."""
     found = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), _BLOCK):
         part = slice(start, start + _BLOCK)
@@ -60,13 +60,13 @@ def measured(codec: Codec, rows: Rows) -> Lengths:
 
 
 def place_of(root: Path, column: StoredColumn, segment: Segment) -> Path:
-    """Where the lengths of a segment's vectors are kept."""
+    """Where the lengths of a segment's vectors are stored."""
     calibration = column.recipe.calibration or column.recipe.codec
     return root / LENGTHS / f"{segment.part('rows').digest}-{calibration}.npy"
 
 
 def fault_of(store: Store, column: StoredColumn, segment: Segment) -> str | None:
-    """What is wrong with the lengths that are kept of a segment; None where they are those of its rows."""
+    """What is wrong with the stored lengths of a segment; None if they are those of its rows."""
     place = place_of(store.root, column, segment)
     try:
         rows = store.reader(column.name).rows_of(segment)

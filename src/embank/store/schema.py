@@ -17,7 +17,7 @@ CREATE TABLE texts (key BLOB PRIMARY KEY, text INTEGER NOT NULL) WITHOUT ROWID;
 -- what users call their texts; no affinity, so that integers stay integers
 CREATE TABLE ids (id PRIMARY KEY, text INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX ids_by_text ON ids (text);
--- the texts themselves, only where the user asked to keep them (zlib over JSON)
+-- the texts themselves, only if the user keeps them (zlib over JSON)
 CREATE TABLE bodies (text INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE encoders (name TEXT PRIMARY KEY, reading TEXT NOT NULL, facts TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE columns (

@@ -1,4 +1,4 @@
-"""Reading rows: which texts a column covers, rows by text number, and a scan in blocks."""
+"""Reading stored rows: which texts are in a column, rows by text number, and scans in blocks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -146,7 +146,7 @@ class ColumnReader:
             raise DamageError(message) from gone
 
     def _listed(self) -> list[TextIds | range]:
-        """The texts of each segment; a range where they are consecutive, which costs nothing."""
+        """The texts of each segment; a range if they are consecutive, which costs nothing."""
         return [
             range(segment.first, segment.last + 1) if segment.consecutive else self.texts_of(segment)
             for segment in self._segments
@@ -174,9 +174,9 @@ class ColumnReader:
                 continue
             own = self.texts_of(segment)
             places = np.minimum(np.searchsorted(own, texts[inside]), len(own) - 1)
-            there = own[places] == texts[inside]
-            if there.any():
-                yield segment, inside[there], places[there]
+            known = own[places] == texts[inside]
+            if known.any():
+                yield segment, inside[known], places[known]
 
 
 def _is_run(places: TextIds) -> bool:

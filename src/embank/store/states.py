@@ -15,7 +15,7 @@ from embank.store.segments import ColumnReader
 
 
 class StatesReader:
-    """Reads blocks of a ragged column; segments stay mapped, so that only what is asked for is read."""
+    """Reads blocks of a ragged column; segments stay mapped, so that only the blocks of these texts are read."""
 
     def __init__(self, column: ColumnReader) -> None:
         """Read blocks of `column`, whose recipe takes states."""

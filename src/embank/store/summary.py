@@ -13,7 +13,7 @@ from embank.store.folder import Store
 
 @dataclass(kw_only=True, frozen=True)
 class ColumnSummary:
-    """A column: its name, how many texts have a row, the width of its vectors, its bytes on disk and a row's."""
+    """A column: its name, how many texts have a row, the width of its vectors, its bytes on disk and bytes per row."""
 
     name: str
     rows: int

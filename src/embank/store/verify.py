@@ -17,7 +17,7 @@ from embank.store.segments import ColumnReader
 from embank.store.states import StatesReader
 
 Progress = Callable[[int], None]
-"""Told the bytes of each file that was checked."""
+"""A progress callback; it gets the bytes of each file that was checked."""
 
 
 @dataclass(kw_only=True, frozen=True)

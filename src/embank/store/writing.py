@@ -24,16 +24,16 @@ from embank.store.segments import ColumnReader
 _LOCK = "lock"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Addition:
-    """What one commit brings: rows for new texts, or for texts that the bank knows, never both.
+    """The rows of one commit: rows for new texts, or for texts that the bank knows, never both.
 
     Attributes:
-        keys: keys of new texts, in the order of the rows; empty where `known` is given.
+        keys: keys of new texts, in the order of the rows; empty if `known` is given.
         known: ascending numbers of texts that the bank has.
-        rows: stored rows by column name, one per text, or a block a text.
+        rows: stored rows by column name, one per text, or one block per text.
         ids: (offset of the text, what the user calls it).
-        bodies: packed content by offset, where the user asked to keep it.
+        bodies: packed content by offset, if the user keeps texts.
     """
 
     keys: Sequence[bytes] = ()
@@ -212,9 +212,9 @@ class Writer:
     def _refuse_second_rows(self, columns: Sequence[StoredColumn], texts: TextIds) -> None:
         for column in columns:
             listing = partial(self.catalogue.segments, column.number)
-            there = ColumnReader(self._root, column, listing).has(texts)
-            if there.any():
-                raise UsageError(f"{there.sum()} texts have a row in {column.name}, the first is {texts[there][0]}")
+            taken = ColumnReader(self._root, column, listing).has(texts)
+            if taken.any():
+                raise UsageError(f"{taken.sum()} texts have a row in {column.name}, the first is {texts[taken][0]}")
 
     def _sweep(self) -> None:
         """Delete files that the catalogue does not know: an interrupted writer left them."""

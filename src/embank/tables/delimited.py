@@ -1,4 +1,4 @@
-"""CSV and TSV: a header line, then fields between delimiters, quoted where they need it."""
+"""CSV and TSV: a header line, then fields between delimiters, quoted if necessary."""
 
 import csv
 import io
@@ -10,8 +10,7 @@ from itertools import chain
 from typing import Literal
 
 from embank.errors import InputError
-from embank.tables.contract import Block
-from embank.tables.missing import require_columns
+from embank.tables.contract import Block, require_columns
 from embank.tables.plain import INVALID
 from embank.tables.streams import Stream
 from embank.tables.stretches import stretches, total_length
@@ -85,7 +84,7 @@ class DelimitedTable:
             raise InputError(f"{self.name} is empty; it should begin with a header that names the columns")
         if _broken(record):
             raise InputError(f"{self.name} is not UTF-8; convert it first: iconv -f LATIN1 -t UTF-8")
-        # Trailing commas make several columns without a name: they cannot be asked for, so they do no harm.
+        # Trailing commas make several columns without a name: nobody can request them, so they do no harm.
         twice = [name for name, count in Counter(filter(None, record)).items() if count > 1]
         if twice:
             raise InputError(f"{self.name} has a header with the same name twice: {', '.join(twice)}; rename one")

@@ -1,6 +1,10 @@
-"""Which file name means which format."""
+"""Which file name means which format, and about how many rows a file has."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from embank.errors import UsageError
 
@@ -28,10 +32,10 @@ def known_formats() -> tuple[str, ...]:
 
 
 def known_format(name: str) -> str:
-    """Return the name of a format if there is one.
+    """Return the name of a known format.
 
     Raises:
-        UsageError: there is no such format; the message lists them.
+        UsageError: an unknown format; the message lists the known ones.
     """
     if name not in _EXTENSIONS:
         raise UsageError(f"unknown format {name!r}; the formats are: {', '.join(_EXTENSIONS)}")
@@ -48,3 +52,43 @@ def format_of(path: Path) -> str | None:
         return _BY_EXTENSION.get(path.suffix.lower())
     inner = _BY_EXTENSION.get(path.with_suffix("").suffix.lower())
     return inner if inner in _GZIPPED else None
+
+
+_CHUNK = 1 << 22
+_MOST = 8 << 30
+
+
+def estimated_rows(files: Sequence[Path]) -> int | None:
+    """Count rows without reading them as rows.
+
+    Returns:
+        A number that is close (quoted line breaks are counted as rows), or None if it would take too long or cannot
+        be known: standard input, compressed files, more than 8 GB of lines.
+    """
+    total = 0
+    for path in files:
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        for file in inside:
+            rows = _rows(file) if file.is_file() else 0
+            if rows is None:
+                return None
+            total += rows
+        if not path.exists():
+            return None
+    return total
+
+
+def _rows(file: Path) -> int | None:
+    kind = format_of(file)
+    try:
+        if kind == "parquet":
+            return int(pq.ParquetFile(file).metadata.num_rows)
+    except (OSError, pa.ArrowException):
+        return None
+    if kind not in ("csv", "tsv", "jsonl", "text") or file.suffix == ".gz" or file.stat().st_size > _MOST:
+        return None
+    lines = 0
+    with file.open("rb") as stream:
+        while piece := stream.read(_CHUNK):
+            lines += piece.count(b"\n")
+    return lines - 1 if kind in ("csv", "tsv") else lines

@@ -7,8 +7,7 @@ from itertools import chain, islice
 from typing import Any
 
 from embank.errors import InputError
-from embank.tables.contract import Block
-from embank.tables.missing import require_columns
+from embank.tables.contract import Block, require_columns
 from embank.tables.plain import INVALID
 from embank.tables.streams import Stream
 from embank.tables.stretches import stretches, total_length

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from embank.arrays import Cell
 from embank.errors import InputError
 
 #: The names of the classes, by their integer.
@@ -23,7 +24,7 @@ def names_in_schema(schema: pa.Schema) -> dict[str, Names]:
         return {}  # another tool's metadata: the integers come through as they are
 
 
-def names_in_features(features: Any) -> dict[str, Names]:
+def names_in_features(features: Cell) -> dict[str, Names]:
     """Find the class names among the features of a `dataset_info.json`; lists of labels count as well."""
     if not isinstance(features, Mapping):
         return {}
@@ -31,13 +32,14 @@ def names_in_features(features: Any) -> dict[str, Names]:
     return {column: names for column, names in found.items() if names}
 
 
-def _names(feature: Any) -> Names:
+def _names(feature: Cell) -> Names:
     if isinstance(feature, list) and len(feature) == 1:
         return _names(feature[0])
     if not isinstance(feature, Mapping):
         return ()
     if feature.get("_type") == "ClassLabel":
-        return tuple(feature.get("names") or ())
+        names = feature.get("names")
+        return tuple(str(name) for name in names) if isinstance(names, list) else ()
     return _names(feature.get("feature"))
 
 
@@ -53,7 +55,7 @@ def named(values: list[Any], column: str, names: Names, faults: dict[int, str]) 
     return found
 
 
-def _name(value: Any, names: Names) -> Any:
+def _name(value: Cell, names: Names) -> Cell:
     if not isinstance(value, int) or isinstance(value, bool):
         return value
     if value == _UNLABELLED:

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from embank.errors import InputError
-from embank.tables.contract import Block
-from embank.tables.missing import require_columns
+from embank.tables.contract import Block, require_columns
 from embank.tables.streams import Stream
 from embank.tables.stretches import stretches, total_length
 
@@ -17,7 +16,7 @@ INVALID = "invalid UTF-8"
 class PlainTable:
     """Lines of UTF-8; an empty line is an empty text, so that line n stays row n.
 
-    The one column goes by whatever name is asked for, if only one is: there is nothing else it could be.
+    If one column is requested, it is the lines, whatever its name.
 
     Attributes:
         stream: Where the bytes come from.
@@ -33,7 +32,7 @@ class PlainTable:
         return self.stream.name
 
     def require(self, columns: Sequence[str]) -> None:
-        """Look whether the file opens, is text, and no more than one column is asked of it."""
+        """Check that the file opens and is text, and that no more than one column is requested."""
         if len(columns) > 1:
             require_columns(self.name, columns, [COLUMN])
         with self.stream.opened() as handle:

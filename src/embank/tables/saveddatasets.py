@@ -15,7 +15,7 @@ _SPLITS = "dataset_dict.json"
 
 
 def saved_tables(name: str, folder: Path) -> list[ArrowTable] | None:
-    """Find the dataset in a folder, or all splits of a `DatasetDict` in its order; None where it is neither.
+    """Find the dataset in a folder, or all splits of a `DatasetDict` in its order; None if it is neither.
 
     A dataset is one source, whatever its number of files. A split is called "folder/train".
     """

@@ -2,8 +2,9 @@
 
 import errno
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, final
@@ -14,10 +15,19 @@ from embank.atomic import whole_file
 from embank.errors import InputError, StorageFullError, UsageError
 from embank.tables.contract import Sink, Values
 from embank.tables.streams import STANDARD_INPUT as STANDARD_OUTPUT
-from embank.tables.writers import sink_of
+from embank.tables.writers.delimited import DelimitedSink
 from embank.tables.writers.jsonlines import JsonLinesSink
+from embank.tables.writers.parquet import ParquetSink
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_SINKS: dict[str, Callable[[BinaryIO], Sink]] = {
+    ".parquet": ParquetSink,
+    ".csv": partial(DelimitedSink, delimiter=","),
+    ".tsv": partial(DelimitedSink, delimiter="\t"),
+    ".jsonl": JsonLinesSink,
+}
+"""What writes a file, by its extension."""
 
 
 def open_writer(path: str | Path) -> "TableWriter":
@@ -26,12 +36,12 @@ def open_writer(path: str | Path) -> "TableWriter":
     Nothing is created before the `with` statement is entered.
 
     Raises:
-        UsageError: the extension is unknown, the folder is not there, or the path is a folder.
+        UsageError: the extension is unknown, the folder does not exist, or the path is a folder.
     """
     if str(path) == STANDARD_OUTPUT:
         return TableWriter(None)
     path = Path(path)
-    sink_of(path)
+    _sink_of(path)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
@@ -45,7 +55,7 @@ def open_writer(path: str | Path) -> "TableWriter":
 class TableWriter:
     """A table being written, block after block; a context manager.
 
-    The bytes go to a hidden file beside the one that was asked for. It is synced and renamed at a clean end, and
+    The bytes go to a hidden file beside the named one. It is synced and renamed at a clean end, and
     removed upon any exception: a file with a good name is never half a file.
 
     Attributes:
@@ -88,7 +98,7 @@ class TableWriter:
             return self
         with _explained(self._path):
             self._handle = self._whole.enter_context(whole_file(self._target)).open("wb")
-        self._sink = sink_of(self._path)(self._handle)
+        self._sink = _sink_of(self._path)(self._handle)
         return self
 
     def __exit__(
@@ -137,3 +147,16 @@ def _explained(path: Path | None) -> Iterator[None]:
                 f"no space is left for {name}; nothing was written, free some and run again"
             ) from failure
         raise UsageError(f"{name} cannot be written: {failure.strerror or failure}") from failure
+
+
+def _sink_of(path: Path) -> Callable[[BinaryIO], Sink]:
+    """Choose the format by the extension.
+
+    Raises:
+        UsageError: an unknown extension; the message lists the known ones.
+    """
+    try:
+        return _SINKS[path.suffix.lower()]
+    except KeyError:
+        found = f"the extension {path.suffix!r}" if path.suffix else "no extension"
+        raise UsageError(f"{path} has {found}; predictions are written as {', '.join(_SINKS)}") from None

@@ -65,7 +65,9 @@ class FakeEncoder:
         """
         self.calls = 0
         self.encoded: Counter[Text] = Counter()
-        self._facts = EncoderFacts(name, "embank.testing", "fake", width, layers, "hashes")
+        self._facts = EncoderFacts(
+            name=name, origin="embank.testing", family="fake", width=width, layers=layers, compute="hashes"
+        )
         self._reading = Reading(weights=f"fake-{width}-{layers}", tokenizer="words", max_tokens=max_tokens)
         self._budget = budget
         self._failing = dict(failing or {})
@@ -102,7 +104,7 @@ class FakeEncoder:
         return self._facts.width
 
     def tokens(self, texts: Sequence[Text]) -> Tokens:
-        """Turn texts into one token row each: a token a word.
+        """Turn texts into one token row each: one token per word.
 
         Raises:
             RuntimeError: one of the texts was chosen to fail here.
@@ -112,7 +114,7 @@ class FakeEncoder:
         self._texts.update(zip(rows, texts, strict=True))
         ids, types = ([[token[part] for token in row] for row in rows] for part in (0, 1))
         cut = np.array([len(_tokens(text)) > self._reading.max_tokens for text in texts], np.bool_)
-        return Tokens(ids, types, np.arange(len(rows), dtype=np.int64), 0, cut)
+        return Tokens(ids=ids, types=types, owner=np.arange(len(rows), dtype=np.int64), skip=0, cut=cut)
 
     def vectors(self, batch: Batch, readouts: Sequence[Readout]) -> list[Vectors]:
         """One pass over a batch.
@@ -165,7 +167,7 @@ class FakeEncoder:
     def _fail_on(self, texts: Iterable[Text], where: Failure) -> None:
         for text in texts:
             if self._failing.get(text) == where:
-                raise RuntimeError(f"this encoder was told to fail on {text!r}")
+                raise RuntimeError(f"this encoder fails on {text!r}")
 
 
 def encode_with(

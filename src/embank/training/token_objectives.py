@@ -182,7 +182,7 @@ def word_tags(
 def answer_of(text: Text, places: Places, logits: np.ndarray) -> tuple[str, float]:
     """The answer that a context gives, and its probability."""
     start, end, score = best_span(logits[:, 0], logits[:, 1], (places.halves == 1) & (places.starts < places.ends))
-    return span_text(_context(text), places.starts, places.ends, (start, end)), score
+    return span_text(_context(text), places.starts, places.ends, start, end), score
 
 
 def words_of(text: Text, places: Places) -> Int32[np.ndarray, " tokens"]:

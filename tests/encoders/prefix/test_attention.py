@@ -8,7 +8,7 @@ import torch
 from transformers import AttentionInterface
 
 from embank.encoders.capture import states
-from embank.encoders.prefix.attention import Prefix, accept_prefixes, heard, prefixed, takes_prefixes
+from embank.encoders.prefix.attention import Prefix, accept_prefixes, captured_attention, prefixed, takes_prefixes
 from embank.errors import UsageError
 from material.families import FAMILIES, LAYERS, WIDTH, filled, inputs, run, tiny
 
@@ -27,8 +27,8 @@ def reading(family):
     return model
 
 
-def last(model, ids, mask, *voices):
-    with prefixed(model, voices):
+def last(model, ids, mask, *sets):
+    with prefixed(model, sets):
         return run(model, ids, mask)
 
 
@@ -90,9 +90,9 @@ def test_gradients_reach_every_key_and_value(family):
 def test_a_prefix_shifts_no_position(family):
     ids, mask = inputs()
     model = reading(family)
-    with heard() as plain:
+    with captured_attention() as plain:
         run(model, ids, mask)
-    with heard() as under:
+    with captured_attention() as under:
         last(model, ids, mask, [prefix()])
     # Keys and values of the first layer's own tokens come from embeddings and positions alone.
     for one, other in zip(plain[0], under[0], strict=True):
@@ -142,17 +142,17 @@ def test_attention_to_several_prefixes_is_that_of_the_formula():
 @pytest.mark.parametrize("lowest", [0, 2])
 @pytest.mark.parametrize("padded", [True, False])
 @pytest.mark.parametrize("family", TAKING)
-def test_several_voices_in_one_pass_are_what_they_are_alone(family, padded, lowest):
+def test_several_sets_of_prefixes_in_one_pass_are_what_they_are_alone(family, padded, lowest):
     ids, mask = inputs(padded=padded)
     model = reading(family)
-    voices = [[prefix(0, 3, lowest)], [prefix(1, 5, 3)], [prefix(2, 2, lowest), prefix(3, 1, lowest)]]
+    sets = [[prefix(0, 3, lowest)], [prefix(1, 5, 3)], [prefix(2, 2, lowest), prefix(3, 1, lowest)]]
     given = {"input_ids": filled(model, ids, mask), "attention_mask": mask}
-    with torch.no_grad(), prefixed(model, voices):
+    with torch.no_grad(), prefixed(model, sets):
         found = states(model, given, range(LAYERS + 1), LAYERS)
     for layer, state in enumerate(found):
         assert len(state) == (3 if layer < lowest else 9)
-    for number, voice in enumerate(voices):
-        with torch.no_grad(), prefixed(model, [voice]):
+    for number, chosen in enumerate(sets):
+        with torch.no_grad(), prefixed(model, [chosen]):
             alone = states(model, given, range(LAYERS + 1), LAYERS)
         for layer in range(lowest, LAYERS + 1):
             mine = found[layer][3 * number : 3 * number + 3]

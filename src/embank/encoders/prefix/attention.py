@@ -7,8 +7,8 @@ to of each is divided by S before all is normalised. The attention is registered
 else to the model's own code: positions are those of the tokens, and a sliding window hides no prefix. Without a prefix
 it is transformers' `sdpa`, bit for bit.
 
-Several voices, each with prefixes of its own, are run in one pass: up to the first layer that has a prefix all are
-alike and computed once; there the batch is repeated, once for each.
+Several sets of prefixes are run in one pass: below the first layer that has a prefix, all states are alike and computed
+once; at that layer the batch is repeated, once per set.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,8 +45,8 @@ class Prefix:
     from_layer: int = 0
 
 
-Voice = Sequence[Prefix]
-"""Prefixes that one pass has side by side; none is the plain encoder."""
+PrefixSet = Sequence[Prefix]
+"""Prefixes that one pass has side by side; the empty set is the plain encoder."""
 
 
 def takes_prefixes(family: str) -> bool:
@@ -91,8 +91,8 @@ def bind_prefixes(model: PreTrainedModel) -> None:
             module.embank_bound = True
 
 
-def loaded(prefixes: Sequence[StoredPrefix], device: str) -> Voice:
-    """Prefixes of a folder as one voice; their order decides nothing but rounding, so it is that of their digests.
+def loaded(prefixes: Sequence[StoredPrefix], device: str) -> PrefixSet:
+    """Prefixes of a folder as one set, ordered by their digests: order decides nothing but rounding.
 
     Raises:
         EncoderError: a file cannot be read, or is not what its record says.
@@ -105,26 +105,26 @@ def loaded(prefixes: Sequence[StoredPrefix], device: str) -> Voice:
 
 
 @contextmanager
-def prefixed(model: PreTrainedModel, voices: Sequence[Voice]) -> Iterator[None]:
+def prefixed(model: PreTrainedModel, sets: Sequence[PrefixSet]) -> Iterator[None]:
     """Run a model with prefixes, inside a `with` block.
 
     Args:
         model: that `accept_prefixes` was called on.
-        voices: at least one. With several, states of layers from the lowest `from_layer` on come out
-            `[voices * batch, length, width]`, all rows of the first voice first; those below come out once.
+        sets: at least one. With several, states of layers from the lowest `from_layer` on come out
+            `[sets * batch, length, width]`, all rows of the first set first; those below come out once.
 
     Raises:
         UsageError: a prefix is of another depth or width than the model.
     """
     modules = _layers(model)
-    for prefix in (prefix for voice in voices for prefix in voice):
+    for prefix in (prefix for chosen in sets for prefix in chosen):
         found, width = tuple(prefix.keys.shape), int(model.config.hidden_size)
         wanted = (len(modules) - prefix.from_layer, found[1], width)
         if found != wanted or tuple(prefix.values.shape) != wanted or not 0 <= prefix.from_layer < len(modules):
             raise UsageError(f"a prefix of the shape {found}, from layer {prefix.from_layer} on; expected {wanted}")
-    running = _Running(voices, len(modules))
+    running = _Running(sets, len(modules))
     hook = None
-    if len(voices) > 1 and running.cut < len(modules):
+    if len(sets) > 1 and running.cut < len(modules):
         hook = modules[running.cut].register_forward_pre_hook(running.repeat, with_kwargs=True)
     before = _RUNNING.set(running)
     try:
@@ -136,49 +136,51 @@ def prefixed(model: PreTrainedModel, voices: Sequence[Voice]) -> Iterator[None]:
 
 
 @contextmanager
-def heard() -> Iterator[dict[int, tuple[torch.Tensor, torch.Tensor]]]:
-    """Listen to a pass: the keys and values of each layer, `[batch, length, width]`, are in the dictionary after it."""
+def captured_attention() -> Iterator[dict[int, tuple[torch.Tensor, torch.Tensor]]]:
+    """Capture attention: after a pass, the keys and values of each layer are in it, `[batch, length, width]`."""
     found: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-    before = _HEARD.set(found)
+    before = _CAPTURED.set(found)
     try:
         yield found
     finally:
-        _HEARD.reset(before)
+        _CAPTURED.reset(before)
 
 
 class _Running:
     """The prefixes of a pass, layer by layer."""
 
-    def __init__(self, voices: Sequence[Voice], n_layers: int) -> None:
-        self._voices = voices
-        self.cut = min((prefix.from_layer for voice in voices for prefix in voice), default=n_layers)
+    def __init__(self, sets: Sequence[PrefixSet], n_layers: int) -> None:
+        self._sets = sets
+        self.cut = min((prefix.from_layer for chosen in sets for prefix in chosen), default=n_layers)
 
     def repeat(
         self, _layer: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """At the entry of the first layer that has a prefix: a copy of the batch for each voice."""
+        """At the entry of the first layer that has a prefix: one copy of the batch per set."""
         states = positional[0] if positional else named["hidden_states"]
-        copies = states.repeat(len(self._voices), 1, 1)
+        copies = states.repeat(len(self._sets), 1, 1)
         return ((copies, *positional[1:]), named) if positional else (positional, {**named, "hidden_states": copies})
 
     def extended(
         self, layer: int, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Put prefixes before keys and values `[voices * batch, heads, length, head width]`, and widen the mask."""
+        """Put prefixes before keys and values `[sets * batch, heads, length, head width]`, and widen the mask."""
         if layer < self.cut:
             return key, value, mask
-        voices, rows = len(self._voices), len(key)
+        sets, rows = len(self._sets), len(key)
         if mask is not None and len(mask) not in (1, rows):
-            mask = mask.repeat(voices, 1, 1, 1)
-        here = [[prefix for prefix in voice if prefix.from_layer <= layer] for voice in self._voices]
-        lengths = [sum(prefix.keys.shape[1] for prefix in voice) for voice in here]
-        several = [max(1, sum(prefix.keys.shape[1] > 0 for prefix in voice)) for voice in here]
+            mask = mask.repeat(sets, 1, 1, 1)
+        here = [[prefix for prefix in chosen if prefix.from_layer <= layer] for chosen in self._sets]
+        lengths = [sum(prefix.keys.shape[1] for prefix in chosen) for chosen in here]
+        several = [max(1, sum(prefix.keys.shape[1] > 0 for prefix in chosen)) for chosen in here]
         longest = max(lengths)
         if not longest:
             return key, value, mask
         keys, values = (
             _before(
-                [[getattr(prefix, part)[layer - prefix.from_layer] for prefix in voice] for voice in here], own, longest
+                [[getattr(prefix, part)[layer - prefix.from_layer] for prefix in chosen] for chosen in here],
+                own,
+                longest,
             )
             for part, own in (("keys", key), ("values", value))
         )
@@ -188,9 +190,9 @@ class _Running:
         if mask is None:
             mask = torch.ones(1, 1, length, length, dtype=torch.bool, device=key.device)
         places = torch.arange(longest, device=key.device)
-        seen = torch.stack([places < own for own in lengths]).repeat_interleave(rows // voices, 0)[:, None, None]
+        seen = torch.stack([places < own for own in lengths]).repeat_interleave(rows // sets, 0)[:, None, None]
         if max(several) > 1:
-            shares = torch.tensor(several, device=key.device).log().to(keys.dtype).repeat_interleave(rows // voices)
+            shares = torch.tensor(several, device=key.device).log().to(keys.dtype).repeat_interleave(rows // sets)
             seen, mask = _added(seen, keys.dtype) - shares[:, None, None, None], _added(mask, keys.dtype)
         mask = mask.expand(rows, -1, -1, -1)
         return keys, values, torch.cat([seen.expand(-1, mask.shape[1], mask.shape[2], -1), mask], dim=-1)
@@ -199,7 +201,7 @@ class _Running:
 _RUNNING: ContextVar[_Running | None] = ContextVar("running", default=None)
 """The prefixes of the pass in progress. It belongs to a thread."""
 
-_HEARD: ContextVar[dict[int, tuple[torch.Tensor, torch.Tensor]] | None] = ContextVar("heard", default=None)
+_CAPTURED: ContextVar[dict[int, tuple[torch.Tensor, torch.Tensor]] | None] = ContextVar("captured", default=None)
 
 
 def _added(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -208,11 +210,11 @@ def _added(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _before(parts: Sequence[Sequence[torch.Tensor]], own: torch.Tensor, longest: int) -> torch.Tensor:
-    """Prefixes of each voice, `[length, width]` each, before what a layer has of itself, `[rows, heads, length, d]`."""
+    """Prefixes of each set, `[length, width]` each, before what a layer has of itself, `[rows, heads, length, d]`."""
     rows, heads, _, depth = own.shape
     joined = []
-    for voice in parts:
-        whole = torch.cat([*voice, own.new_zeros(longest - sum(len(part) for part in voice), heads * depth)])
+    for chosen in parts:
+        whole = torch.cat([*chosen, own.new_zeros(longest - sum(len(part) for part in chosen), heads * depth)])
         joined.append(whole.to(own.dtype).view(longest, heads, depth).transpose(0, 1))
     return torch.cat([torch.stack(joined).repeat_interleave(rows // len(parts), 0), own], dim=2)
 
@@ -231,9 +233,9 @@ def _attend(
 ) -> tuple[torch.Tensor, None]:
     """An attention as transformers calls it."""
     layer = cast("int", module.embank_layer)
-    listening = _HEARD.get()
-    if listening is not None:
-        listening[layer] = (key.transpose(1, 2).flatten(2), value.transpose(1, 2).flatten(2))
+    captured = _CAPTURED.get()
+    if captured is not None:
+        captured[layer] = (key.transpose(1, 2).flatten(2), value.transpose(1, 2).flatten(2))
     running = _RUNNING.get()
     if running is None and getattr(module, "embank_bound", False):
         raise UsageError(

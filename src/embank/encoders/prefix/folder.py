@@ -1,7 +1,7 @@
 """A folder of prefixes: its encoder, by digest, and one prefix per source task.
 
-`trunk.json` names the encoder; `prefixes/NAME.safetensors` holds keys and values, `prefixes/NAME.json` their digest and
-how they came about. Nothing here needs torch.
+`trunk.json` (its name in format version 1) names the encoder; `prefixes/NAME.safetensors` holds keys and values,
+`prefixes/NAME.json` their digest and how they were trained. Nothing here needs torch.
 """
 
 import json
@@ -26,7 +26,7 @@ COMBINATIONS = (TOGETHER, APART)
 _JOINED = "shares"
 """How attention joins several prefixes (see `prefixed`): part of their digest, since it decides what states are."""
 
-_TRUNK = "trunk.json"
+_REFERENCE = "trunk.json"
 _FOLDER = "prefixes"
 _KIND = "prefixes"
 _VERSION = 1
@@ -34,17 +34,17 @@ _VERSION = 1
 PrefixArray = Float32[np.ndarray, "layers length width"]
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True, frozen=True)
 class StoredPrefix:
-    """One prefix of a trunk.
+    """One prefix of a folder.
 
     Attributes:
         name: of its source task.
         path: of its keys and values.
         digest: of these and of the layer that they begin at.
-        length: positions.
+        length: its number of positions.
         from_layer: layers below it have none.
-        record: how it came about.
+        record: how it was trained.
     """
 
     name: str
@@ -70,9 +70,9 @@ class StoredPrefix:
         return keys, values
 
 
-@dataclass(frozen=True)
-class TrunkReference:
-    """The encoder that a prefix trunk stands on.
+@dataclass(kw_only=True, frozen=True)
+class EncoderReference:
+    """The encoder that the prefixes of a folder were trained on.
 
     Attributes:
         encoder: where it is, as `locate` takes it.
@@ -80,7 +80,7 @@ class TrunkReference:
         tokenizer: its digest.
         layers: how many it has.
         width: dimensions of a state.
-        combine: TOGETHER or APART: how its prefixes are read where nothing else is said.
+        combine: TOGETHER or APART: how its prefixes are read by default.
     """
 
     encoder: str
@@ -97,8 +97,8 @@ class TrunkReference:
 
 
 @dataclass(frozen=True)
-class PrefixTrunk:
-    """A prefix trunk that was read.
+class PrefixFolder:
+    """A folder of prefixes that was read.
 
     Attributes:
         path: the folder.
@@ -107,7 +107,7 @@ class PrefixTrunk:
     """
 
     path: Path
-    reference: TrunkReference
+    reference: EncoderReference
     prefixes: tuple[StoredPrefix, ...]
 
     def named(self, name: str) -> StoredPrefix:
@@ -123,58 +123,58 @@ class PrefixTrunk:
         raise UsageError(f"{self.path} has no prefix {name!r}; it has: {known}")
 
 
-def is_prefix_trunk(path: Path) -> bool:
-    """Whether a folder is a prefix trunk."""
-    return (path / _TRUNK).is_file()
+def is_prefix_folder(path: Path) -> bool:
+    """Whether a folder holds prefixes."""
+    return (path / _REFERENCE).is_file()
 
 
-def create_prefix_trunk(path: Path, reference: TrunkReference) -> None:
-    """Make a trunk without prefixes.
+def create_prefix_folder(path: Path, reference: EncoderReference) -> None:
+    """Make a folder without prefixes.
 
     Raises:
-        UsageError: something else is there.
+        UsageError: the path exists.
     """
     if path.exists():
-        raise UsageError(f"{path} is there already, and is no prefix trunk: name a folder that is not there")
+        raise UsageError(f"{path} exists and is no prefix folder: name a new folder")
     with whole_folder(path) as begun:
         (begun / _FOLDER).mkdir(parents=True)
-        _write_json(begun / _TRUNK, {"kind": _KIND, "version": _VERSION, **asdict(reference)})
+        _write_json(begun / _REFERENCE, {"kind": _KIND, "version": _VERSION, **asdict(reference)})
 
 
-def read_prefix_trunk(path: Path) -> PrefixTrunk:
-    """Read a trunk's reference and records; keys and values are read when they are wanted.
+def read_prefix_folder(path: Path) -> PrefixFolder:
+    """Read a folder's reference and records; keys and values are read when they are wanted.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is no prefix folder.
         EncoderError: a file cannot be read, or was made by a newer Embank.
     """
-    if not is_prefix_trunk(path):
-        raise UsageError(f"{path} is no prefix trunk: it has no {_TRUNK}; embank prefix add makes one")
-    content = _read_json(path / _TRUNK)
+    if not is_prefix_folder(path):
+        raise UsageError(f"{path} is no prefix folder: it has no {_REFERENCE}; embank prefix add makes one")
+    content = _read_json(path / _REFERENCE)
     if content.pop("kind", None) != _KIND or content.pop("version", 0) != _VERSION:
-        raise EncoderError(f"{path / _TRUNK} is of a kind or version that this Embank does not read")
+        raise EncoderError(f"{path / _REFERENCE} is of a kind or version that this Embank does not read")
     try:
-        reference = TrunkReference(**content)
+        reference = EncoderReference(**content)
         found = [_read_prefix(file) for file in sorted((path / _FOLDER).glob("*.json"))]
     except (TypeError, KeyError) as fault:
         raise EncoderError(f"a record of {path} lacks or has a strange entry: {fault}") from fault
-    return PrefixTrunk(path, reference, tuple(found))
+    return PrefixFolder(path, reference, tuple(found))
 
 
 def put_prefix(
     path: Path, name: str, arrays: tuple[PrefixArray, PrefixArray], from_layer: int, record: Mapping[str, Any]
 ) -> StoredPrefix:
-    """Write one prefix, in the place of the one of that name where there is one; all others stay as they are.
+    """Write one prefix, replacing one of the same name; all others stay as they are.
 
     Args:
-        path: the trunk's folder.
+        path: the folder of prefixes.
         name: of the source task.
         arrays: keys and values.
         from_layer: the layer that they begin at.
-        record: how they came about.
+        record: how they were trained.
 
     Raises:
-        UsageError: a name that is no name.
+        UsageError: an invalid name.
     """
     valid_prefix_name(name)
     keys, values = (np.ascontiguousarray(part, np.float32) for part in arrays)
@@ -191,12 +191,12 @@ def put_prefix(
 
 
 def drop_prefix(path: Path, name: str) -> StoredPrefix:
-    """Remove one prefix, without a trace; returns what its record said.
+    """Remove one prefix and its files; returns what its record said.
 
     Raises:
         UsageError: no such prefix.
     """
-    gone = read_prefix_trunk(path).named(name)
+    gone = read_prefix_folder(path).named(name)
     (path / _FOLDER / f"{name}.json").unlink()
     gone.path.unlink(missing_ok=True)
     return gone
@@ -231,7 +231,12 @@ def _read_prefix(file: Path) -> StoredPrefix:
     content = _read_json(file)
     weights = file.with_name(f"{file.stem}.safetensors")
     return StoredPrefix(
-        file.stem, weights, content["digest"], int(content["length"]), int(content["from_layer"]), content["record"]
+        name=file.stem,
+        path=weights,
+        digest=content["digest"],
+        length=int(content["length"]),
+        from_layer=int(content["from_layer"]),
+        record=content["record"],
     )
 
 

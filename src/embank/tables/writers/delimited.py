@@ -2,25 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
+from embank.arrays import Cell
 from embank.tables.contract import Values
-from embank.tables.writers.arrays import as_array, same_names
-from embank.tables.writers.rounding import six_digits
-
-
-def csv_sink(handle: BinaryIO) -> "DelimitedSink":
-    """Write fields between commas."""
-    return DelimitedSink(handle, ",")
-
-
-def tsv_sink(handle: BinaryIO) -> "DelimitedSink":
-    """Write fields between tabs."""
-    return DelimitedSink(handle, "\t")
+from embank.tables.writers.arrays import as_array, same_names, six_digits
 
 
 class DelimitedSink:
@@ -72,5 +62,5 @@ def _rounded(array: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.array(six_digits(array.to_numpy(zero_copy_only=False)), mask=missing)
 
 
-def _json(value: Any) -> str | None:
+def _json(value: Cell) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from embank.arrays import Cell
 from embank.tables.contract import Values
-from embank.tables.writers.arrays import same_names
-from embank.tables.writers.rounding import six_digits
+from embank.tables.writers.arrays import same_names, six_digits
 
 _NULL = "null"
 
@@ -63,14 +63,14 @@ def _numbers(values: np.ndarray[Any, Any]) -> list[str]:
     return [repr(value) if isfinite(value) else _NULL for value in six_digits(values).tolist()]
 
 
-def _json(value: Any) -> str:
+def _json(value: Cell) -> str:
     try:
         return _encode(value)
     except ValueError:  # NaN or infinity somewhere inside, which JSON does not have
         return _encode(_finite(value))
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: Cell) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, float):
@@ -80,7 +80,7 @@ def _finite(value: Any) -> Any:
     return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Cell) -> Any:
     """Make numpy's scalars and arrays, dates and the like something that JSON has."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()

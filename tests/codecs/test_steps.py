@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embank.codecs.transforms import AXES, CENTRE, Reduction, learn, learns, of_codec, restore, width_after
+from embank.codecs.steps import AXES, CENTRE, Reduction, learn, learns, of_codec, restore, width_after
 from embank.errors import UsageError
 from embank.linalg.rotations import leading_axes
 from embank.recipe import ColumnName, Reading, Recipe
@@ -153,9 +153,9 @@ def test_the_width_after_steps_is_that_of_the_last_that_names_one():
 
 def test_more_dimensions_than_there_are_are_refused():
     for steps in (("dims22",), ("pca22",), ("pca8", "dims9"), ("dims8", "pca9")):
-        with pytest.raises(UsageError, match="asks for .* dimensions, and there are .*: name fewer"):
+        with pytest.raises(UsageError, match="keeps .* dimensions of .*: name fewer"):
             learn(steps, sampled())
-    with pytest.raises(UsageError, match="asks for 5 dimensions, and there are 4"):
+    with pytest.raises(UsageError, match="keeps 5 dimensions of 4"):
         Reduction(("dims5",))(sampled(3, 4))
     with pytest.raises(UsageError, match="learned on vectors of width 21, found 22"):
         learn(("pca8",), sampled())(sampled(3, 22))
@@ -164,7 +164,7 @@ def test_more_dimensions_than_there_are_are_refused():
 
 
 def test_there_is_nothing_to_learn_from_nothing():
-    with pytest.raises(UsageError, match="steps centred\\+pca8 are learned from a sample of texts, and there is none"):
+    with pytest.raises(UsageError, match="steps centred\\+pca8 are learned from a sample of texts, found an empty one"):
         learn(("centred", "pca8"), sampled()[:0])
 
 
