@@ -62,8 +62,8 @@ def test_a_users_mistake_gets_one_line_and_a_failing_exit(arguments, said, made,
         (("nope",), "no such command 'nope'"),
         (("prefix", "add"), "see embank prefix add --help"),
         (("fit", "bank", "--task", "mood", "--cut", "high"), "invalid value for '--cut'"),
-        (("fit", "bank", "--task", "mood", "--seed", "-1"), "invalid value for '--seed': -1 is not in the range x>=0"),
-        (("encode", "bank", "--max-tokens", "0"), "invalid value for '--max-tokens': 0 is not in the range x>=1"),
+        (("fit", "bank", "--task", "mood", "--seed", "-1"), "invalid value for '--seed'"),
+        (("encode", "bank", "--max-tokens", "0"), "invalid value for '--max-tokens'"),
     ],
 )
 def test_words_that_are_no_command_get_one_line_and_the_status_2(words, said, run):
