@@ -100,8 +100,6 @@ def test_the_phases_and_their_seconds_are_said_on_a_terminal_and_off_it(terminal
     computed = ("--backend", "torch", "--cache", tmp_path / "cache")
     done = run("encode", tmp_path / "bank", given, "--columns", "minilm/1/mean", *computed)
     assert done.code == 0, done.err
-    said = (
-        r"^[\d.]+ s: loading the encoder [\d.]+ s, (trying backends [\d.]+ s, )?encoding [\d.]+ s \([\d,]+ texts/s\)$"
-    )
+    said = r"[\d.]+ s: loading the encoder [\d.]+ s, (trying backends [\d.]+ s, )?encoding [\d.]+ s \([\d,]+ texts/s\)"
     assert re.search(said, done.err, re.MULTILINE), done.err
     assert "trying backends" not in done.out

@@ -54,9 +54,12 @@ def unbundled(function: Command) -> Command:
     for name, parameter in signature(function).parameters.items():
         if is_dataclass(parameter.annotation):
             bundles[name] = parameter.annotation
-            parameters += [_parameter(one.name, one.type, one) for one in fields(parameter.annotation)]
+            parameters += [
+                _read(Parameter(one.name, Parameter.KEYWORD_ONLY, annotation=one.type, default=one))
+                for one in fields(parameter.annotation)
+            ]
         else:
-            parameters.append(_parameter(name, parameter.annotation, parameter.default))
+            parameters.append(_read(parameter))
 
     @wraps(function)
     def call(**given: Any) -> None:
@@ -72,8 +75,9 @@ def unbundled(function: Command) -> Command:
     return call
 
 
-def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
+def _read(given: Parameter) -> Parameter:
     """A parameter as typer reads it: an option of a bundle, or of a function, has what `option` was given."""
+    name, annotation, default = given.name, given.annotation, given.default
     if isinstance(default, Field):
         if "flag" in default.metadata:
             names = default.metadata["names"] or (f"--{name.replace('_', '-')}",)
