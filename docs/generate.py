@@ -21,8 +21,10 @@ import typer
 
 import embank
 from embank.cli._app import app
-from embank.cli._flags import PANELS
+from embank.cli._flags import DEFAULT, PANELS
 
+_WORDED = rf" [dim]\{DEFAULT}"
+"""Begins a default in words, in the help of a flag."""
 _SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises")
 _NOTE = "<!-- written by docs/generate.py; edit the code and run `make docs` -->"
 _BOTH = """\
@@ -120,13 +122,13 @@ def _usage(argument: Any) -> str:
 
 
 def _spelling(flag: Any) -> str:
-    value = "" if flag.default is False else f" {flag.metavar or 'VALUE'}"
+    value = "" if flag.is_flag else f" {flag.metavar or 'VALUE'}"
     return ", ".join([f"`{flag.opts[0]}{value}`", *(f"`{short}`" for short in flag.opts[1:])])
 
 
 def _meaning(parameter: Any) -> str:
-    """The help of a flag, in which a bracket is no markup."""
-    return str(parameter.help).replace(r"\[", "[")
+    """The help of a flag, without the default in words; a bracket is no markup."""
+    return str(parameter.help).partition(_WORDED)[0].replace(r"\[", "[")
 
 
 def _variable(flag: Any) -> str:
@@ -134,8 +136,9 @@ def _variable(flag: Any) -> str:
 
 
 def _default(flag: Any) -> str:
-    if isinstance(flag.show_default, str):
-        return _escaped(flag.show_default)
+    worded = str(flag.help).partition(_WORDED)[2].removesuffix("][/dim]").replace(r"\[", "[")
+    if worded:
+        return _escaped(worded)
     return "" if flag.default in (None, False, "") else f"`{flag.default}`"
 
 

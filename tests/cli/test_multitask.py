@@ -118,6 +118,10 @@ def test_a_trunk_that_is_there_is_not_written_over(place, tmp_path):
         ("source = [1]\n", "source 1 of"),
         ('[[source]]\nname = "a"\nlabel = "mood"\ntext = "text"\n', "has no files"),
         ('[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "mood"\n', "either text or words"),
+        (
+            '[[source]]\nname = "a"\nfiles = 1\nlabel = "mood"\ntext = "text"\n',
+            "the files 1, expected a path or a list",
+        ),
         ('[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "mood"\ntext = "text"\nlang = "en"\n', "the key 'lang'"),
         ('[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "m"\ntext = "text"\nreads = "apart"\n', "has no pair"),
         ('[[source]]\nname = "a"\nfiles = "rows.csv"\nlabel = "m"\ntext = "text"\nreads = "x"\n', "reads 'x'"),

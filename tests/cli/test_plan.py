@@ -183,6 +183,7 @@ def test_what_lives_outside_a_bank_is_named_with_its_command(made, bank, run, tm
         (["--label", "mood", "--kind", "tagging"], "unknown kind of task"),
         (["--label", "mood", "--text", "body"], "body"),
         (["--label", "mood", "-o", "plan.pdf"], "expected a name that ends in .html or .json"),
+        (["--label", "mood", "-o", "nowhere/plan.json"], "there is no folder nowhere"),
     ],
 )
 def test_mistakes_are_answered_in_one_line(place, run, arguments, message):

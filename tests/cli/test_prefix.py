@@ -71,6 +71,7 @@ def test_a_list_of_sources_is_trained_and_those_that_are_there_are_left(place, t
     prefix("list", trunk, "--json")
     listed = json.loads(capsys.readouterr().out)["prefixes"]
     assert [one["name"] for one in listed] == ["mood", "pair", "size"]
+    assert all("baseline" in one["source"] and "guess" not in one["source"] for one in listed)
     prefix("remove", trunk, "pair")
     capsys.readouterr()
     prefix("add", trunk, "--sources", place / "sources.toml", "--json", "--reparametrise", "--from-layer", "2", *QUICK)

@@ -134,3 +134,13 @@ def test_ways_have_stable_names():
     assert [way.name for way in (FROZEN, BINARY, TAIL, SMALL, FINETUNE)] == [
         "frozen/float16", "frozen/binary", "tail/2/full", "student/2", "finetune",
     ]  # fmt: skip
+
+
+def test_a_plan_is_shown_as_text_and_as_html():
+    plan = whole_plan(task_plan(NASTY))
+    for words in ("a processor, 2 cores", f"task {NASTY}: ", "next task  bytes", "  frozen heads at float16", "a note"):
+        assert words in str(plan)
+    assert "\n\n" in str(plan)
+    html = plan._repr_html_()
+    assert "<th>next task</th>" in html
+    assert "<script" not in html

@@ -1,12 +1,13 @@
 """Reports as text and as HTML: `str` for people, a notebook's own form, and `repr` as it was."""
 
 import embank
-from embank.fit import FitReport
+from embank.fit.report import FitReport
 from embank.reports.sheet import Sheet, Table
 
 REPORT = FitReport(
-    "mood", "single", ("a", "b"), 10, 2, {"<no label>": 1}, ("x/1/mean@int8",), {"leans towards rare labels": False},
-    {"macro_f1": 1.0}, {"macro_f1": 0.5}, {"macro_f1": 0.25}, "macro_f1",
+    task="mood", kind="single", labels=("a", "b"), examples=10, held_back=2, skipped={"<no label>": 1},
+    columns=("x/1/mean@int8",), chosen={"leans towards rare labels": False}, train={"macro_f1": 1.0},
+    validation={"macro_f1": 0.5}, baseline={"macro_f1": 0.25}, measure="macro_f1",
 )  # fmt: skip
 
 

@@ -66,8 +66,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - a callback of the parser
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"embank {embank.__version__}")
         raise typer.Exit
 
@@ -75,7 +75,8 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - a callback of the parser
 @app.callback()
 def _root(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, metavar="", help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Encode a text once, store the representation on disk, run every task on what is stored."""

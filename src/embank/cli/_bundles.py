@@ -1,10 +1,10 @@
 """Commands whose flags come in bundles: a parameter that is a dataclass of flags stands for all of its fields."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -55,21 +55,16 @@ def unbundled(function: Command) -> Command:
         if is_dataclass(parameter.annotation):
             bundles[name] = parameter.annotation
             parameters += [
-                Parameter(
-                    field.name,
-                    Parameter.KEYWORD_ONLY,
-                    annotation=field.type,
-                    default=Parameter.empty if field.default is MISSING else field.default,
-                )
-                for field in fields(parameter.annotation)
+                _read(Parameter(one.name, Parameter.KEYWORD_ONLY, annotation=one.type, default=one))
+                for one in fields(parameter.annotation)
             ]
         else:
-            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+            parameters.append(_read(parameter))
 
     @wraps(function)
     def call(**given: Any) -> None:
         made = {
-            name: bundle(**{field.name: given.pop(field.name) for field in fields(bundle)})
+            name: bundle(**{one.name: given.pop(one.name) for one in fields(bundle)})
             for name, bundle in bundles.items()
         }
         function(**given, **made)
@@ -78,6 +73,20 @@ def unbundled(function: Command) -> Command:
     call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
+
+
+def _read(given: Parameter) -> Parameter:
+    """A parameter as typer reads it: an option of a bundle, or of a function, has what `option` was given."""
+    name, annotation, default = given.name, given.annotation, given.default
+    if isinstance(default, Field):
+        if "flag" in default.metadata:
+            names = default.metadata["names"] or (f"--{name.replace('_', '-')}",)
+            annotation = Annotated[annotation, default.metadata["flag"](*names)]
+        default = Parameter.empty if default.default is MISSING else default.default
+    for one in getattr(annotation, "__metadata__", ()):
+        if get_args(annotation)[0] is bool:
+            one.metavar = ""  # a switch takes no value
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
 def _panel(parameter: Parameter) -> int:

@@ -16,11 +16,12 @@ import typer
 
 import embank
 from embank.reports.progress import shown
-from embank.reports.sheet import Table
+from embank.reports.sheet import Sheet, Table
 from embank.reports.wording import CHOICES, counted
 
 if TYPE_CHECKING:
-    from embank import EncodeReport, FitReport
+    from embank import EncodeReport, FitReport, ProjectionReport
+    from embank.multitask import MultitaskReport
 
 SHOWN = 5
 """Faults that are shown; all of them are in the bank."""
@@ -37,18 +38,18 @@ def progress(total: int | None, *, quiet: bool) -> "Iterator[Callable[[EncodeRep
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
     """Let the first Ctrl-C, or termination signal, ask for an orderly stop; the second one stops at once."""
-    asked = False
+    stopping = False
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal stopping
+        if stopping:
             raise KeyboardInterrupt
-        asked = True
+        stopping = True
         typer.echo("\nstopping after this batch; what is encoded will be kept (again to stop at once)", err=True)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: asked
+        yield lambda: stopping
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -102,6 +103,17 @@ def fit_record(report: "FitReport") -> dict[str, Any]:
     }
 
 
+def source_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of a source task, for JSON: what guessing scores is the baseline."""
+    return {("baseline" if name == "guess" else name): value for name, value in record.items()}
+
+
+def print_passes(report: "ProjectionReport | MultitaskReport", digits: int) -> None:
+    """Say how training went, pass by pass."""
+    typer.echo(f"after each pass {', '.join(f'{s:.{digits}f}' for s in report.passes)}: pass {report.best} is kept")
+    typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
+
+
 def _named(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {snake(CHOICES.get(str(name), str(name))): _named(part) for name, part in value.items()}
@@ -109,10 +121,24 @@ def _named(value: Any) -> Any:
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
-    """Print aligned columns; those in `right` are flush right. On a terminal, a line ends where its width does."""
+    """Print aligned columns; those in `right` are flush right."""
+    _print_table(Table(titles, rows, right))
+
+
+def _print_table(table: Table) -> None:
+    """Print a table; on a terminal, a line ends where its width does."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in str(Table(titles, rows, right)).splitlines():
+    for line in str(table).splitlines():
         typer.echo(line if width is None or len(line) <= width else f"{line[: width - 1]}…")
+
+
+def print_sheet(sheet: Sheet) -> None:
+    """Print a report of lines and tables."""
+    for part in sheet.parts():
+        if isinstance(part, Table):
+            _print_table(part)
+        else:
+            typer.echo(part)
 
 
 def size_of(written: str) -> int:

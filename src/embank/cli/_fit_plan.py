@@ -50,8 +50,8 @@ def fit_planned(bank: "Bank", fit: PlannedFit, show: "Callable[[FitReport], None
     outside = [advice for advice in wanted if advice.way.outside]
     reports = list(_fitted(bank, fit, [advice for advice in wanted if not advice.way.outside], quiet=as_json))
     if as_json:
-        told = [{"task": one.task, "way": one.way.name, "command": _command(one, fit.rows)} for one in outside]
-        console.print_json({"fitted": [console.fit_record(report) for report in reports], "outside": told})
+        others = [{"task": one.task, "way": one.way.name, "command": _command(one, fit.rows)} for one in outside]
+        console.print_json({"fitted": [console.fit_record(report) for report in reports], "outside": others})
     else:
         for report in reports:
             show(report)

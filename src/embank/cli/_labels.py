@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import embank
+from embank.cli._flags import DEFAULT_TEXT
 from embank.cli._input import Source, joined, rows_of
-
-DEFAULT_TEXT = "text"
-"""The column of texts where nothing is said."""
 
 
 @dataclass(frozen=True, kw_only=True)

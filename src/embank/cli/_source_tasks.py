@@ -108,6 +108,10 @@ def _check(path: Path, number: int, entry: Any) -> None:
     strange = [key for key in entry if key not in _NAMES]
     if strange:
         raise embank.errors.UsageError(f"{where} has the key {strange[0]!r}; known are: {', '.join(sorted(_NAMES))}")
+    for key in ("files", "validation", "test"):
+        paths = entry.get(key, [])
+        if not isinstance(paths, str) and not (isinstance(paths, list) and all(isinstance(one, str) for one in paths)):
+            raise embank.errors.UsageError(f"{where} has the {key} {paths!r}, expected a path or a list of paths")
     if ("text" in entry) == ("words" in entry):
         raise embank.errors.UsageError(f"{where} needs either text or words, the name of a column")
     if entry.get("reads", TOGETHER) not in (TOGETHER, APART):

@@ -3,38 +3,21 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli._flags import TRAINING, Seed, flag
 from embank.reports.progress import shown
 
 if TYPE_CHECKING:
     from embank import TailSettings, TrainingProgress, TrainingSettings
 
-READS: Final = ("default", "last")
-"""What heads of source tasks read: the layers of default columns, or the last one."""
-
-
-def reads_of(word: str) -> Literal["default", "last"]:
-    """What heads of source tasks read.
-
-    Raises:
-        UsageError: an unknown word.
-    """
-    found = next((known for known in READS if known == word), None)
-    if found is None:
-        raise embank.errors.UsageError(f"unknown --reads {word!r}: use {' or '.join(READS)}")
-    return found
-
-
 _METHODS = ("full", "adapters", "lora", "auto")
 
 Rate = Annotated[
-    float | None, flag(TRAINING, "--rate", help="Learning rate.", default="what suits the method and the width")
+    float | None, flag(TRAINING, "--rate", help="Learning rate. [default: what suits the method and the width]")
 ]
 Patience = Annotated[
     int, flag(TRAINING, "--patience", help="Passes without a better validation score before training stops.")
@@ -42,7 +25,7 @@ Patience = Annotated[
 BatchSize = Annotated[int, flag(TRAINING, "--batch", help="Examples per training step.")]
 Epochs = Annotated[
     int | None,
-    flag(TRAINING, "--epochs", help="Most passes over the examples.", default="4, or enough for 300 steps"),
+    flag(TRAINING, "--epochs", help="Most passes over the examples. [default: 4, or enough for 300 steps]"),
 ]
 
 
@@ -64,26 +47,40 @@ class Loop:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceHead:
+    """What the heads of source tasks read."""
+
+    reads: str = TRAINING.option(
+        "default",
+        "What a source's head reads: default (the layers of default columns) or last.",
+        words=("default", "last"),
+    )
+
+    @property
+    def layers(self) -> Literal["default", "last"]:
+        """What they read: the layers of default columns, or the last one.
+
+        Raises:
+            UsageError: an unknown word.
+        """
+        if self.reads not in ("default", "last"):
+            raise embank.errors.UsageError(f"unknown --reads {self.reads!r}: use default or last")
+        return "default" if self.reads == "default" else "last"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TailDesign:
     """Whether upper layers of the encoder are trained, and which."""
 
-    tail: Annotated[
-        str | None,
-        flag(
-            TRAINING,
-            "--tail",
-            help="Train upper layers of the encoder on stored states: full (all of them), adapters, lora, or auto "
-            "(full, and short trials choose where to cut).",
-            default="a head on vectors",
-            complete=completion.words(*_METHODS),
-        ),
-    ] = None
-    cut: Annotated[
-        int | None,
-        flag(TRAINING, "--cut", help="Layer whose states a tail starts from.", default="half of the depth"),
-    ] = None
-    adapter_width: Annotated[int, flag(TRAINING, "--adapter-width", help="Bottleneck of adapters.")] = 64
-    rank: Annotated[int, flag(TRAINING, "--rank", help="Rank of LoRA.")] = 16
+    tail: str | None = TRAINING.option(
+        None,
+        "Train upper layers of the encoder on stored states: full (all of them), adapters, lora, or auto (full, "
+        "and short trials choose where to cut). [default: a head on vectors]",
+        words=_METHODS,
+    )
+    cut: int | None = TRAINING.option(None, "Layer whose states a tail starts from. [default: half of the depth]")
+    adapter_width: int = TRAINING.option(64, "Bottleneck of adapters.")
+    rank: int = TRAINING.option(16, "Rank of LoRA.")
 
 
 @dataclass(frozen=True, kw_only=True)

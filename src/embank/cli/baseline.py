@@ -11,27 +11,27 @@ from embank.cli import _console as console
 from embank.cli import _training as training
 from embank.cli._bundles import command
 from embank.cli._flags import (
-    COMPUTE,
     ROWS,
     TASK,
     TRAINING,
     EncoderPlace,
     Format,
     Kind,
-    MaxTokens,
     PairColumn,
     Printed,
+    TextOrNone,
+    Trained,
     WordsColumn,
     argument,
     flag,
     listed,
 )
-from embank.cli._labels import DEFAULT_TEXT, LabelFiles
+from embank.cli._labels import LabelFiles
 from embank.cli.fit import print_report
 from embank.reports.wording import MEASURES
 
 if TYPE_CHECKING:
-    from embank import BankOptions, FineTuned, FineTuneData, StudentSettings
+    from embank import FineTuned, FineTuneData, StudentSettings
     from embank.labels.read import Labels
 
 app = typer.Typer(help="Measure what a task would cost without a bank.", no_args_is_help=True)
@@ -53,15 +53,11 @@ class LabelledTexts:
     """Which rows are trained on and tested."""
 
     label: Annotated[str, flag(TASK, "--label", metavar="COL", help="Column of labels.")]
-    text: Annotated[str | None, flag(ROWS, "--text", metavar="COL", help="Column of texts.", default=DEFAULT_TEXT)] = (
-        None
-    )
+    text: TextOrNone = None
     words: WordsColumn = None
     pair: PairColumn = None
     kind: Kind = "auto"
-    test: Annotated[
-        Path | None, flag(ROWS, "--test", metavar="FILE", help="Rows to score the outcome on, of the same columns.")
-    ] = None
+    test: Path | None = ROWS.option(None, "Rows to score the outcome on, of the same columns.", metavar="FILE")
     format: Format = None
 
     def read(self, files: list[Path]) -> "FineTuneData":
@@ -85,50 +81,23 @@ class LabelledTexts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class Model(Trained):
     """Which encoder is trained."""
 
     encoder: EncoderPlace = "minilm"
-    max_tokens: MaxTokens = None
-    local_files_only: Annotated[
-        bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
-    ] = False
-
-    def options(self) -> "BankOptions":
-        """How the encoder reads texts."""
-        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        return embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudentFlags:
     """What the student is, and what it learns of its teacher."""
 
-    layers: Annotated[
-        int,
-        flag(TRAINING, "--layers", help="Layers of the student: the encoder's first, its last, others between them."),
-    ] = 2
-    student_layers: Annotated[
-        str | None,
-        flag(
-            TRAINING,
-            "--student-layers",
-            metavar="N,...",
-            help="Their numbers, from 0, instead of --layers, as in 0,5.",
-        ),
-    ] = None
-    temperature: Annotated[
-        float,
-        flag(TRAINING, "--temperature", help="Softens the outputs of teacher and student where they are compared."),
-    ] = 2.0
-    hidden_weight: Annotated[
-        float,
-        flag(TRAINING, "--hidden-weight", help="Weight of the distance between their states; 0 leaves states out."),
-    ] = 1.0
-    label_weight: Annotated[
-        float,
-        flag(TRAINING, "--label-weight", help="Share of the labels' own loss; the teacher's outputs have the rest."),
-    ] = 0.5
+    layers: int = TRAINING.option(2, "Layers of the student: the encoder's first, its last, others between them.")
+    student_layers: str | None = TRAINING.option(
+        None, "Their numbers, from 0, instead of --layers, as in 0,5.", metavar="N,..."
+    )
+    temperature: float = TRAINING.option(2.0, "Softens the outputs of teacher and student where they are compared.")
+    hidden_weight: float = TRAINING.option(1.0, "Weight of the distance between their states; 0 leaves states out.")
+    label_weight: float = TRAINING.option(0.5, "Share of the labels' own loss; the teacher's outputs have the rest.")
 
     def settings(self) -> "StudentSettings":
         """Settings of a student.
@@ -152,10 +121,7 @@ def finetune(
     model: Model,
     loop: training.Loop,
     printed: Printed,
-    checkpoint: Annotated[
-        Path | None,
-        flag(TRAINING, "--checkpoint", metavar="FILE", help="Keeps training here, to go on after a stop."),
-    ] = None,
+    checkpoint: Path | None = TRAINING.option(None, "Keeps training here, to go on after a stop.", metavar="FILE"),
 ) -> None:
     """Fine-tune all layers of an encoder for one task.
 
@@ -171,10 +137,7 @@ def finetune(
             checkpoint=checkpoint,
             watch=watch,
         )
-    if printed.as_json:
-        console.print_json(_record(tuned))
-    elif not printed.quiet:
-        _print(tuned)
+    printed.show(_record(tuned), lambda: _print(tuned))
 
 
 @command(app, STUDENT_EXAMPLES)
@@ -182,24 +145,20 @@ def student(
     files: Files,
     rows: LabelledTexts,
     model: Model,
-    asked: StudentFlags,
+    flags: StudentFlags,
     loop: training.Loop,
     printed: Printed,
-    checkpoint: Annotated[
-        Path | None,
-        flag(
-            TRAINING,
-            "--checkpoint",
-            metavar="FILE",
-            help="Keeps the teacher's training here and the student's beside it (FILE.student), to go on after a stop.",
-        ),
-    ] = None,
+    checkpoint: Path | None = TRAINING.option(
+        None,
+        "Keeps the teacher's training here and the student's beside it (FILE.student), to go on after a stop.",
+        metavar="FILE",
+    ),
 ) -> None:
     """Distil a fine-tuned encoder into a student of few layers.
 
     Says how good and how fast both are.
     """
-    wanted = asked.settings()
+    wanted = flags.settings()
     given = rows.read(files)
     with training.progress(quiet=printed.silent) as watch:
         made = embank.student_baseline(
@@ -211,11 +170,8 @@ def student(
             checkpoint=checkpoint,
             watch=watch,
         )
-    if printed.as_json:
-        console.print_json({"teacher": _record(made.teacher), "student": _record(made.student)})
-    elif not printed.quiet:
-        _print(made.teacher)
-        _print(made.student)
+    both = {"teacher": _record(made.teacher), "student": _record(made.student)}
+    printed.show(both, lambda: _print(made.teacher, made.student))
 
 
 def _numbers(layers: str | None) -> tuple[int, ...]:
@@ -237,9 +193,10 @@ def _record(tuned: "FineTuned") -> dict[str, Any]:
     return {**console.fit_record(tuned.report), "test": tuned.test, **speeds}
 
 
-def _print(tuned: "FineTuned") -> None:
-    """An outcome, in words."""
-    print_report(tuned.report)
-    for name, value in tuned.test.items():
-        typer.echo(f"  test {MEASURES[name]} {value:.3f}")
-    typer.echo(f"  {tuned.seconds_per_pass:.1f} s per pass; predicts {tuned.texts_per_second:,.0f} texts/s")
+def _print(*all_tuned: "FineTuned") -> None:
+    """Outcomes, in words."""
+    for tuned in all_tuned:
+        print_report(tuned.report)
+        for name, value in tuned.test.items():
+            typer.echo(f"  test {MEASURES[name]} {value:.3f}")
+        typer.echo(f"  {tuned.seconds_per_pass:.1f} s per pass; predicts {tuned.texts_per_second:,.0f} texts/s")

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 import embank
-from embank.cli import _completion as completion
-from embank.cli import _console as console
-from embank.cli._flags import COLUMNS, BankPath, Output, Printed, flag, one_column
+from embank.cli._flags import COLUMNS, BankPath, OneColumn, Output, Printed, one_column
 from embank.reports.progress import Step, shown
 from embank.reports.wording import counted
 
@@ -27,35 +25,17 @@ def dedup(
     bank: BankPath,
     output: Output,
     printed: Printed,
-    threshold: Annotated[
-        float, flag(COLUMNS, "--threshold", help="Cosine from which two texts are nearly the same.")
-    ] = 0.9,
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="Column whose vectors are compared.",
-            default="the highest layer of those with the most texts, at its finest precision",
-            complete=completion.columns,
-        ),
-    ] = None,
-    approximate: Annotated[
-        bool,
-        flag(
-            COLUMNS,
-            "--approximate",
-            help="Compare each text with those that a graph finds near it, not with every text.",
-        ),
-    ] = False,
+    threshold: float = COLUMNS.option(0.9, "Cosine from which two texts are nearly the same."),
+    columns: OneColumn = None,
+    approximate: bool = COLUMNS.option(
+        False, "Compare each text with those that a graph finds near it, not with every text."
+    ),
 ) -> None:
     """Group texts that are nearly the same.
 
     Ids of the same text are one group. A second run compares new texts only.
     """
-    if printed.as_json and str(output) == "-":
-        raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")
+    printed.check(output)
     column = one_column(columns, "dedup")
     settings = embank.DedupSettings(threshold, column, "approximate" if approximate else "exact")
     with (
@@ -66,10 +46,8 @@ def dedup(
         found = opened.dedup(settings, progress)
         for block in found.blocks():
             writer.write(block)
-    if printed.as_json:
-        console.print_json({**asdict(found.report), "output": str(output)})
-    elif not printed.quiet and str(output) != "-":
-        _print(found.report, str(output))
+    if str(output) != "-":
+        printed.show({**asdict(found.report), "output": str(output)}, lambda: _print(found.report, str(output)))
 
 
 def _print(report: "DedupReport", output: str) -> None:

@@ -27,7 +27,6 @@ from embank.cli._flags import (
     Seed,
     TextColumn,
     argument,
-    flag,
     listed,
     one_column,
 )
@@ -55,40 +54,26 @@ RECIPES: Final = ("best", "paper")
 class Student:
     """What the student is, and how it learns."""
 
-    teacher: Annotated[
-        str, flag(ENCODER, "--teacher", help="minilm, a folder, or a hub name (org/model@revision).")
-    ] = "minilm"
-    student: Annotated[
-        str,
-        flag(
-            ENCODER,
-            "--student",
-            help="What the student begins as: the first layers of the teacher (3), layers by number (0,2,5), a folder, "
-            "or a hub name.",
-        ),
-    ] = "3"
-    width: Annotated[int, flag(COLUMNS, "--width", help="Dimensions of the student's vectors.")] = 48
-    matryoshka: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--matryoshka",
-            metavar="N,...",
-            help="Matryoshka widths: shorter vectors, the first dimensions of the whole ones, that are evaluated too.",
-            default="none",
-        ),
-    ] = None
-    unit: Annotated[bool, flag(COLUMNS, "--unit", help="Scale the student's vectors to length one.")] = False
-    recipe: Annotated[
-        str,
-        flag(
-            TRAINING,
-            "--recipe",
-            help="best (as measured best), or paper (as in 2203.07687: reduced targets, tanh, mean squared error).",
-            complete=completion.words(*RECIPES),
-        ),
-    ] = "best"
-    epochs: Annotated[int | None, flag(TRAINING, "--epochs", help="Most passes over the texts.", default="5")] = None
+    teacher: str = ENCODER.option("minilm", "minilm, a folder, or a hub name (org/model@revision).")
+    student: str = ENCODER.option(
+        "3",
+        "What the student begins as: the first layers of the teacher (3), layers by number (0,2,5), a folder, or "
+        "a hub name.",
+    )
+    width: int = COLUMNS.option(48, "Dimensions of the student's vectors.")
+    matryoshka: str | None = COLUMNS.option(
+        None,
+        "Matryoshka widths: shorter vectors, the first dimensions of the whole ones, that are evaluated too. "
+        "[default: none]",
+        metavar="N,...",
+    )
+    unit: bool = COLUMNS.option(False, "Scale the student's vectors to length one.")
+    recipe: str = TRAINING.option(
+        "best",
+        "best (as measured best), or paper (as in 2203.07687: reduced targets, tanh, mean squared error).",
+        words=RECIPES,
+    )
+    epochs: int | None = TRAINING.option(None, "Most passes over the texts. [default: 5]")
     batch: training.BatchSize = 64
     rate: training.Rate = None
     seed: Seed = 0
@@ -111,48 +96,40 @@ class Student:
 def train(
     out: Annotated[Path, argument("OUT", "A new folder for the student.")],
     files: Annotated[list[Path], argument("FILE...", "Files of texts to learn from, without labels.")],
-    asked: Student,
+    flags: Student,
     compute: Compute,
     printed: Printed,
     text: TextColumn = "text",
     as_format: Format = None,
-    bank: Annotated[
-        Path | None,
-        flag(
-            OUTPUT,
-            "--bank",
-            metavar="BANK",
-            help="Keep the teacher's vectors in this bank.",
-            default="one beside OUT, which is deleted at the end",
-        ),
-    ] = None,
+    bank: Path | None = OUTPUT.option(
+        None,
+        "Keep the teacher's vectors in this bank. [default: one beside OUT, which is deleted at the end]",
+        metavar="BANK",
+    ),
 ) -> None:
     """Distil a teacher into a small student of few dimensions.
 
     The folder is an encoder, also for other tools.
     """
-    settings, options = asked.settings(), compute.options()
+    settings, options = flags.settings(), compute.options()
     read = rows_of(Source(files=files, text=text, as_format=as_format))[text]
-    made_of = embank.DistilledFrom(teacher=asked.teacher, student=asked.student)
+    made_of = embank.DistilledFrom(teacher=flags.teacher, student=flags.student)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.with_name(f"{out.name}.bank")
     with _bank_of(bank, work, options) as opened, ExitStack() as shown:
         bars: list[Callable[[TrainingProgress], None]] = []
 
-        def told(now: "TrainingProgress") -> None:
+        def show_training(now: "TrainingProgress") -> None:
             if not bars:  # the bar of encoding ends where that of training begins
                 shown.close()
                 bars.append(shown.enter_context(training.progress(quiet=printed.silent)))
             bars[0](now)
 
         watch = shown.enter_context(console.progress(len(read), quiet=printed.silent))
-        report = opened.distill(read, out, settings, made_of, watch=watch, train_watch=told)
+        report = opened.distill(read, out, settings, made_of, watch=watch, train_watch=show_training)
     if bank is None:
         shutil.rmtree(work)
-    if printed.as_json:
-        console.print_json(asdict(report))
-    elif not printed.quiet:
-        print_report(report, out)
+    printed.show(asdict(report), lambda: print_report(report, out))
 
 
 @command(app, FILL_EXAMPLES)
@@ -160,26 +137,13 @@ def fill(
     bank: BankPath,
     student: Annotated[Path, argument("STUDENT", "The folder of a distilled student.")],
     printed: Printed,
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="The teacher's column.",
-            default="the finest of those that the student learned from",
-            complete=completion.columns,
-        ),
-    ] = None,
-    codec: Annotated[
-        str,
-        flag(
-            COLUMNS,
-            "--codec",
-            help="Precision: float32, float16, int8, int4 or binary.",
-            complete=completion.words(*CODECS),
-        ),
-    ] = "int8",
+    columns: str | None = COLUMNS.option(
+        None,
+        "The teacher's column. [default: the finest of those that the student learned from]",
+        metavar="SPEC",
+        complete=completion.columns,
+    ),
+    codec: str = COLUMNS.option("int8", "Precision: float32, float16, int8, int4 or binary.", words=CODECS),
 ) -> None:
     """Map a teacher's stored vectors to its student's space.
 
@@ -188,10 +152,7 @@ def fill(
     with embank.Bank.open(bank) as opened:
         column = one_column(columns, "distill fill")
         name = opened.fill_student_space(student, column, codec)
-    if printed.as_json:
-        console.print_json({"column": name})
-    elif not printed.quiet:
-        typer.echo(f"{name}: search it with vectors that {student} gives")
+    printed.show({"column": name}, f"{name}: search it with vectors that {student} gives")
 
 
 def print_report(report: "ProjectionReport", out: Path) -> None:
@@ -204,9 +165,7 @@ def print_report(report: "ProjectionReport", out: Path) -> None:
         f"Spearman with the similarities of {report.origins.column}, over pairs of {report.held_out:,} texts that were "
         f"held out of {report.texts + report.held_out:,}"
     )
-    passes = ", ".join(f"{score:.4f}" for score in report.passes)
-    typer.echo(f"after each pass {passes}: pass {report.best} is kept")
-    typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
+    console.print_passes(report, 4)
     layers = len(report.origins.layers) or "LAYERS"
     typer.echo(
         f"{out}: encode with it, as in: embank encode BANK TEXTS --text COL --encoder {out} "

@@ -22,7 +22,6 @@ from embank.cli._flags import (
     Printed,
     TextRows,
     argument,
-    flag,
     listed,
 )
 from embank.cli._input import Source, paired_blocks, text_blocks
@@ -41,56 +40,33 @@ EXAMPLES = (
 class Wanted:
     """Which columns are filled."""
 
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC,...",
-            help="Columns to fill, as in minilm/2/mean@int8,minilm/6/mean.",
-            default="the bank's own; for a new bank the encoder's default columns",
-            complete=completion.columns,
-        ),
-    ] = None
-    codec: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--codec",
-            help="Precision of columns that name none: float32, float16, int8, int4 or binary.",
-            default="float16",
-            complete=completion.words(*CODECS),
-        ),
-    ] = None
-    states: Annotated[
-        str,
-        flag(
-            COLUMNS,
-            "--states",
-            help="Store states as well, for tails to start from: none, a layer's number, or auto (half of the depth, "
-            "if reading them from this disk is faster than recomputing them).",
-            complete=completion.words("none", "auto"),
-        ),
-    ] = "none"
-    states_budget: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--states-budget",
-            metavar="SIZE",
-            help="Most space for all states, as in 20GB; beyond it they are computed when needed.",
-            default="no limit",
-        ),
-    ] = None
-    keep_text: Annotated[
-        bool,
-        flag(
-            COLUMNS,
-            "--keep-text",
-            help="Keep the texts themselves, compressed, so that columns can be added without the files; always with "
-            "--words.",
-        ),
-    ] = False
+    columns: str | None = COLUMNS.option(
+        None,
+        "Columns to fill, as in minilm/2/mean@int8,minilm/6/mean. [default: the bank's own; for a new bank the "
+        "encoder's default columns]",
+        metavar="SPEC,...",
+        complete=completion.columns,
+    )
+    codec: str | None = COLUMNS.option(
+        None,
+        "Precision of columns that name none: float32, float16, int8, int4 or binary. [default: float16]",
+        words=CODECS,
+    )
+    states: str = COLUMNS.option(
+        "none",
+        "Store states as well, for tails to start from: none, a layer's number, or auto (half of the depth, if "
+        "reading them from this disk is faster than recomputing them).",
+        words=("none", "auto"),
+    )
+    states_budget: str | None = COLUMNS.option(
+        None,
+        "Most space for all states, as in 20GB; beyond it they are computed when needed. [default: no limit]",
+        metavar="SIZE",
+    )
+    keep_text: bool = COLUMNS.option(
+        False,
+        "Keep the texts themselves, compressed, so that columns can be added without the files; always with --words.",
+    )
 
     @property
     def specs(self) -> tuple[str, ...]:
@@ -107,49 +83,29 @@ class Wanted:
 class Reading:
     """Which encoder, and how it reads."""
 
-    encoder: Annotated[
-        str | None,
-        flag(
-            ENCODER,
-            "--encoder",
-            help="minilm, a folder, or a hub name (org/model@revision); NAME=PLACE names it.",
-            default="the bank's own; for a new bank minilm",
-        ),
-    ] = None
-    prefixes: Annotated[
-        str | None,
-        flag(
-            ENCODER,
-            "--prefixes",
-            help="Of an encoder with trained prefixes: apart (columns for each) or together (all in one pass).",
-            default="as its folder says",
-            complete=completion.words("apart", "together"),
-        ),
-    ] = None
-    long: Annotated[
-        str | None,
-        flag(
-            ENCODER,
-            "--long",
-            help="Texts longer than the encoder reads: cut, or windows that are averaged.",
-            default="cut",
-            complete=completion.words("cut", "windows"),
-        ),
-    ] = None
-    prompt: Annotated[
-        str | None, flag(ENCODER, "--prompt", help="Put before every text.", default="as the encoder's folder says")
-    ] = None
+    encoder: str | None = ENCODER.option(
+        None,
+        "minilm, a folder, or a hub name (org/model@revision); NAME=PLACE names it. [default: the bank's own; for "
+        "a new bank minilm]",
+    )
+    prefixes: str | None = ENCODER.option(
+        None,
+        "Of an encoder with trained prefixes: apart (columns for each) or together (all in one pass). [default: "
+        "as its folder says]",
+        words=("apart", "together"),
+    )
+    long: str | None = ENCODER.option(
+        None,
+        "Texts longer than the encoder reads: cut, or windows that are averaged. [default: cut]",
+        words=("cut", "windows"),
+    )
+    prompt: str | None = ENCODER.option(None, "Put before every text. [default: as the encoder's folder says]")
     max_tokens: MaxTokens = None
-    truncation: Annotated[
-        str | None,
-        flag(
-            ENCODER,
-            "--truncation",
-            help="Side on which long texts are cut: right or left.",
-            default="as the encoder's folder says",
-            complete=completion.words("right", "left"),
-        ),
-    ] = None
+    truncation: str | None = ENCODER.option(
+        None,
+        "Side on which long texts are cut: right or left. [default: as the encoder's folder says]",
+        words=("right", "left"),
+    )
 
     def options(self) -> "ReadingOptions":
         """How the encoder reads."""
@@ -162,7 +118,7 @@ class Reading:
         """The encoder, with how its prefixes are read.
 
         Raises:
-            UsageError: an unknown way, or no encoder that it is said of.
+            UsageError: an unknown way, or --prefixes without --encoder.
         """
         if self.prefixes is None:
             return self.encoder
@@ -213,7 +169,7 @@ def encode(
                     encoder=reading.place,
                     codec=wanted.codec,
                     states=_states(wanted),
-                    weighed=None if printed.silent else lambda verdict: typer.echo(str(verdict)),
+                    weighed=None if printed.silent else lambda verdict: typer.echo(str(verdict), err=True),
                     # Offsets of words are the text's own: a tagging task finds them in it, without the file.
                     keep_text=wanted.keep_text or rows.words is not None,
                     watch=watch,

@@ -48,24 +48,16 @@ RETRIEVAL_EXAMPLES = (
 class Measured(Compute):
     """Which vectors are measured, and where they are kept."""
 
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="Column to measure.",
-            default="the encoder's own pooling of its last layer, at float32",
-            complete=completion.columns,
-        ),
-    ] = None
+    columns: str | None = COLUMNS.option(
+        None,
+        "Column to measure. [default: the encoder's own pooling of its last layer, at float32]",
+        metavar="SPEC",
+        complete=completion.columns,
+    )
     encoder: EncoderPlace = "minilm"
-    bank: Annotated[
-        Path | None,
-        flag(
-            OUTPUT, "--bank", metavar="BANK", help="Store what is encoded in this bank.", default="one that is deleted"
-        ),
-    ] = None
+    bank: Path | None = OUTPUT.option(
+        None, "Store what is encoded in this bank. [default: one that is deleted]", metavar="BANK"
+    )
 
     def column(self) -> "ColumnName":
         """The name of the column."""
@@ -82,15 +74,14 @@ class Judged:
     qrels: Annotated[
         Path, flag(ROWS, "--qrels", metavar="FILE", help="What is relevant: per row a query, a text and a grade.")
     ]
-    exclude: Annotated[
-        Path | None,
-        flag(ROWS, "--exclude", metavar="FILE", help="What is taken out of results: per row a query and a text."),
-    ] = None
+    exclude: Path | None = ROWS.option(
+        None, "What is taken out of results: per row a query and a text.", metavar="FILE"
+    )
     text: TextColumn = "text"
-    id: Annotated[str, flag(ROWS, "--id", metavar="COL", help="Column of ids of texts and queries.")] = "id"
-    query_id: Annotated[str, flag(ROWS, "--query-id", metavar="COL", help="Column of queries' ids.")] = "query-id"
-    corpus_id: Annotated[str, flag(ROWS, "--corpus-id", metavar="COL", help="Column of texts' ids.")] = "corpus-id"
-    score: Annotated[str, flag(ROWS, "--score", metavar="COL", help="Column of grades; 0: not relevant.")] = "score"
+    id: str = ROWS.option("id", "Column of ids of texts and queries.", metavar="COL")
+    query_id: str = ROWS.option("query-id", "Column of queries' ids.", metavar="COL")
+    corpus_id: str = ROWS.option("corpus-id", "Column of texts' ids.", metavar="COL")
+    score: str = ROWS.option("score", "Column of grades; 0: not relevant.", metavar="COL")
     format: Format = None
 
     def read(self) -> "JudgedQueries":
@@ -152,7 +143,7 @@ def sts(
     measured: Measured,
     printed: Printed,
     text: TextColumn = "text",
-    pair: Annotated[str, flag(ROWS, "--pair", metavar="COL", help="Column of second texts.")] = "pair",
+    pair: str = ROWS.option("pair", "Column of second texts.", metavar="COL"),
     as_format: Format = None,
 ) -> None:
     """Correlate cosines of pairs with the grades that people gave."""
@@ -160,11 +151,9 @@ def sts(
     column = measured.column()
     with _encoded(measured, [column], [*rows[text], *rows[pair]]) as opened:
         report = opened.evaluate_sts(str(column), list(zip(rows[text], rows[pair], strict=True)), rows[score])
-    if printed.as_json:
-        console.print_json(asdict(report))
-    elif not printed.quiet:
-        left_out = f" ({report.left_out:,} left out: no grade, or no text)" if report.left_out else ""
-        typer.echo(f"{report.column}: Spearman {100 * report.spearman:.2f} on {report.pairs:,} pairs{left_out}")
+    left_out = f" ({report.left_out:,} left out: no grade, or no text)" if report.left_out else ""
+    words = f"{report.column}: Spearman {100 * report.spearman:.2f} on {report.pairs:,} pairs{left_out}"
+    printed.show(asdict(report), words)
 
 
 @command(app, RETRIEVAL_EXAMPLES)
@@ -172,16 +161,12 @@ def retrieval(
     judged: Judged,
     measured: Measured,
     printed: Printed,
-    codec: Annotated[
-        list[str] | None,
-        flag(
-            COLUMNS,
-            "--codec",
-            help="Measure the column at this precision, repeatable; binary+int8: a binary first pass, then int8.",
-            default="the column's",
-            complete=completion.words(*CODECS),
-        ),
-    ] = None,
+    codec: list[str] | None = COLUMNS.option(
+        None,
+        "Measure the column at this precision, repeatable; binary+int8: a binary first pass, then int8. [default: "
+        "the column's]",
+        words=CODECS,
+    ),
 ) -> None:
     """Search a corpus for queries whose answers are known.
 

@@ -4,12 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 import embank
-from embank.cli import _completion as completion
-from embank.cli import _console as console
-from embank.cli._flags import COLUMNS, OUTPUT, BankPath, Printed, flag, one_column
+from embank.cli._flags import OUTPUT, BankPath, OneColumn, Printed, flag, one_column
 from embank.reports.wording import counted
 
 EXAMPLES = (
@@ -26,24 +22,11 @@ def export(
     to: Annotated[
         str,
         flag(
-            OUTPUT,
-            "--to",
-            help="Format: parquet, npy, usearch or faiss.",
-            complete=completion.words("parquet", "npy", "usearch", "faiss"),
+            OUTPUT, "--to", help="Format: parquet, npy, usearch or faiss.", words=("parquet", "npy", "usearch", "faiss")
         ),
     ],
     printed: Printed,
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="Column whose vectors are written.",
-            default="the highest layer of those with the most texts, at its finest precision",
-            complete=completion.columns,
-        ),
-    ] = None,
+    columns: OneColumn = None,
 ) -> None:
     """Write a column's vectors for other tools.
 
@@ -51,8 +34,6 @@ def export(
     """
     with embank.Bank.open(bank) as opened:
         report = opened.export(output, to, one_column(columns, "export"))
-    if printed.as_json:
-        console.print_json(asdict(report))
-    elif not printed.quiet:
-        written = ", ".join(report.files)
-        typer.echo(f"{counted(report.texts, 'vector')} of {report.width} from {report.column}: {written}")
+    written = ", ".join(report.files)
+    words = f"{counted(report.texts, 'vector')} of {report.width} from {report.column}: {written}"
+    printed.show(asdict(report), words)

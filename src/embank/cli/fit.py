@@ -27,7 +27,6 @@ from embank.cli._flags import (
     Printed,
     WordsColumn,
     argument,
-    flag,
     listed,
 )
 from embank.cli._labels import LabelFiles
@@ -45,64 +44,34 @@ EXAMPLES = (
 class TaskFlags:
     """Which task, and what of it."""
 
-    task: Annotated[
-        str,
-        flag(
-            TASK,
-            "--task",
-            metavar="NAME",
-            help="Name of the task; a task of that name is replaced.",
-            complete=completion.tasks,
-        ),
-    ] = ""
+    task: str = TASK.option(
+        "", "Name of the task; a task of that name is replaced.", metavar="NAME", complete=completion.tasks
+    )
     label: Label = None
     kind: Kind = "auto"
-    class_weight: Annotated[
-        str,
-        flag(
-            TASK,
-            "--class-weight",
-            help="none, or balanced: rare classes count as much as common ones.",
-            complete=completion.words("none", "balanced"),
-        ),
-    ] = "none"
-    refit: Annotated[
-        bool,
-        flag(TASK, "--refit", help="Fit again on the labels and the split that the bank kept; needs no LABELS."),
-    ] = False
-    plan: Annotated[
-        Path | None,
-        flag(
-            TASK,
-            "--plan",
-            metavar="PLAN.json",
-            help="Fit the way that this plan advises (embank plan -o PLAN.json); without --task, all of its tasks.",
-        ),
-    ] = None
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC,...",
-            help="Columns to read.",
-            default="validation chooses among all",
-            complete=completion.columns,
-        ),
-    ] = None
+    class_weight: str = TASK.option(
+        "none", "none, or balanced: rare classes count as much as common ones.", words=("none", "balanced")
+    )
+    refit: bool = TASK.option(False, "Fit again on the labels and the split that the bank kept; needs no LABELS.")
+    plan: Path | None = TASK.option(
+        None,
+        "Fit the way that this plan advises (embank plan -o PLAN.json); without --task, all of its tasks.",
+        metavar="PLAN.json",
+    )
+    columns: str | None = COLUMNS.option(
+        None,
+        "Columns to read. [default: validation chooses among all]",
+        metavar="SPEC,...",
+        complete=completion.columns,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledRows:
     """Which rows of the files the labels belong to."""
 
-    text: Annotated[
-        str | None,
-        flag(ROWS, "--text", metavar="COL", help="Column of texts.", default="text, where there is no --id"),
-    ] = None
-    id: Annotated[
-        str | None, flag(ROWS, "--id", metavar="COL", help="Column of ids that encode was given (instead of --text).")
-    ] = None
+    text: str | None = ROWS.option(None, "Column of texts. [default: text, where there is no --id]", metavar="COL")
+    id: str | None = ROWS.option(None, "Column of ids that encode was given (instead of --text).", metavar="COL")
     words: WordsColumn = None
     pair: PairColumn = None
     pair_apart: ApartColumn = None
@@ -156,10 +125,7 @@ def fit(
                 report = opened.refit(task.task, train_watch=train_watch)
         else:
             report = _fit(opened, labelled, task, tail, quiet=printed.silent)
-    if printed.as_json:
-        console.print_json(console.fit_record(report))
-    elif not printed.quiet:
-        print_report(report)
+    printed.show(console.fit_record(report), lambda: print_report(report))
 
 
 def _fit(bank: "Bank", rows: LabelFiles, task: TaskFlags, tail: training.TailFlags, *, quiet: bool) -> "FitReport":

@@ -1,14 +1,13 @@
 """`embank forget`: delete tasks, columns or texts, and reclaim the space."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 import embank
 from embank.cli import _completion as completion
-from embank.cli import _console as console
-from embank.cli._flags import COLUMNS, ROWS, TASK, BankPath, Printed, flag, listed
+from embank.cli._flags import COLUMNS, ROWS, TASK, BankPath, Printed, listed
 from embank.cli._input import Source, rows_of
 from embank.reports.wording import size
 
@@ -24,27 +23,17 @@ EXAMPLES = (
 def forget(
     bank: BankPath,
     printed: Printed,
-    task: Annotated[
-        list[str] | None,
-        flag(TASK, "--task", metavar="NAME", help="Task to delete; repeatable.", complete=completion.tasks),
-    ] = None,
-    columns: Annotated[
-        str | None,
-        flag(COLUMNS, "--columns", metavar="SPEC,...", help="Columns to delete.", complete=completion.columns),
-    ] = None,
-    ids: Annotated[
-        Path | None,
-        flag(ROWS, "--ids", metavar="FILE", help="Delete the texts that this file names: one id per line, or a table."),
-    ] = None,
-    id_column: Annotated[str, flag(ROWS, "--id", metavar="COL", help="Column of ids in a table.")] = "id",
-    stale: Annotated[
-        bool,
-        flag(
-            COLUMNS,
-            "--stale",
-            help="Delete graphs, groups and lengths that fit nothing any more; each of the others does it too.",
-        ),
-    ] = False,
+    task: list[str] | None = TASK.option(
+        None, "Task to delete; repeatable.", metavar="NAME", complete=completion.tasks
+    ),
+    columns: str | None = COLUMNS.option(None, "Columns to delete.", metavar="SPEC,...", complete=completion.columns),
+    ids: Path | None = ROWS.option(
+        None, "Delete the texts that this file names: one id per line, or a table.", metavar="FILE"
+    ),
+    id_column: str = ROWS.option("id", "Column of ids in a table.", "--id", metavar="COL"),
+    stale: bool = COLUMNS.option(
+        False, "Delete graphs, groups and lengths that fit nothing any more; each of the others does it too."
+    ),
 ) -> None:
     """Delete tasks, columns or texts, and reclaim the space."""
     if not (task or columns or ids or stale):
@@ -66,10 +55,7 @@ def forget(
         "bytes_reclaimed": max(before - after, 0),
         "bytes_left": after,
     }
-    if printed.as_json:
-        console.print_json(found)
-    elif not printed.quiet:
-        _print(bank, found, named=ids is not None)
+    printed.show(found, lambda: _print(bank, found, named=ids is not None))
 
 
 def _texts(bank: "Bank", ids: Path | None, column: str) -> tuple[int, list[Any]]:

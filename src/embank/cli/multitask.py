@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli import _training as training
 from embank.cli._bundles import command
 from embank.cli._flags import (
     CODECS,
     COLUMNS,
-    COMPUTE,
     ENCODER,
     ROWS,
     TRAINING,
-    MaxTokens,
     Printed,
+    Trained,
     argument,
     flag,
 )
@@ -46,7 +44,7 @@ EVALUATE_EXAMPLES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(training.Loop):
+class Training(training.Loop, training.SourceHead, Trained):
     """What is trained on, from which encoder, and how."""
 
     sources: Annotated[
@@ -55,37 +53,16 @@ class Training(training.Loop):
             ROWS,
             "--sources",
             metavar="FILE",
-            help="TOML file: per source task a [[source]] with name, files, label, and text or words; also pair, kind, "
-            "weight, validation, test, reads, format.",
+            help=(
+                "TOML file: per source task a [[source]] with name, files, label, and text or words; also pair, kind, "
+                "weight, validation, test, reads, format."
+            ),
         ),
     ]
-    rows: Annotated[int | None, flag(ROWS, "--rows", help="Most training rows per source task.", default="all")] = None
-    encoder: Annotated[
-        str, flag(ENCODER, "--encoder", help="Where training begins: minilm, a folder, or a hub name.")
-    ] = "minilm"
-    max_tokens: MaxTokens = None
-    epochs: Annotated[int | None, flag(TRAINING, "--epochs", help="Most passes over the sources.", default="1")] = None
-    temperature: Annotated[
-        float,
-        flag(TRAINING, "--temperature", help="Sources are drawn by rows ** (1 / temperature): 1 by size, high alike."),
-    ] = 2.0
-    reads: Annotated[
-        str,
-        flag(
-            TRAINING,
-            "--reads",
-            help="What the sources' heads read: default (the layers of default columns) or last.",
-            complete=completion.words("default", "last"),
-        ),
-    ] = "default"
-    local_files_only: Annotated[
-        bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
-    ] = False
-
-    def options(self) -> "embank.BankOptions":
-        """How encoders read texts."""
-        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        return embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
+    rows: int | None = ROWS.option(None, "Most training rows per source task. [default: all]")
+    encoder: str = ENCODER.option("minilm", "Where training begins: minilm, a folder, or a hub name.")
+    epochs: int | None = TRAINING.option(None, "Most passes over the sources. [default: 1]")
+    temperature: float = TRAINING.option(2.0, "Sources are drawn by rows ** (1 / temperature): 1 by size, high alike.")
 
     def multitask(self) -> "MultitaskSettings":
         """Settings of multi-task training.
@@ -94,7 +71,7 @@ class Training(training.Loop):
             UsageError: an unknown word, or a number that no training can start with.
         """
         return embank.MultitaskSettings(
-            training=self.settings(), temperature=self.temperature, most=self.rows, reads=training.reads_of(self.reads)
+            training=self.settings(), temperature=self.temperature, most=self.rows, reads=self.layers
         )
 
 
@@ -103,7 +80,7 @@ class Maker:
     """Trains encoders as the flags say."""
 
     settings: "MultitaskSettings"
-    asked: Training
+    flags: Training
     quiet: bool
 
     def __call__(self, sources: "Sequence[Source]", out: Path) -> "MultitaskReport":
@@ -113,8 +90,8 @@ class Maker:
                 sources,
                 out,
                 self.settings,
-                encoder=self.asked.encoder,
-                options=self.asked.options(),
+                encoder=self.flags.encoder,
+                options=self.flags.options(),
                 watch=watch,
             )
 
@@ -122,77 +99,48 @@ class Maker:
 @command(app, TRAIN_EXAMPLES)
 def train(
     out: Annotated[Path, argument("OUT", "A new folder for the encoder.")],
-    asked: Training,
+    flags: Training,
     printed: Printed,
 ) -> None:
     """Train one encoder on several source tasks.
 
     The folder is an encoder, also for other tools: embank encode --encoder OUT.
     """
-    settings = asked.multitask()
-    read = [entry.source() for entry in read_source_file(asked.sources)]
-    report = Maker(settings, asked, printed.silent)(read, out)
-    if printed.as_json:
-        console.print_json({**asdict(report), "sources": [source_record(source) for source in report.sources]})
-    elif not printed.quiet:
-        print_report(report)
-        typer.echo(f"{out}: encode with it, as in: embank encode BANK TEXTS --text COL --encoder {out}")
+    settings = flags.multitask()
+    read = [entry.source() for entry in read_source_file(flags.sources)]
+    report = Maker(settings, flags, printed.silent)(read, out)
+    sources = [console.source_record(asdict(source)) for source in report.sources]
+    printed.show({**asdict(report), "sources": sources}, lambda: print_report(report, out))
 
 
 @command(app, EVALUATE_EXAMPLES)
 def evaluate(
     work: Annotated[Path, argument("WORK", "Folder for encoders and scores; what is finished there is kept.")],
-    asked: Training,
+    flags: Training,
     printed: Printed,
-    leave_out: Annotated[
-        list[str] | None,
-        flag(
-            ROWS,
-            "--leave-out",
-            metavar="NAME,...",
-            help="Leave these source tasks out, together; repeatable.",
-            default="each in turn",
-        ),
-    ] = None,
-    seen: Annotated[
-        bool, flag(TRAINING, "--seen/--no-seen", help="Train on all sources as well, for comparison.")
-    ] = True,
-    codec: Annotated[
-        str,
-        flag(
-            COLUMNS,
-            "--codec",
-            help="Precision of the columns that are tried.",
-            complete=completion.words(*CODECS),
-        ),
-    ] = "float16",
+    leave_out: list[str] | None = ROWS.option(
+        None, "Leave these source tasks out, together; repeatable. [default: each in turn]", metavar="NAME,..."
+    ),
+    seen: bool = TRAINING.option(True, "Train on all sources as well, for comparison.", "--seen/--no-seen"),
+    codec: str = COLUMNS.option("float16", "Precision of the columns that are tried.", words=CODECS),
 ) -> None:
     """Measure it on tasks that are left out in turn.
 
     Beside an encoder that was trained without the task stand the encoder as it was and one that has seen the task.
     """
-    settings = asked.multitask()
-    targets = [entry.target() for entry in read_source_file(asked.sources)]
+    settings = flags.multitask()
+    targets = [entry.target() for entry in read_source_file(flags.sources)]
     names = [target.source.name for target in targets]
     groups = [group.split(",") for group in leave_out] if leave_out else [[name] for name in names]
     how = embank.TransferSettings(
-        codec=codec, seed=asked.seed, seen=seen, encoder=asked.encoder, options=asked.options()
+        codec=codec, seed=flags.seed, seen=seen, encoder=flags.encoder, options=flags.options()
     )
-    found = embank.evaluate_transfer(targets, groups, Maker(settings, asked, printed.silent), how, work)
-    if printed.as_json:
-        console.print_json({"tasks": [asdict(one) for one in found]})
-    elif not printed.quiet:
-        print_transfers(found)
+    found = embank.evaluate_transfer(targets, groups, Maker(settings, flags, printed.silent), how, work)
+    printed.show({"tasks": [asdict(one) for one in found]}, lambda: print_transfers(found))
 
 
-def source_record(source: Any) -> dict[str, Any]:
-    """What became of a source, for JSON: what guessing scores is the baseline."""
-    record = asdict(source)
-    return {("baseline" if name == "guess" else name): value for name, value in record.items()}
-
-
-def print_report(report: "MultitaskReport") -> None:
-    """Say what became of each source."""
+def print_report(report: "MultitaskReport", out: Path) -> None:
+    """Say what became of each source, and how the encoder in `out` is used."""
     rows = [
         [
             source.name,
@@ -209,9 +157,9 @@ def print_report(report: "MultitaskReport") -> None:
     worse = [source.name for source in report.sources if source.frozen is not None and source.score <= source.frozen]
     if worse:
         typer.echo(f"no better than a linear head on the encoder as it was (frozen): {', '.join(worse)}")
-    passes = ", ".join(f"{score:.3f}" for score in report.passes)
-    typer.echo(f"mean {report.mean:.3f}; after each pass {passes}: pass {report.best} is kept")
-    typer.echo(f"{report.steps:,} steps in {report.seconds:.0f} s{', resumed' if report.resumed else ''}")
+    typer.echo(f"mean {report.mean:.3f}")
+    console.print_passes(report, 3)
+    typer.echo(f"{out}: encode with it, as in: embank encode BANK TEXTS --text COL --encoder {out}")
 
 
 def print_transfers(found: Sequence[Any]) -> None:

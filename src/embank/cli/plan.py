@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli._flags import (
     COMPUTE,
@@ -28,13 +27,10 @@ from embank.cli._flags import (
 )
 from embank.cli._labels import LabelFiles
 from embank.reports.progress import Step, shown
-from embank.reports.wording import MEASURES, counted
 
 if TYPE_CHECKING:
-    from embank import Plan, PlanSettings
-    from embank.plan import Finding, TaskPlan
+    from embank import PlanSettings
 
-_MEGA = 1e6
 _WRITTEN = (".html", ".json")
 
 
@@ -49,32 +45,17 @@ class Planned:
     """What is planned for, and how long measuring may take."""
 
     label: Annotated[list[str], flag(TASK, "--label", metavar="COL", help="Column of labels: a task; repeatable.")]
-    kind: Annotated[
-        str,
-        flag(
-            TASK,
-            "--kind",
-            help="Of every task: auto, single (one class), multi (several labels) or regression (a number).",
-            complete=completion.words("auto", "single", "multi", "regression"),
-        ),
-    ] = "auto"
-    tasks: Annotated[
-        int | None, flag(TASK, "--tasks", metavar="N", help="How many tasks there will be.", default="one per --label")
-    ] = None
-    texts: Annotated[
-        int | None,
-        flag(
-            TASK,
-            "--texts",
-            metavar="N",
-            help="How many texts each task will be predicted on.",
-            default="as many as the bank or LABELS has",
-        ),
-    ] = None
-    tolerance: Annotated[
-        float, flag(TASK, "--tolerance", help="Points that a cheaper way may lose to the best measured.")
-    ] = 0.5
-    minutes: Annotated[float, flag(COMPUTE, "--minutes", help="Most minutes of measuring.")] = 10.0
+    kind: str = TASK.option(
+        "auto",
+        "Of every task: auto, single (one class), multi (several labels) or regression (a number).",
+        words=("auto", "single", "multi", "regression"),
+    )
+    tasks: int | None = TASK.option(None, "How many tasks there will be. [default: one per --label]", metavar="N")
+    texts: int | None = TASK.option(
+        None, "How many texts each task will be predicted on. [default: as many as the bank or LABELS has]", metavar="N"
+    )
+    tolerance: float = TASK.option(0.5, "Points that a cheaper way may lose to the best measured.")
+    minutes: float = COMPUTE.option(10.0, "Most minutes of measuring.")
     seed: Seed = 0
 
     def settings(self) -> "PlanSettings":
@@ -100,16 +81,13 @@ def plan(
     text: TextColumn = "text",
     pair: PairColumn = None,
     as_format: Format = None,
-    output: Annotated[
-        list[Path] | None,
-        flag(
-            OUTPUT,
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="Report to write: .html with figures, or .json for fit --plan; repeatable.",
-        ),
-    ] = None,
+    output: list[Path] | None = OUTPUT.option(
+        None,
+        "Report to write: .html with figures, or .json for fit --plan; repeatable.",
+        "--output",
+        "-o",
+        metavar="OUT",
+    ),
 ) -> None:
     """Measure ways to serve tasks, and advise one.
 
@@ -119,6 +97,8 @@ def plan(
     for path in output or ():
         if path.suffix not in _WRITTEN:
             raise embank.errors.UsageError(f"found --output {path}, expected a name that ends in .html or .json")
+        if not path.parent.is_dir():
+            raise embank.errors.UsageError(f"{path} cannot be written: there is no folder {path.parent}")
     with embank.Bank.open(bank, encoder.opened()) as opened:
         rows, labels = _read(
             LabelFiles(files=files, label=None, text=text, pair=pair, as_format=as_format), planned.label
@@ -131,7 +111,7 @@ def plan(
     if printed.as_json:
         typer.echo(embank.plan_json(found))
     elif not printed.quiet:
-        print_plan(found)
+        console.print_sheet(found)
         for path in output or ():
             typer.echo(f"written: {path}")
     if not any(one.findings for one in found.plans):
@@ -154,59 +134,3 @@ def _progress(minutes: float, *, quiet: bool) -> Iterator[Callable[[str], None]]
     began = time.monotonic()
     with shown("measuring", round(60 * minutes), on=not quiet) as show:
         yield lambda what: show(Step(round(time.monotonic() - began), None, f"s at most; {what}"))
-
-
-def print_plan(found: "Plan") -> None:
-    """Print what was measured, where ways break even, and what is advised."""
-    typer.echo(f"{found.machine}; encoder {found.encoder}")
-    typer.echo(
-        f"{found.tokens_per_second:,.0f} tokens/s, {found.tokens:.0f} tokens per text; planned for "
-        f"{counted(found.tasks, 'task')} and {counted(found.texts, 'text')}; measured in "
-        f"{found.seconds:,.0f} of {60 * found.minutes:,.0f} s"
-    )
-    for one in found.plans:
-        _print_task(one)
-    _print_balances(found)
-    for note in found.notes:
-        typer.echo(note)
-    for words in found.words:
-        typer.echo(f"\n{words}")
-
-
-def _print_task(one: "TaskPlan") -> None:
-    typer.echo()
-    measure = MEASURES[one.measure]
-    typer.echo(f"task {one.task}: {one.kind}, points of {measure}; {counted(one.rows, 'labelled text')}")
-    typer.echo(f"  {one.protocol}")
-    headers = ["  way", "points", "95 %", "folds", "fit, s", "texts/s", "next task", "bytes", "MFLOP", "in all, s"]
-    if one.findings:
-        console.print_table(headers, [_cells(finding) for finding in one.findings], tuple(range(1, len(headers))))
-    for lacking in one.unmeasured:
-        typer.echo(f"  not measured: {lacking.way.title}: {lacking.reason}")
-
-
-def _cells(found: "Finding") -> list[str]:
-    score = found.score
-    return [
-        f"  {found.way.title}",
-        f"{score.points:.1f}",
-        f"{score.low:.1f} to {score.high:.1f}",
-        f"{score.runs}",
-        f"{found.training_seconds:,.1f}",
-        f"{found.texts_per_second:,.0f}",
-        f"{found.more_per_second:,.0f}",
-        f"{found.text_bytes:,.0f}",
-        f"{found.text_flops / _MEGA:,.1f}",
-        f"{found.total_seconds:,.1f}",
-    ]
-
-
-def _print_balances(found: "Plan") -> None:
-    titles = {one.way.name: one.way.title for plan in found.plans for one in plan.findings}
-    typer.echo()
-    for balance in found.balances:
-        if not balance.by_tasks:
-            continue
-        for axis, changes in (("tasks", balance.by_tasks), ("texts", balance.by_texts)):
-            words = "; ".join(f"{titles[change.way]} from {change.at:,}" for change in changes)
-            typer.echo(f"cheapest by {axis} (bank {balance.bank}): {words}")

@@ -11,7 +11,7 @@ import typer
 import embank
 from embank.cli import _completion as completion
 from embank.cli import _console as console
-from embank.cli._flags import OUTPUT, TASK, BankPath, KnownEncoder, Output, Printed, TextRows, argument, flag
+from embank.cli._flags import OUTPUT, TASK, BankPath, KnownEncoder, Output, Printed, TextRows, argument
 from embank.cli._input import Source, paired_blocks, text_blocks
 
 if TYPE_CHECKING:
@@ -49,25 +49,16 @@ def predict(
         ),
     ] = None,
     output: Output = Path("-"),
-    task: Annotated[
-        list[str] | None,
-        flag(
-            TASK,
-            "--task",
-            metavar="NAME",
-            help="Task to predict; repeatable.",
-            default="all tasks",
-            complete=completion.tasks,
-        ),
-    ] = None,
-    proba: Annotated[bool, flag(OUTPUT, "--proba", help="Add the probabilities of all classes.")] = False,
+    task: list[str] | None = TASK.option(
+        None, "Task to predict; repeatable. [default: all tasks]", metavar="NAME", complete=completion.tasks
+    ),
+    proba: bool = OUTPUT.option(False, "Add the probabilities of all classes."),
 ) -> None:
     """Predict tasks: labels and calibrated probabilities.
 
     For each task the output has a column of its name, and `<task>_score`, the probability of what was predicted.
     """
-    if printed.as_json and str(output) == "-":
-        raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")
+    printed.check(output)
     with embank.Bank.open(bank, encoder.opened()) as opened:
         first, second = _blocks(files or [], rows)
         with (
@@ -88,10 +79,8 @@ def predict(
         "states_read": read,
         "states_computed": computed,
     }
-    if printed.as_json:
-        console.print_json(found)
-    elif not printed.quiet and str(output) != "-":
-        _print(found)
+    if str(output) != "-":
+        printed.show(found, lambda: _print(found))
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -1,20 +1,19 @@
 """`embank prefix`: one trained prefix per source task, on an encoder that stays as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli import _training as training
 from embank.cli._bundles import command
 from embank.cli._flags import (
     COLUMNS,
-    COMPUTE,
+    DEFAULT_TEXT,
     ENCODER,
     ROWS,
     TASK,
@@ -22,14 +21,14 @@ from embank.cli._flags import (
     ApartColumn,
     Format,
     Label,
-    MaxTokens,
     PairColumn,
     Printed,
+    TextOrNone,
+    Trained,
     WordsColumn,
     argument,
     flag,
 )
-from embank.cli._labels import DEFAULT_TEXT
 from embank.cli._source_tasks import SourceEntry, read_source_file
 from embank.reports.wording import MEASURES, size
 
@@ -72,36 +71,24 @@ Banks = Annotated[
 class SourceRows:
     """Which source tasks are learned."""
 
-    source: Annotated[
-        str | None,
-        flag(TASK, "--source", metavar="NAME", help="Name of the source task; with --sources, which of its entries."),
-    ] = None
-    sources: Annotated[
-        Path | None,
-        flag(
-            ROWS,
-            "--sources",
-            metavar="FILE",
-            help="TOML file of source tasks, as `embank multitask train` reads it: all that have no prefix yet, or "
-            "--source.",
-        ),
-    ] = None
-    text: Annotated[str | None, flag(ROWS, "--text", metavar="COL", help="Column of texts.", default=DEFAULT_TEXT)] = (
-        None
+    source: str | None = TASK.option(
+        None, "Name of the source task; with --sources, which of its entries.", metavar="NAME"
     )
+    sources: Path | None = ROWS.option(
+        None,
+        "TOML file of source tasks, as `embank multitask train` reads it: all that have no prefix yet, or --source.",
+        metavar="FILE",
+    )
+    text: TextOrNone = None
     words: WordsColumn = None
     label: Label = None
     pair: PairColumn = None
     pair_apart: ApartColumn = None
-    kind: Annotated[
-        str,
-        flag(
-            TASK,
-            "--kind",
-            help="auto, single, multi, regression or tagging.",
-            complete=completion.words("auto", "single", "multi", "regression", "tagging"),
-        ),
-    ] = "auto"
+    kind: str = TASK.option(
+        "auto",
+        "auto, single, multi, regression or tagging.",
+        words=("auto", "single", "multi", "regression", "tagging"),
+    )
     format: Format = None
 
     def entries(self, files: Sequence[Path]) -> list[SourceEntry]:
@@ -145,67 +132,29 @@ class SourceRows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrefixFlags(training.Loop):
+class PrefixFlags(training.Loop, training.SourceHead, Trained):
     """How a prefix is trained, and on which encoder."""
 
-    epochs: Annotated[
-        int | None,
-        flag(TRAINING, "--epochs", help="Most passes over the source.", default="4, or enough for 300 steps"),
-    ] = None
-    rows: Annotated[int | None, flag(ROWS, "--rows", help="Most training rows.", default="all")] = None
-    length: Annotated[int, flag(TRAINING, "--length", help="Positions of the prefix.")] = 16
-    from_layer: Annotated[
-        int,
-        flag(
-            TRAINING,
-            "--from-layer",
-            metavar="K",
-            help="No prefix below layer K: what is below is computed once for all.",
-        ),
-    ] = 0
-    reparametrise: Annotated[
-        bool,
-        flag(
-            TRAINING,
-            "--reparametrise/--plain",
-            help="While training, a small MLP makes the prefix; it is folded away at the end.",
-        ),
-    ] = True
-    reads: Annotated[
-        str,
-        flag(
-            TRAINING,
-            "--reads",
-            help="What the source's head reads: default (the layers of default columns) or last.",
-            complete=completion.words("default", "last"),
-        ),
-    ] = "default"
-    encoder: Annotated[
-        str | None,
-        flag(
-            ENCODER, "--encoder", help="What a new folder stands on: minilm, a folder or a hub name.", default="minilm"
-        ),
-    ] = None
-    prefixes: Annotated[
-        str | None,
-        flag(
-            ENCODER,
-            "--prefixes",
-            help="How a new folder is read: apart (columns for each prefix) or together.",
-            default="apart",
-            complete=completion.words("apart", "together"),
-        ),
-    ] = None
-    max_tokens: MaxTokens = None
-    local_files_only: Annotated[
-        bool, flag(COMPUTE, "--local-files-only", help="Download nothing: use encoders that are here already.")
-    ] = False
+    rows: int | None = ROWS.option(None, "Most training rows. [default: all]")
+    length: int = TRAINING.option(16, "Positions of the prefix.")
+    from_layer: int = TRAINING.option(
+        0, "No prefix below layer K: what is below is computed once for all.", metavar="K"
+    )
+    reparametrise: bool = TRAINING.option(
+        True, "While training, a small MLP makes the prefix; it is folded away at the end.", "--reparametrise/--plain"
+    )
+    encoder: str | None = ENCODER.option(
+        None, "What a new folder stands on: minilm, a folder or a hub name. [default: minilm]"
+    )
+    prefixes: str | None = ENCODER.option(
+        None,
+        "How a new folder is read: apart (columns for each prefix) or together. [default: apart]",
+        words=("apart", "together"),
+    )
 
     def folder(self, folder: Path, banks: list[Path] | None) -> "embank.Prefixes":
         """The folder of prefixes, and the banks that lose columns by a change."""
-        reading = embank.ReadingOptions(max_tokens=self.max_tokens)
-        options = embank.BankOptions(reading=reading, local_files_only=self.local_files_only)
-        return embank.Prefixes(folder, options, banks=banks or [])
+        return embank.Prefixes(folder, self.options(), banks=banks or [])
 
     def prefix(self) -> "PrefixSettings":
         """Settings of a prefix.
@@ -219,7 +168,7 @@ class PrefixFlags(training.Loop):
             from_layer=self.from_layer,
             reparametrise=self.reparametrise,
             most=self.rows,
-            reads=training.reads_of(self.reads),
+            reads=self.layers,
         )
 
 
@@ -275,8 +224,7 @@ def _train(
             else:
                 change = prefixes.add(entry.source(), settings, encoder=how.encoder, combine=how.prefixes, watch=watch)
         found, dropped = change.trained, _told(change.dropped)
-        source = {("baseline" if name == "guess" else name): value for name, value in found.record["source"].items()}
-        records.append({**found.record, "source": source, "dropped": dropped})
+        records.append({**_record(found.record), "dropped": dropped})
         if not printed.silent:
             _print_trained(prefixes.folder, found)
             _print_dropped(dropped)
@@ -295,13 +243,13 @@ def remove(
 
     Their files go, and in banks that are named the columns that they made.
     """
-    there = embank.Prefixes(folder, banks=bank or [])
+    prefixes = embank.Prefixes(folder, banks=bank or [])
     removed = []
     for name in names:
-        dropped = _told(there.remove(name))
+        dropped = _told(prefixes.remove(name))
         removed.append({"name": name, "dropped": dropped})
         if not printed.silent:
-            typer.echo(f"removed prefix {name}; {len(there.names)} left")
+            typer.echo(f"removed prefix {name}; {len(prefixes.names)} left")
             _print_dropped(dropped)
     if printed.as_json:
         console.print_json({"removed": removed})
@@ -310,18 +258,29 @@ def remove(
 @command(app, LIST_EXAMPLES, name="list")
 def list_prefixes(folder: Folder, printed: Printed) -> None:
     """List prefixes, what they learned from, and how well."""
-    there = embank.Prefixes(folder).read()
+    prefixes = embank.Prefixes(folder).read()
     if printed.as_json:
         listed = [
-            {"name": one.name, "digest": one.digest, "length": one.length, "from_layer": one.from_layer, **one.record}
-            for one in there.prefixes
+            {
+                "name": one.name,
+                "digest": one.digest,
+                "length": one.length,
+                "from_layer": one.from_layer,
+                **_record(one.record),
+            }
+            for one in prefixes.prefixes
         ]
-        console.print_json({"encoder": there.reference.encoder, "prefixes": listed})
+        console.print_json({"encoder": prefixes.reference.encoder, "prefixes": listed})
     elif not printed.quiet:
-        typer.echo(f"{folder}: on {there.reference.encoder}, read {there.reference.combine}")
-        rows = [_listed(one) for one in there.prefixes]
+        typer.echo(f"{folder}: on {prefixes.reference.encoder}, read {prefixes.reference.combine}")
+        rows = [_listed(one) for one in prefixes.prefixes]
         titles = ["source", "kind", "rows", "length", "from layer", "measure", "validation", "baseline", "bytes"]
         console.print_table(titles, rows, (2, 3, 4, 6, 7, 8))
+
+
+def _record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a prefix learned from, for JSON."""
+    return {**record, "source": console.source_record(record["source"])} if "source" in record else dict(record)
 
 
 def _listed(prefix: "StoredPrefix") -> list[str]:
@@ -374,10 +333,10 @@ def _print_dropped(dropped: dict[str, list[str]]) -> None:
         typer.echo(f"  a task that used these columns needs refitting: embank fit {reader}")
 
 
-def _print_trained(trunk: Path, found: "TrainedPrefix") -> None:
+def _print_trained(folder: Path, found: "TrainedPrefix") -> None:
     source = found.source
     typer.echo(
-        f"{trunk}: prefix {source.name}, {found.keys.shape[1]} positions from layer {found.from_layer} on; "
+        f"{folder}: prefix {source.name}, {found.keys.shape[1]} positions from layer {found.from_layer} on; "
         f"{source.kind}, {source.rows:,} training and {source.held_back:,} validation texts"
     )
     passes = ", ".join(f"{score:.3f}" for score in found.passes)

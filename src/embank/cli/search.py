@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import embank
-from embank.cli import _completion as completion
 from embank.cli import _console as console
 from embank.cli._flags import (
     COLUMNS,
@@ -18,11 +17,11 @@ from embank.cli._flags import (
     Format,
     IdColumn,
     KnownEncoder,
+    OneColumn,
     PairColumn,
     Printed,
     TextColumn,
     argument,
-    flag,
     one_column,
 )
 from embank.cli._input import Source, rows_of
@@ -31,7 +30,7 @@ from embank.reports.wording import counted
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embank import BankOptions, SearchSettings
+    from embank import SearchSettings
 
 EXAMPLES = (
     'embank search bank "no heating since Friday" -k 5',
@@ -46,53 +45,31 @@ _SHOWN = 100
 class QueryRows:
     """Queries that stand in a file."""
 
-    file: Annotated[
-        Path | None, flag(ROWS, "--file", metavar="FILE", help="File of queries (instead of QUERY), or -.")
-    ] = None
+    file: Path | None = ROWS.option(None, "File of queries (instead of QUERY), or -.", metavar="FILE")
     text: TextColumn = "text"
     pair: PairColumn = None
     id: IdColumn = None
     format: Format = None
-    where: Annotated[
-        list[str] | None,
-        flag(ROWS, "--where", metavar="TASK=LABEL", help="Search only texts that a task labels so; repeatable."),
-    ] = None
+    where: list[str] | None = ROWS.option(
+        None, "Search only texts that a task labels so; repeatable.", metavar="TASK=LABEL"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Searched:
     """What is searched, and how."""
 
-    columns: Annotated[
-        str | None,
-        flag(
-            COLUMNS,
-            "--columns",
-            metavar="SPEC",
-            help="Column to search.",
-            default="the highest layer of those with the most texts, at its finest precision",
-            complete=completion.columns,
-        ),
-    ] = None
-    approximate: Annotated[
-        bool,
-        flag(
-            COLUMNS,
-            "--approximate",
-            help="Search a graph of neighbours, which the bank keeps and extends, not every vector.",
-        ),
-    ] = False
-    query_encoder: Annotated[
-        str | None,
-        flag(
-            ENCODER,
-            "--query-encoder",
-            metavar="PLACE",
-            help="Encode queries with this encoder's own pooling: a student, for a column of its teacher.",
-            default="the column's encoder",
-        ),
-    ] = None
-    top: Annotated[int, flag(OUTPUT, "--top", "-k", help="Texts per query.")] = 10
+    columns: OneColumn = None
+    approximate: bool = COLUMNS.option(
+        False, "Search a graph of neighbours, which the bank keeps and extends, not every vector."
+    )
+    query_encoder: str | None = ENCODER.option(
+        None,
+        "Encode queries with this encoder's own pooling: a student, for a column of its teacher. [default: the "
+        "column's encoder]",
+        metavar="PLACE",
+    )
+    top: int = OUTPUT.option(10, "Texts per query.", "--top", "-k")
 
     def settings(self, where: list[str] | None) -> "SearchSettings":
         """Settings of a search."""
@@ -113,42 +90,33 @@ def search(
     query: Annotated[
         list[str] | None, argument("QUERY...", "What to look for, in words; several are searched each.")
     ] = None,
-    output: Annotated[
-        Path | None,
-        flag(
-            OUTPUT,
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="File to write: .parquet, .csv, .tsv or .jsonl, or - for JSON lines.",
-            default="a table on the terminal",
-        ),
-    ] = None,
+    output: Path | None = OUTPUT.option(
+        None,
+        "File to write: .parquet, .csv, .tsv or .jsonl, or - for JSON lines. [default: a table on the terminal]",
+        "--output",
+        "-o",
+        metavar="OUT",
+    ),
 ) -> None:
     """Find the texts that are closest to queries.
 
     Scores are cosines: higher is closer. Queries are not stored.
     """
-    if printed.as_json and str(output) == "-":
-        raise embank.errors.UsageError("--json and -o - would both write on standard output: name a file")
+    printed.check(output)
     queries, ids = _queries(query or [], rows)
     settings, options = searched.settings(rows.where), encoder.opened()
-    asked = _vectors(searched.query_encoder, queries, options)
+    place = searched.query_encoder
+    vectors = queries if place is None else embank.encoder_vectors(place, queries, options)
     if output is None:
         with embank.Bank.open(bank, options) as opened:
-            found = opened.search(asked, settings, ids=ids)
-        if printed.as_json:
-            console.print_json({"found": found.to_pylist()})
-        elif not printed.quiet:
-            show(found, queries, ids)
+            found = opened.search(vectors, settings, ids=ids)
+        printed.show({"found": found.to_pylist()}, lambda: show(found, queries, ids))
         return
     with embank.Bank.open(bank, options) as opened, embank.tables.open_writer(output) as writer:
-        found = opened.search(asked, settings, ids=ids)
+        found = opened.search(vectors, settings, ids=ids)
         writer.write({name: found.column(name) for name in found.column_names})
-    if printed.as_json:
-        console.print_json({"rows": found.num_rows, "output": str(output)})
-    elif not printed.quiet and str(output) != "-":
-        typer.echo(f"{counted(found.num_rows, 'row')}: {output}")
+    if str(output) != "-":
+        printed.show({"rows": found.num_rows, "output": str(output)}, f"{counted(found.num_rows, 'row')}: {output}")
 
 
 def show(found: "pa.Table", queries: list[Any], ids: list[Any]) -> None:
@@ -156,7 +124,7 @@ def show(found: "pa.Table", queries: list[Any], ids: list[Any]) -> None:
     rows = found.to_pylist()
     if not rows:
         typer.echo("no text fits")
-    called = {str(name): said for name, said in zip(ids or range(len(queries)), queries, strict=True)}
+    called = {str(name): text for name, text in zip(ids or range(len(queries)), queries, strict=True)}
     several = len(queries) > 1
     headers = ["rank", "score", "id", *(["text"] if "text" in found.column_names else [])]
     for name in dict.fromkeys(str(row["query"]) for row in rows):
@@ -167,13 +135,6 @@ def show(found: "pa.Table", queries: list[Any], ids: list[Any]) -> None:
         console.print_table(headers, [row[: len(headers)] for row in cells], (0, 1))
     if rows and "text" not in headers:
         typer.echo("this bank keeps no texts, so only ids are shown; encode with --keep-text to see them", err=True)
-
-
-def _vectors(place: str | None, queries: list[Any], options: "BankOptions") -> Any:
-    """The queries themselves, or their vectors by an encoder that was named."""
-    if place is None:
-        return queries
-    return embank.encoder_vectors(place, queries, options)
 
 
 def _queries(words: list[str], rows: QueryRows) -> tuple[list[Any], list[Any]]:

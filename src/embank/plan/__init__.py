@@ -6,11 +6,13 @@ Text Embeddings from Pre-trained Language Models for Scalable Inference" (Du et 
 2004.14287); tails are embedding recycling (arXiv 2207.04993).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from embank.errors import UsageError
+from embank.reports.sheet import Sheet, Table
+from embank.reports.wording import MEASURES, counted
 
 Family = Literal["frozen", "tail", "student", "finetune"]
 """Heads on vectors; upper layers on banked states; a small encoder per task; a whole encoder per task."""
@@ -170,6 +172,22 @@ class Finding:
         """One more task on the same pass; equal to `texts_per_second` if no pass is shared."""
         return 1 / max(self.seconds.task_text, 1e-12)
 
+    @property
+    def cells(self) -> list[str]:
+        """Its row in a table."""
+        return [
+            self.way.title,
+            f"{self.score.points:.1f}",
+            f"{self.score.low:.1f} to {self.score.high:.1f}",
+            f"{self.score.runs}",
+            f"{self.training_seconds:,.1f}",
+            f"{self.texts_per_second:,.0f}",
+            f"{self.more_per_second:,.0f}",
+            f"{self.text_bytes:,.0f}",
+            f"{self.text_flops / 1e6:,.1f}",
+            f"{self.total_seconds:,.1f}",
+        ]
+
 
 @dataclass(frozen=True)
 class Unmeasured:
@@ -229,6 +247,19 @@ class TaskPlan:
     unmeasured: tuple[Unmeasured, ...]
     recommendation: Recommendation
 
+    def parts(self) -> Iterator[str | Table]:
+        """What was measured for it, as lines and a table."""
+        yield ""
+        measure, texts = MEASURES[self.measure], counted(self.rows, "labelled text")
+        yield f"task {self.task}: {self.kind}, points of {measure}; {texts}"
+        yield f"  {self.protocol}"
+        titles = ["way", "points", "95 %", "folds", "fit, s", "texts/s", "next task", "bytes", "MFLOP", "in all, s"]
+        if self.findings:
+            rows = [one.cells for one in self.findings]
+            yield Table(titles, rows, range(1, len(titles)), indent=2)
+        for lacking in self.unmeasured:
+            yield f"  not measured: {lacking.way.title}: {lacking.reason}"
+
 
 @dataclass(frozen=True)
 class Change:
@@ -259,7 +290,7 @@ class Balance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Sheet):
     """A measured comparison.
 
     Attributes:
@@ -300,3 +331,25 @@ class Plan:
         several = [f"{one.task}: {one.recommendation.headline} {one.recommendation.words}" for one in self.plans]
         together = f"All tasks: {self.overall.headline} {self.overall.words}"
         return several if len(self.plans) == 1 else [*several, together]
+
+    def parts(self) -> Iterator[str | Table]:
+        """What was measured, where ways break even, and what is advised."""
+        yield f"{self.machine}; encoder {self.encoder}"
+        yield (
+            f"{self.tokens_per_second:,.0f} tokens/s, {self.tokens:.0f} tokens per text; planned for "
+            f"{counted(self.tasks, 'task')} and {counted(self.texts, 'text')}; measured in "
+            f"{self.seconds:,.0f} of {60 * self.minutes:,.0f} s"
+        )
+        for one in self.plans:
+            yield from one.parts()
+        yield ""
+        titles = {one.way.name: one.way.title for plan in self.plans for one in plan.findings}
+        for balance in self.balances:
+            if not balance.by_tasks:
+                continue
+            for axis, changes in (("tasks", balance.by_tasks), ("texts", balance.by_texts)):
+                words = "; ".join(f"{titles[change.way]} from {change.at:,}" for change in changes)
+                yield f"cheapest by {axis} (bank {balance.bank}): {words}"
+        yield from self.notes
+        for words in self.words:
+            yield from ("", words)
