@@ -21,7 +21,7 @@ from embank.encoders.load import locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
 from embank.models.full import EncoderWithHead
 from embank.models.tail import Tail, build_tail
-from embank.models.tail_design import TailDesign, default_rate
+from embank.models.tail_settings import TailDesign, default_rate
 from embank.training.outputs import predict_outputs
 from embank.training.state_inputs import StateInputs
 from embank.training.supervised import train_supervised

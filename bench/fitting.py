@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from embank.bank import Bank
 from embank.heads.logistic import LogisticHead
-from embank.heads.path import PENALTIES
+from embank.heads.penalty_path import PENALTIES
 
 OFFERED = PENALTIES[2:12]
 HELD_OUT = 0.25

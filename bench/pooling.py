@@ -23,7 +23,7 @@ from measuring import kept, record
 from tails_accuracy import KINDS, MEASURE, rows
 
 import embank
-from embank.codecs.steps import limited
+from embank.codecs.reduction import limited
 from embank.encoders.load import ReadingOptions, locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
 from embank.fit.finetune import EncoderTask, FineTuneData, encoder_task

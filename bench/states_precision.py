@@ -18,11 +18,11 @@ from measuring import kept, record
 
 import embank
 from embank.codecs import calibrate
-from embank.codecs.steps import limited
+from embank.codecs.reduction import limited
 from embank.encoders.load import locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
 from embank.models.tail import build_tail
-from embank.models.tail_design import TailDesign, default_rate
+from embank.models.tail_settings import TailDesign, default_rate
 from embank.training.outputs import predict_outputs
 from embank.training.state_inputs import StateInputs
 from embank.training.supervised import train_supervised

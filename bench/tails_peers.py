@@ -28,7 +28,7 @@ from embank.encode.state_loader import StateSource
 from embank.encoders.load import locate, open_encoder
 from embank.models.full import EncoderWithHead
 from embank.models.tail import build_tail
-from embank.models.tail_design import TailDesign
+from embank.models.tail_settings import TailDesign
 from embank.store.folder import Store
 from embank.training.outputs import predict_outputs, predict_together
 from embank.training.state_inputs import StateInputs

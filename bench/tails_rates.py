@@ -16,7 +16,7 @@ from embank.encoders.load import locate, open_encoder
 from embank.fit.cut_trials import MemorySource, states_at
 from embank.models.full import EncoderWithHead
 from embank.models.tail import build_tail
-from embank.models.tail_design import TailDesign
+from embank.models.tail_settings import TailDesign
 from embank.training.state_inputs import StateInputs
 from embank.training.supervised import train_supervised
 from embank.training.token_inputs import TokenInputs

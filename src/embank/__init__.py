@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from embank.labels.words import words_text as words_text
     from embank.models.pooling_design import PoolingDesign as PoolingDesign
     from embank.models.pooling_design import PoolingSettings as PoolingSettings
-    from embank.models.tail_design import TailSettings as TailSettings
+    from embank.models.tail_settings import TailSettings as TailSettings
     from embank.multitask import MultitaskReport as MultitaskReport
     from embank.multitask import MultitaskSettings as MultitaskSettings
     from embank.multitask.train import train_multitask as train_multitask
@@ -117,7 +117,7 @@ _PUBLIC = {
     "Source": "embank.fit.source_tasks",
     "StsReport": "embank.evaluate.sts",
     "StudentSettings": "embank.distill.task_settings",
-    "TailSettings": "embank.models.tail_design",
+    "TailSettings": "embank.models.tail_settings",
     "Target": "embank.evaluate.transfer",
     "TextBlock": "embank.encode",
     "TrainingProgress": "embank.training.settings",

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
 from embank.codecs import codec_names
-from embank.codecs.steps import LEARNED, LIMITS, STEPS, limit_of
+from embank.codecs.reduction import LEARNED, LIMITS, STEPS, limit_of
 from embank.errors import UsageError
 
 STATES = "states"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embank.codecs import codec_names
-from embank.codecs.steps import limited
+from embank.codecs.reduction import limited
 from embank.encoders import Readout
 from embank.recipe import ColumnName
 from embank.store.folder import Store

@@ -7,7 +7,7 @@ import embank
 from embank.encoders.load import locate, open_encoder
 from embank.fit import Examples, cut_trials
 from embank.fit.cut_trials import NEARLY, CutTrials, MemorySource, best_cut, sampled, states_at
-from embank.models.tail_design import TailDesign, cuts_of
+from embank.models.tail_settings import TailDesign, cuts_of
 from embank.store.folder import Store
 from embank.store.states import StatesReader
 from embank.store.vectors import codec_of

@@ -5,7 +5,7 @@ import pytest
 
 from embank.encode.state_loader import StateSource
 from embank.labels.kinds import KINDS
-from embank.models.tail_design import METHODS
+from embank.models.tail_settings import METHODS
 from material.tail_bank import (
     ANSWERS,
     IDS,

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from embank.models.tail import build_tail
-from embank.models.tail_design import TailDesign
+from embank.models.tail_settings import TailDesign
 from embank.training.checkpoint import CheckpointFile
 from embank.training.datasets import padded_states
 from embank.training.loop import Run, train

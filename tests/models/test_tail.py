@@ -12,7 +12,7 @@ from embank.errors import UsageError
 from embank.labels.kinds import KINDS
 from embank.labels.tags import IGNORED
 from embank.models.tail import build_tail
-from embank.models.tail_design import METHODS, TailDesign, TailOptions
+from embank.models.tail_settings import METHODS, TailDesign, TailOptions
 from embank.training.losses import class_loss, span_loss, tagging_loss
 from material.families import LAYERS, WHOLE, all_states, inputs, run, tiny
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from embank.errors import HeadError, UsageError
-from embank.models.tail_design import METHODS, default_rate
+from embank.models.tail_settings import METHODS, default_rate
 from embank.training.checkpoint import Checkpoint, CheckpointFile
 from embank.training.loop import Run, train
 from embank.training.settings import TrainingSettings

@@ -9,7 +9,7 @@ from embank.arrays import Rows, Vectors, Whole
 from embank.codecs.calibration import frozen, spread
 from embank.codecs.guards import checked_rows, checked_sample
 from embank.codecs.registry import register
-from embank.codecs.stepped import Stepped
+from embank.codecs.rounding import Stepped
 
 _TOP: Final = 15
 """The largest code; the smallest is 0."""

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from embank.arrays import Vectors
-from embank.codecs.steps import width_after
+from embank.codecs.reduction import width_after
 from embank.distill.folder import read_space, save_projection
 from embank.distill.settings import Origins, ProjectionReport, ProjectionSettings
 from embank.distill.vector_student import TeacherVectors, student_of, train_projection
 from embank.encode import Watch
-from embank.encode.computed import Derived, fill_derived
 from embank.encode.default_columns import resolve
+from embank.encode.derived import Derived, fill_derived
 from embank.encode.options import BankOptions
 from embank.encoders.architectures import ANATOMY
 from embank.encoders.load import DEFAULT, Located, locate, open_torch_encoder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embank.arrays import Mask, Vectors
-from embank.codecs.steps import limited
+from embank.codecs.reduction import limited
 from embank.encode import Stop
 from embank.encoders import Batch, Encoder, Readout, Tokens
 from embank.encoders.batching import batches, finite

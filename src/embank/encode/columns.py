@@ -8,7 +8,7 @@ from safetensors.numpy import save as save_arrays
 
 from embank.arrays import Vectors
 from embank.codecs import Codec, calibrate, codec_class
-from embank.codecs.steps import Reduction, learn, learns, width_after
+from embank.codecs.reduction import Reduction, learn, learns, width_after
 from embank.encode.batch_encode import encode_texts
 from embank.encoders import Encoder, EncoderFacts, Readout
 from embank.errors import EncoderChangedError

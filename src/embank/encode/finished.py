@@ -7,7 +7,7 @@ import numpy as np
 
 from embank.arrays import Ragged, Rows, Vectors
 from embank.codecs import Codec
-from embank.codecs.steps import Reduction
+from embank.codecs.reduction import Reduction
 from embank.encode.queue import Waiting
 from embank.recipe import ColumnName
 from embank.store.catalogue import UNKNOWN

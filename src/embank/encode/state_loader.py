@@ -6,7 +6,7 @@ import numpy as np
 
 from embank.arrays import TextIds, Vectors
 from embank.codecs import calibrate
-from embank.codecs.steps import limited
+from embank.codecs.reduction import limited
 from embank.encode.batch_encode import encode_texts
 from embank.encode.columns import readout_of
 from embank.encode.opened_encoders import OpenedEncoders

@@ -27,7 +27,7 @@ from embank.labels.read import read_labels
 from embank.labels.words import words_fault, words_text
 from embank.metrics.classification import measures
 from embank.metrics.tagging import tagging_measures
-from embank.models.tail_design import TailSettings
+from embank.models.tail_settings import TailSettings
 from embank.multitask import MultitaskReport
 from embank.predict.predict import Predictor
 from embank.recipe import STATES

@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from embank.arrays import TextIds
 from embank.labels.kinds import TOGETHER, Kind
 from embank.labels.read import Labels
-from embank.models.tail_design import TailSettings
+from embank.models.tail_settings import TailSettings
 from embank.texts import Text
 
 

@@ -15,7 +15,7 @@ from embank.heads import checks as rows
 from embank.heads.logistic import LogisticHead
 from embank.heads.mlp import MLPHead
 from embank.heads.multilabel import MultiLabelHead
-from embank.heads.path import PENALTIES
+from embank.heads.penalty_path import PENALTIES
 from embank.heads.ridge import RidgeHead
 from embank.labels.kinds import POOLED, Kind
 from embank.metrics.classification import PRIMARY, measures

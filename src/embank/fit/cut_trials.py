@@ -18,7 +18,7 @@ from embank.errors import HeadError
 from embank.fit import Examples, FitSettings, LabelledTask
 from embank.fit.objective import task_objective, texts_of
 from embank.models.tail import build_tail
-from embank.models.tail_design import TailDesign, TailOptions, TailSettings, cuts_of, default_rate
+from embank.models.tail_settings import TailDesign, TailOptions, TailSettings, cuts_of, default_rate
 from embank.recipe import STATES, ColumnName
 from embank.session import Session
 from embank.texts import Text

@@ -19,7 +19,7 @@ from embank.fit.objective import objective_for
 from embank.fit.report import FitReport
 from embank.labels.read import Labels
 from embank.models.full import EncoderWithHead
-from embank.models.tail_design import TailDesign, TailOptions, default_rate
+from embank.models.tail_settings import TailDesign, TailOptions, default_rate
 from embank.texts import Text, numbered
 from embank.training.checkpoint import checkpoint_file, training_identity
 from embank.training.loop import Trained

@@ -10,7 +10,7 @@ import torch
 
 from embank.arrays import TextIds, Vectors
 from embank.encode import EncodeReport
-from embank.encode.computed import Derived, fill_derived
+from embank.encode.derived import Derived, fill_derived
 from embank.encode.state_loader import StateSource
 from embank.encoders.load import DEFAULT
 from embank.encoders.tokenizer import Tokenizing

@@ -23,8 +23,8 @@ from embank.labels.read import Labels, read_labels
 from embank.labels.words import words_fault, words_text
 from embank.models.lora import export_lora
 from embank.models.tail import Tail, build_tail
-from embank.models.tail_design import TailDesign, TailOptions, TailSettings, default_rate
 from embank.models.tail_file import StoredTail, pack_tail
+from embank.models.tail_settings import TailDesign, TailOptions, TailSettings, default_rate
 from embank.recipe import STATES, ColumnName
 from embank.session import Session
 from embank.store import StoredTask

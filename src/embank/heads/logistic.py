@@ -13,7 +13,7 @@ from embank.heads import Affine
 from embank.heads import checks as rows
 from embank.heads.calibration import temperature
 from embank.heads.folds import assign_folds
-from embank.heads.path import Study, ValidatedHead
+from embank.heads.penalty_path import Study, ValidatedHead
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
 from embank.heads.thresholds import single_offsets

@@ -11,7 +11,7 @@ from embank.arrays import Outputs, Probabilities, Vectors
 from embank.heads import checks as rows
 from embank.heads.calibration import temperature
 from embank.heads.folds import assign_folds, rarest
-from embank.heads.path import Study, ValidatedHead
+from embank.heads.penalty_path import Study, ValidatedHead
 from embank.heads.served import ServedHead
 from embank.heads.spectrum import spectrum
 from embank.heads.thresholds import multi_offsets

@@ -8,7 +8,7 @@ from embank.encoders.torch import TransformerEncoder
 from embank.labels.kinds import POOLED
 from embank.models.output_layer import output_layer
 from embank.models.shortened import Shortened
-from embank.models.tail_design import TailDesign
+from embank.models.tail_settings import TailDesign
 
 
 class EncoderWithHead(torch.nn.Module):

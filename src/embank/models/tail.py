@@ -12,7 +12,7 @@ from embank.labels.kinds import POOLED
 from embank.models.adapters import add_adapters
 from embank.models.lora import add_lora
 from embank.models.output_layer import output_layer
-from embank.models.tail_design import TailDesign
+from embank.models.tail_settings import TailDesign
 
 _OUTPUT = "output."
 _UPPER = "upper."

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from embank.errors import HeadError
-from embank.models.tail_design import TailDesign, TailOptions
+from embank.models.tail_settings import TailDesign, TailOptions
 
 FORMAT_VERSION = 1
 WEIGHTS = "tail.safetensors"

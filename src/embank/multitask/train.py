@@ -14,7 +14,7 @@ from embank.fit.source_datasets import SourceDataset, readouts_of, sample_vector
 from embank.fit.source_tasks import Source
 from embank.models.encoder_folder import refuse_existing
 from embank.models.shared import SharedEncoder
-from embank.models.tail_design import default_rate
+from embank.models.tail_settings import default_rate
 from embank.multitask import MultitaskProgress, MultitaskReport, MultitaskSettings, MultitaskWatch
 from embank.multitask.dataset import MultitaskDataset
 from embank.multitask.folder import save_multitask

@@ -19,7 +19,7 @@ from embank.fit.finetune import FineTuned, FineTuneData, finetune
 from embank.fit.objective import objective_for
 from embank.labels.read import Labels
 from embank.models.tail import build_tail
-from embank.models.tail_design import TailDesign, TailOptions, TailSettings, default_rate
+from embank.models.tail_settings import TailDesign, TailOptions, TailSettings, default_rate
 from embank.plan import Way
 from embank.plan.budget import Budget
 from embank.plan.costs import TrainingPace

@@ -9,8 +9,8 @@ from safetensors.numpy import load
 
 from embank.arrays import Rows, TextIds, Vectors
 from embank.codecs import Calibration, Codec, restore
-from embank.codecs.steps import Reduction, learns, of_codec
-from embank.codecs.steps import restore as restore_reduction
+from embank.codecs.reduction import Reduction, learns, of_codec
+from embank.codecs.reduction import restore as restore_reduction
 from embank.errors import DamageError, UsageError
 from embank.recipe import ColumnName
 from embank.store import StoredColumn

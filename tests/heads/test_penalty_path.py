@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embank.errors import HeadError
-from embank.heads import path
+from embank.heads import penalty_path
 from embank.heads.logistic import LogisticHead
 from embank.heads.multilabel import MultiLabelHead
 from embank.heads.spectrum import spectrum
@@ -20,7 +20,7 @@ def test_the_path_stops_after_the_loss_has_risen_twice():
     head = LogisticHead().fit(*problem())
     tried = list(head.penalty_losses_)
     assert tried == sorted(tried, reverse=True)
-    assert len(tried) == tried.index(head.penalty_) + 1 + path.PATIENCE
+    assert len(tried) == tried.index(head.penalty_) + 1 + penalty_path.PATIENCE
 
 
 def test_the_order_of_penalties_does_not_matter():
@@ -34,7 +34,7 @@ def test_folds_solved_one_by_one_give_what_they_give_together(monkeypatch, famil
     X, y = problem()
     labels = np.eye(3, dtype=int)[y] if family is MultiLabelHead else y
     together = family().fit(X, labels)
-    monkeypatch.setattr(path, "TOGETHER", 0)
+    monkeypatch.setattr(penalty_path, "TOGETHER", 0)
     alone = family().fit(X, labels)
     assert alone.penalty_ == together.penalty_
     np.testing.assert_allclose(alone.held_back_, together.held_back_, atol=0.1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embank.codecs.steps import AXES, CENTRE, Reduction, learn, learns, of_codec, restore, width_after
+from embank.codecs.reduction import AXES, CENTRE, Reduction, learn, learns, of_codec, restore, width_after
 from embank.errors import UsageError
 from embank.linalg.rotations import leading_axes
 from embank.recipe import ColumnName, Reading, Recipe
