@@ -27,7 +27,7 @@ def one_thread():
 @pytest.fixture(scope="session")
 def family_folder(tmp_path_factory):
     """Gives the folder of a family's tiny encoder; made once, never changed."""
-    from encoders.conftest import save_family
+    from material.tiny_encoders import save_family
 
     made = {}
 

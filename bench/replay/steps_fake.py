@@ -34,10 +34,10 @@ def encode(run: Any) -> None:
     broken = "this one fails"
     encoder = names.get("FakeEncoder")(failing={broken: "vectors"})
     later = ["", TEXTS[0], broken, "long " * 80, *zip(TEXTS[:6], TEXTS[6:12], strict=True), *corpus.texts_of(9, 200)]
-    first = [block("first", 0, TEXTS[:48], IDS[:48]), block("first", 48, TEXTS[48:], IDS[48:])]
+    first = [block("first", 0, TEXTS[:48], ids=IDS[:48]), block("first", 48, TEXTS[48:], ids=IDS[48:])]
     reports = [
         names.encode_fake(path, encoder, COLUMNS, first, keep_text=True),
-        names.encode_fake(path, encoder, COLUMNS, [block("second", 0, later, None)], keep_text=True),
+        names.encode_fake(path, encoder, COLUMNS, [block("second", 0, later)], keep_text=True),
     ]
     late = run.out / "banks" / "late"
     names.get("Bank").create(late).close()

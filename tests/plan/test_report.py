@@ -138,7 +138,14 @@ def test_ways_have_stable_names():
 
 def test_a_plan_is_shown_as_text_and_as_html():
     plan = whole_plan(task_plan(NASTY))
-    for words in ("a processor, 2 cores", f"task {NASTY}: ", "next task  bytes", "  frozen heads at float16", "a note"):
+    for words in (
+        "a processor, 2 cores",
+        f"task {NASTY}: ",
+        "next task  bytes",
+        "  frozen heads at float16",
+        "not measured: ",
+        "a note",
+    ):
         assert words in str(plan)
     assert "\n\n" in str(plan)
     html = plan._repr_html_()
