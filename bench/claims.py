@@ -20,6 +20,7 @@ SECTIONS = {
     "distill": "Distilled students",
     "search": "Search and deduplication",
     "plan": "Plans and break-even",
+    "package": "The package itself",
 }
 """Sections of RESULTS.md in their order, by the short name that entries use."""
 
