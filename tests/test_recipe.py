@@ -1,6 +1,7 @@
 """Names of columns, and what counts for a fingerprint."""
 
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -57,105 +58,19 @@ def test_everything_in_a_recipe_counts_for_its_fingerprint():
         reading=Reading(weights="w", tokenizer="t"), layer=3, pooling="mean", steps=(), codec="int8", calibration="c"
     )
     others = [
-        Recipe(
-            reading=Reading(weights="x", tokenizer="t"),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="u"),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t", prompt="query: "),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t", max_tokens=128),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t", truncation="left"),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t", long="windows"),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t", prefix="p"),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t", compute="int8"),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t"),
-            layer=4,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t"), layer=3, pooling="max", steps=(), codec="int8", calibration="c"
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t"),
-            layer=3,
-            pooling="mean",
-            steps=("unit",),
-            codec="int8",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t"),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="binary",
-            calibration="c",
-        ),
-        Recipe(
-            reading=Reading(weights="w", tokenizer="t"),
-            layer=3,
-            pooling="mean",
-            steps=(),
-            codec="int8",
-            calibration="d",
-        ),
+        replace(plain, reading=Reading(weights="x", tokenizer="t")),
+        replace(plain, reading=Reading(weights="w", tokenizer="u")),
+        replace(plain, reading=Reading(weights="w", tokenizer="t", prompt="query: ")),
+        replace(plain, reading=Reading(weights="w", tokenizer="t", max_tokens=128)),
+        replace(plain, reading=Reading(weights="w", tokenizer="t", truncation="left")),
+        replace(plain, reading=Reading(weights="w", tokenizer="t", long="windows")),
+        replace(plain, reading=Reading(weights="w", tokenizer="t", prefix="p")),
+        replace(plain, reading=Reading(weights="w", tokenizer="t", compute="int8")),
+        replace(plain, layer=4),
+        replace(plain, pooling="max"),
+        replace(plain, steps=("unit",)),
+        replace(plain, codec="binary"),
+        replace(plain, calibration="d"),
     ]
     assert len({recipe.fingerprint for recipe in (plain, *others)}) == len(others) + 1
     assert plain.source == others[-1].source == others[-2].source

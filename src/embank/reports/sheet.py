@@ -1,5 +1,6 @@
 """Reports that people read: lines and tables, as plain text on a terminal and as HTML in a notebook."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -50,12 +51,12 @@ class Table:
         return f"<td{style}>{escape(cell)}</td>"
 
 
-class Sheet:
+class Sheet(ABC):
     """What has a text of several lines: `str` and a notebook show it, `repr` stays what it is."""
 
+    @abstractmethod
     def parts(self) -> Iterable[str | Table]:
         """The lines and tables, in order."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.parts()))
